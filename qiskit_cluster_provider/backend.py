@@ -1,0 +1,309 @@
+"""``ClusterBackend``: an ``AerSimulator`` whose work is done by a cluster."""
+
+from __future__ import annotations
+
+import html
+import logging
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.providers import BackendV2, Options
+from qiskit.transpiler import Target
+from qiskit_aer import AerSimulator
+from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
+from qiskit_aer.backends.controller_wrappers import AerConfig
+from qiskit_aer.noise import NoiseModel
+
+from .clusters import Cluster, find_kinds
+from .dispatch import Dispatch, choose_transport
+from .errors import ClusterConfigError
+from .job import ClusterJob
+from .options import SLICE_OPTION_NAMES, SliceOptions, check_aer_values, check_names
+from .plan import Simulator, Work, prepare
+
+logger = logging.getLogger("qiskit_cluster_provider")
+
+_AER_SHARES = ("executor", "max_job_size", "max_shot_size")
+"""Aer has options of these names and ignores them; here they work."""
+
+
+class ClusterBackend(BackendV2):
+    """Stands in for an ``AerSimulator``: the same target, options, ``run`` and results.
+
+    Get one from :meth:`ClusterProvider.get_backend`. Its cluster is connected by the first :meth:`run` (not at
+    all while an ``executor`` is set) and closed by the provider, by :meth:`close` or by ``with backend:``.
+
+    Args:
+        cluster: where it runs; shared between the backends of a provider.
+        provider: who made it.
+        simulator: the AerSimulator that it stands in for; default: one without options.
+        options: Aer's and ours (:class:`qiskit_cluster_provider.options.SliceOptions`).
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        provider: Any = None,
+        simulator: AerSimulator | None = None,
+        **options: Any,
+    ) -> None:
+        self._aer = AerSimulator() if simulator is None else simulator
+        super().__init__(
+            provider=provider,
+            name=cluster.name,
+            description=f"{cluster.kind.description}; simulates with {self._aer.name}",
+            backend_version=self._aer.configuration().backend_version,
+        )
+        self._cluster = cluster
+        self._slice_options = SliceOptions()
+        self._sync_options()
+        self.set_options(**options)
+
+    @classmethod
+    def from_backend(cls, backend: BackendV2, *, cluster: Cluster | None = None, **options: Any) -> Self:
+        """A simulator of ``backend``, with its target and, unless ``noise_model`` is given, its noise.
+
+        Args:
+            backend: a device or a fake device.
+            cluster: where it runs; default: an ``aer-local`` of its own, closed by :meth:`close`.
+            options: as :meth:`set_options`; settings of ``aer-local`` too if there is no ``cluster``.
+
+        Raises:
+            TypeError: ``backend`` is no BackendV2.
+        """
+        noise = {key: options.pop(key) for key in ("noise_model",) if key in options}
+        simulator = AerSimulator.from_backend(backend, **noise)
+        if cluster is None:
+            kind = find_kinds()[0]["aer-local"]
+            settings = {key: options.pop(key) for key in kind.Config.model_fields if key in options}
+            cluster = Cluster("aer-local", kind, kind.Config.load(settings, {}))
+        return cls(cluster, simulator=simulator, **options)
+
+    # BackendV2
+
+    @classmethod
+    def _default_options(cls) -> Options:
+        defaults = {name: getattr(SliceOptions(), name) for name in SLICE_OPTION_NAMES}
+        return Options(**{**AerSimulator._default_options().__dict__, **defaults})
+
+    @property
+    def target(self) -> Target:
+        """As Aer's, for the method, the noise model and the device that are set."""
+        return self._aer.target
+
+    @property
+    def max_circuits(self) -> int | None:
+        """As Aer's: ``None`` unless the device that it was made from has a limit."""
+        limit: int | None = self._aer.max_circuits
+        return limit
+
+    def set_options(self, **fields: Any) -> None:
+        """Set options for all later runs; ``None`` resets one to its default.
+
+        Takes AerSimulator's options, its configuration (``basis_gates``, ``coupling_map``, ...) and those of
+        :class:`~qiskit_cluster_provider.options.SliceOptions`.
+
+        Raises:
+            UnknownOptionError: nobody knows the option; the message names the nearest.
+            AerError: a method that does not exist.
+            TypeError: a value of the wrong type.
+            ClusterConfigError: a value out of its range.
+        """
+        check_names(fields, self._known_options(), self.name)
+        ours = {key: value for key, value in fields.items() if key in SLICE_OPTION_NAMES}
+        aers = {key: value for key, value in fields.items() if key not in SLICE_OPTION_NAMES}
+        check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=3)
+        _check_noise_model(aers)
+        slice_options = self._slice_options.updated(**ours)
+        self._aer.set_options(**aers)
+        self._slice_options = slice_options
+        self._sync_options()
+
+    def set_option(self, key: str, value: Any) -> None:
+        """Set one option, as AerSimulator has it."""
+        self.set_options(**{key: value})
+
+    def clear_options(self) -> None:
+        """Reset all options to their defaults."""
+        self._aer.clear_options()
+        self._slice_options = SliceOptions()
+        self._sync_options()
+
+    def run(
+        self,
+        run_input: QuantumCircuit | Iterable[QuantumCircuit] | None = None,
+        parameter_binds: list[Mapping[Any, Any]] | None = None,
+        *,
+        circuits: QuantumCircuit | Iterable[QuantumCircuit] | None = None,
+        **run_options: Any,
+    ) -> ClusterJob:
+        """Run circuits on the cluster; returns at once.
+
+        Args:
+            run_input: circuits to run (AerSimulator's first argument; ``circuits=`` is understood too).
+            parameter_binds: for each circuit ``{parameter: [value of set 0, value of set 1, ...]}``. The sets
+                travel as arrays; no bound circuit is made here.
+            circuits: the same as ``run_input``.
+            run_options: override options for this run.
+
+        Returns:
+            The submitted job.
+
+        Raises:
+            InvalidCircuitError: a circuit or its parameters, with name and index.
+            UnknownOptionError: an option that Aer would ignore.
+            ShotSlicingError: ``max_shot_size`` would change the answer.
+            TypeError: something is no circuit, or an option has the wrong type.
+        """
+        if (run_input is None) == (circuits is None):
+            raise TypeError("run() takes circuits, as its first argument or as circuits=.")
+        given = run_input if circuits is None else circuits
+        batch = [given] if isinstance(given, QuantumCircuit) else list(given or ())
+
+        check_names(run_options, self._known_run_options(), f"{self.name}.run()")
+        ours = {key: value for key, value in run_options.items() if key in SLICE_OPTION_NAMES}
+        aers = {key: value for key, value in run_options.items() if key not in SLICE_OPTION_NAMES}
+        check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=3)
+        _check_noise_model(aers)
+        self._check_method(aers.get("method"))
+        slice_options = self._slice_options.updated(**ours)
+        work = self._work(batch, parameter_binds, aers, slice_options)
+
+        job_id = str(uuid.uuid4())
+        transport = choose_transport(slice_options.executor, self._cluster.client)
+        dispatch = Dispatch(job_id, work, transport, slice_options.retries)
+        if slice_options.callback is not None:
+            dispatch.listen(slice_options.callback)
+        job = ClusterJob(self, job_id, dispatch, progress=slice_options.progress)
+        job.submit()
+        return job
+
+    def _work(
+        self,
+        batch: list[QuantumCircuit],
+        binds: list[Mapping[Any, Any]] | None,
+        run_options: Mapping[str, Any],
+        slice_options: SliceOptions,
+    ) -> Work:
+        options = {key: value for key, value in self._aer.options.__dict__.items() if key not in _AER_SHARES}
+        # Aer lets run(noise_model=None) switch noise off, and takes any other None for "not given".
+        options.update((k, v) for k, v in run_options.items() if v is not None or k == "noise_model")
+        return prepare(batch, binds, options, slice_options, self._simulator())
+
+    def _simulator(self) -> Simulator:
+        if not self._aer._from_backend:
+            return Simulator()
+        configuration = self._aer.configuration()
+        custom = set(configuration.custom_instructions)
+        return Simulator(
+            method=str(self._aer.options.method),
+            configuration=_plain(self._aer._configuration.to_dict()),
+            basis_gates=tuple(gate for gate in configuration.basis_gates if gate not in custom),
+        )
+
+    def _check_method(self, method: Any) -> None:
+        if method is not None and method not in self.available_methods():
+            raise ClusterConfigError(
+                f"method={method!r} does not exist; there are {', '.join(self.available_methods())}."
+            )
+
+    def _known_run_options(self) -> set[str]:
+        accepted = {key for key in BACKEND_RUN_ARG_TYPES if hasattr(AerConfig, key)} - {"parameterizations"}
+        return accepted | {"noise_model"} | set(SLICE_OPTION_NAMES)
+
+    def _known_options(self) -> set[str]:
+        configuration = {key for key in self._aer._configuration.to_dict() if not key.startswith("_")}
+        return (
+            configuration
+            | {"basis_gates", "coupling_map", "custom_instructions"}
+            | set(self._aer.options.__dict__)
+            | set(SLICE_OPTION_NAMES)
+        )
+
+    def _sync_options(self) -> None:
+        ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
+        self._options = Options(**{**self._aer.options.__dict__, **ours})
+
+    # AerSimulator
+
+    def available_methods(self) -> tuple[str, ...]:
+        """Simulation methods, as Aer's on this machine."""
+        methods: tuple[str, ...] = self._aer.available_methods()
+        return methods
+
+    def available_devices(self) -> tuple[str, ...]:
+        """Devices, as Aer's on this machine; workers may have others."""
+        return tuple(self._aer.available_devices())
+
+    def configuration(self) -> Any:
+        """As Aer's."""
+        return self._aer.configuration()
+
+    def properties(self) -> Any:
+        """As Aer's."""
+        return self._aer.properties()
+
+    def set_max_qubits(self, max_qubits: int) -> None:
+        """As Aer's: the number of qubits of the target."""
+        self._aer.set_max_qubits(max_qubits)
+
+    # The cluster
+
+    @property
+    def cluster(self) -> Cluster:
+        """Where it runs; ``backend.cluster.client()`` is its ``distributed.Client``."""
+        return self._cluster
+
+    def close(self) -> None:
+        """Close the cluster if this backend or its provider started it. Other backends on it end too."""
+        self._cluster.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<ClusterBackend {self.name!r} simulating {self._aer!r}>"
+
+    def _repr_html_(self) -> str:
+        changed = {
+            key: value
+            for key, value in self.options.__dict__.items()
+            if value is not None and value != getattr(self._default_options(), key, None)
+        }
+        rows = {
+            "cluster": f"{self.name} ({'connected' if self._cluster.started else 'starts with the first run'})",
+            "settings": repr(self._cluster.config),
+            "simulates with": self._aer.name,
+            "qubits": str(self.num_qubits),
+            "options": ", ".join(f"{key}={value!r:.60}" for key, value in changed.items()) or "defaults",
+        }
+        body = "".join(
+            f"<tr><th style='text-align:left'>{key}</th><td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for key, value in rows.items()
+        )
+        return f"<table><caption><b>ClusterBackend</b></caption>{body}</table>"
+
+
+def _check_noise_model(options: Mapping[str, Any]) -> None:
+    noise_model = options.get("noise_model")
+    if noise_model is not None and not isinstance(noise_model, NoiseModel):
+        raise TypeError(
+            f"noise_model must be a qiskit_aer.noise.NoiseModel, not {type(noise_model).__name__}; "
+            "NoiseModel.from_backend(device) makes one."
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Configuration values that the wire format has no place for are none that a simulation needs."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, (bool, int, float, complex, str)) else str(value)
+
+

@@ -1,0 +1,168 @@
+"""What a kind of cluster is: settings, and ``connect(config) -> context manager of a distributed.Client``."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+ENV_PREFIX = "QISKIT_CLUSTER_"
+
+
+class ClusterConfig(BaseSettings):
+    """Base of the settings of a kind. :meth:`load` reads a field ``workers`` from ``QISKIT_CLUSTER_WORKERS`` too.
+
+    Attributes:
+        alternatives: names of which only one can be given. One that is given closer to the user hides
+            the others: ``address=`` in the call is not disturbed by a ``scheduler_file`` in the profile.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, arbitrary_types_allowed=True
+    )
+    alternatives: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def load(cls, given: Mapping[str, Any], profile: Mapping[str, Any]) -> Self:
+        """The settings: keyword arguments ``given`` > the environment > ``profile`` > defaults.
+
+        Raises:
+            ClusterConfigError: a value is wrong; the message names the setting.
+        """
+        values: dict[str, Any] = {}
+        for source in (given, EnvSettingsSource(cls)(), profile):
+            decided = any(name in values for name in cls.alternatives)
+            for name, value in source.items():
+                if value is not None and not (decided and name in cls.alternatives):
+                    values.setdefault(name, value)
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+            raise ClusterConfigError(f"{said}. {cls.usage()}") from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What :meth:`load` has put together, and nothing else."""
+        return (init_settings,)
+
+    @classmethod
+    def usage(cls) -> str:
+        """A sentence with the settings that there are."""
+        return f"Settings: {', '.join(cls.model_fields)}." if cls.model_fields else "There are no settings."
+
+
+class ClusterKind:
+    """Base of a kind of cluster. A subclass sets the attributes and writes :meth:`connect`.
+
+    Attributes:
+        description: one line, for ``qiskit-cluster backends``.
+        Config: its settings.
+        requires: modules that must be importable.
+        extra: what to install if they are not, for example ``qiskit-cluster-provider[kubernetes]``.
+    """
+
+    description: str = ""
+    Config: type[ClusterConfig] = ClusterConfig
+    requires: tuple[str, ...] = ("distributed",)
+    extra: str = "qiskit-cluster-provider"
+
+    def connect(self, config: Any) -> AbstractContextManager[Client]:
+        """A client of the cluster; leaving the context closes what entering it started, and nothing else."""
+        raise NotImplementedError(f"{type(self).__name__} must define connect(config).")
+
+    def missing(self) -> list[str]:
+        """The modules of ``requires`` that are not installed."""
+        return [name for name in self.requires if importlib.util.find_spec(name) is None]
+
+
+class Cluster:
+    """A cluster of some kind, connected when it is first needed and closed once."""
+
+    def __init__(self, name: str, kind: ClusterKind, config: ClusterConfig) -> None:
+        self.name = name
+        self.kind = kind
+        self.config = config
+        self._stack: ExitStack | None = None
+        self._client: Client | None = None
+        self._closed = False
+        self._lock = threading.RLock()
+
+    @property
+    def started(self) -> bool:
+        """Whether it is connected."""
+        return self._client is not None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can still be connected to."""
+        return not self._closed
+
+    def client(self) -> Client:
+        """Its client; the first call connects, which may start the cluster.
+
+        Raises:
+            MissingExtraError: with what to install.
+            ClusterConnectionError: it cannot be started or reached, or it was closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise ClusterConnectionError(
+                    f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
+                )
+            if self._client is None:
+                missing = self.kind.missing()
+                if missing:
+                    raise MissingExtraError(
+                        f"{self.name!r} needs {', '.join(missing)}; install it: pip install '{self.kind.extra}'"
+                    )
+                stack = ExitStack()
+                try:
+                    self._client = stack.enter_context(self.kind.connect(self.config))
+                except ClusterError:
+                    raise
+                except Exception as error:
+                    root = _root(error)
+                    raise ClusterConnectionError(
+                        f"{self.name!r} cannot be connected: {type(root).__name__}: "
+                        f"{str(root).strip() or 'without a word'}. Check its settings: {self.config!r}"
+                    ) from error
+                self._stack = stack
+            return self._client
+
+    def close(self) -> None:
+        """Close what connecting started. Jobs that still run end with an error."""
+        with self._lock:
+            self._closed = True
+            stack, self._stack, self._client = self._stack, None, None
+        if stack is not None:
+            stack.close()
+
+
+def _root(error: BaseException) -> BaseException:
+    """The first cause: what Dask wraps around it ("Cluster failed to start") helps nobody."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -1,0 +1,38 @@
+"""The kinds that are installed: entry points of the group ``qiskit_cluster_provider.clusters``."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from .base import ClusterKind
+
+GROUP = "qiskit_cluster_provider.clusters"
+logger = logging.getLogger("qiskit_cluster_provider")
+
+
+@dataclass(frozen=True)
+class BrokenKind:
+    """A kind whose plugin cannot be loaded."""
+
+    name: str
+    reason: str
+
+
+def find_kinds() -> tuple[dict[str, ClusterKind], list[BrokenKind]]:
+    """All kinds by name, and the plugins that cannot be loaded (they cost nobody else anything)."""
+    kinds: dict[str, ClusterKind] = {}
+    broken = []
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            kind = point.load()()
+            if not isinstance(kind, ClusterKind):
+                raise TypeError(f"{point.value} is no subclass of ClusterKind")
+        except Exception as error:
+            found = BrokenKind(point.name, f"{point.value}: {type(error).__name__}: {error}")
+            logger.warning("cluster kind %s cannot be loaded: %s", found.name, found.reason)
+            broken.append(found)
+        else:
+            kinds[point.name] = kind
+    return kinds, broken

@@ -1,0 +1,59 @@
+"""Slices on any ``concurrent.futures`` executor: threads, processes, or somebody's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+from ..worker import run_slice
+from ..worker.children import Call
+from .transport import Future
+
+
+class ExecutorTransport:
+    """Each slice is one call of ``executor.submit``.
+
+    An executor has no way to end what runs: a file that appears does (on this machine).
+    """
+
+    mendable: tuple[type[BaseException], ...] = ()
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._folder: Path | None = None
+
+    def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
+        """Nothing to connect to."""
+        self._folder = Path(tempfile.mkdtemp(prefix="qiskit-cluster-"))
+
+    def slots(self) -> int:
+        """The executor's workers, if it tells; else the machine's CPUs."""
+        workers = getattr(self._executor, "_max_workers", None)
+        return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
+
+    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> Future:
+        """Send one slice; an executor keeps nothing, so its blobs go with it."""
+        call = call._replace(marker=str(self._marker()))
+        return self._executor.submit(run_slice, tuple(call), payload, *(blobs[name] for name in call.blobs))
+
+    def running(self, future: Any) -> bool:
+        """As the executor says."""
+        return bool(future.running())
+
+    def end(self) -> None:
+        """Let the marker appear."""
+        self._marker().touch()
+
+    def close(self) -> None:
+        """Remove the marker, unless slices that were just ended may still have to see it."""
+        if self._folder is not None and not self._marker().exists():
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _marker(self) -> Path:
+        assert self._folder is not None, "open() comes first"
+        return self._folder / "cancelled"

@@ -1,0 +1,73 @@
+"""How the bytes of a slice reach a worker: what a Dask cluster and an executor have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from ..worker.children import Call
+
+
+class Future(Protocol):
+    """What ``concurrent.futures.Future`` and ``distributed.Future`` share."""
+
+    def add_done_callback(self, fn: Callable[[Any], Any]) -> Any:
+        """Call ``fn`` with this future when it is done or cancelled."""
+
+    def cancel(self) -> Any:
+        """Do not start it if it has not begun."""
+
+    def result(self) -> Any:
+        """Its value, or raise its error."""
+
+
+class Transport(Protocol):
+    """One job's way to its workers.
+
+    Attributes:
+        mendable: errors of a future that another try can mend.
+    """
+
+    mendable: tuple[type[BaseException], ...]
+
+    def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
+        """Connect. ``started(slice index, worker)`` is to be called when a slice begins.
+
+        Raises:
+            ClusterConnectionError: there is no cluster, or no worker that has ``threads`` threads.
+        """
+
+    def slots(self) -> int:
+        """Slices that can run at the same time, now; at least 1."""
+
+    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> Future:
+        """Send one slice. ``blobs`` has at least the messages that ``call`` names."""
+
+    def running(self, future: Any) -> bool:
+        """Whether ``future`` is known to have begun, where no event tells."""
+
+    def end(self) -> None:
+        """End the slices of this job that run now."""
+
+    def close(self) -> None:
+        """Let go of everything that belongs to this job."""
+
+
+def choose_transport(executor: Any, client: Callable[[], Any]) -> Transport:
+    """The transport for a run.
+
+    Args:
+        executor: the user's executor or ``distributed.Client``, or ``None``.
+        client: connects to the backend's own cluster; called only if there is no executor.
+    """
+    if executor is None:
+        from .dask import DaskTransport
+
+        return DaskTransport(client)
+    if type(executor).__module__.split(".")[0] == "distributed" and hasattr(executor, "scheduler_info"):
+        from .dask import DaskTransport
+
+        return DaskTransport(lambda: executor)
+    from .executor import ExecutorTransport
+
+    return ExecutorTransport(executor)

@@ -1,0 +1,90 @@
+"""Every error that this package raises, as one tree.
+
+::
+
+    QiskitError
+    └── ClusterError                        caught alone, it catches all of ours
+        ├── ClusterConfigError              (ValueError)   a setting, an option or a profile
+        │   └── UnknownOptionError          (TypeError)    a name that nobody knows, with the nearest one
+        ├── InvalidCircuitError             (ValueError)   a circuit or its parameters, by name and index
+        ├── ShotSlicingError                (ValueError)   max_shot_size would change the answer
+        ├── MissingExtraError               (ImportError)  what to install
+        ├── ClusterConnectionError          (ConnectionError)  no cluster, a dead address, a closed client
+        ├── WireError                       (ValueError)   bytes that this version cannot read or write
+        └── ClusterJobError                 (JobError)
+            ├── ClusterJobTimeoutError      (JobTimeoutError, TimeoutError)  nothing is lost: ask again
+            ├── ClusterJobCancelledError    (CancelledError)
+            └── SlicesLostError             slices that no retry could save; the others are kept
+
+A message states the fact and then the next step.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from concurrent.futures import CancelledError
+
+from qiskit.exceptions import QiskitError
+from qiskit.providers.exceptions import JobError, JobTimeoutError
+
+
+class ClusterError(QiskitError):
+    """Base of every error of this package."""
+
+
+class ClusterConfigError(ClusterError, ValueError):
+    """A setting, an option or a profile cannot be used."""
+
+
+class UnknownOptionError(ClusterConfigError, TypeError):
+    """An option that does not exist; the message names the nearest one that does."""
+
+
+class InvalidCircuitError(ClusterError, ValueError):
+    """A circuit, or its parameter values, cannot be run. Names the circuit and its index."""
+
+
+class ShotSlicingError(ClusterError, ValueError):
+    """``max_shot_size`` would change the answer of this experiment."""
+
+
+class MissingExtraError(ClusterError, ImportError):
+    """An optional dependency is not installed; the message says what to install."""
+
+
+class ClusterConnectionError(ClusterError, ConnectionError):
+    """The cluster cannot be started or reached."""
+
+
+class WireError(ClusterError, ValueError):
+    """Bytes that cannot be written or read by this version."""
+
+
+class ClusterJobError(JobError, ClusterError):
+    """Base of the errors that a job raises."""
+
+
+class ClusterJobTimeoutError(ClusterJobError, JobTimeoutError, TimeoutError):
+    """The job did not finish in time. It goes on; its result can be asked for again."""
+
+
+class ClusterJobCancelledError(ClusterJobError, CancelledError):
+    """The job was cancelled before it finished."""
+
+
+class SlicesLostError(ClusterJobError):
+    """Slices failed for a reason that is not the circuits', and no retry mended it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence that names what ``name`` was probably meant to be.
+
+    Returns:
+        ``"Did you mean 'x' or 'y'?"`` or, if nothing is near, ``"Known: ..."``.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return f"Did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"Known: {', '.join(names)}." if names else ""

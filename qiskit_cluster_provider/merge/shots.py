@@ -1,0 +1,95 @@
+"""Ranges of shots of one experiment to the whole experiment.
+
+How a saved quantity is put together follows its subtype in Aer (``SaveData`` of ``qiskit_aer.library``):
+a list is appended to, ``single`` is overwritten by each shot, an average is weighted by shots, and
+whatever begins with ``c_`` is kept for each value of the classical register.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import ShotSlicingError
+
+Experiment = dict[str, Any]
+
+
+def merge_shots(parts: Sequence[Experiment], name: str, *, by_shot: bool) -> Experiment:
+    """The experiment of which ``parts`` are consecutive ranges of shots.
+
+    Args:
+        parts: Aer's raw experiment dictionaries, in the order of their shots.
+        name: of the circuit, for messages.
+        by_shot: the parts used Aer's seeds for each shot, so that Aer must have simulated shot by shot.
+
+    Raises:
+        ShotSlicingError: Aer took another path than the plan had proven; nothing wrong is returned.
+    """
+    failed = [part for part in parts if not part["success"]]
+    if failed:
+        return failed[0]
+    methods = {part["metadata"].get("method") for part in parts}
+    if by_shot and (len(methods) > 1 or any(part["metadata"].get("measure_sampling") for part in parts)):
+        raise ShotSlicingError(
+            f"circuit {name!r} was simulated with {sorted(map(str, methods))} and sampled from one stream, so that "
+            "its ranges of shots do not add up to one run; leave max_shot_size out."
+        )
+    shots = [part["shots"] for part in parts]
+    data: dict[str, Any] = {}
+    subtypes = parts[0]["metadata"].get("result_subtypes", {})
+    for key in parts[0]["data"]:
+        values = [part["data"][key] for part in parts]
+        if key == "counts":
+            data[key] = _counts(values)
+        elif key == "memory":
+            data[key] = [shot for value in values for shot in value]
+        else:
+            counts = [part["data"].get("counts", {}) for part in parts]
+            data[key] = _saved(subtypes[key], values, shots, counts)
+    merged = dict(parts[0])
+    merged.update(data=data, shots=sum(shots), time_taken=sum(part["time_taken"] for part in parts))
+    return merged
+
+
+def _counts(values: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for value in values:
+        total.update(value)
+    return dict(sorted(total.items(), key=lambda entry: int(entry[0], 16)))
+
+
+def _saved(
+    subtype: str, values: Sequence[Any], shots: Sequence[int], counts: Sequence[Mapping[str, int]]
+) -> Any:
+    if not subtype.startswith("c_"):
+        return _combine(subtype, values, shots)
+    keys = list(dict.fromkeys(key for value in values for key in value))
+    merged = {}
+    for key in keys:
+        having = [i for i, value in enumerate(values) if key in value]
+        weights = [counts[i].get(key, 0) for i in having]
+        merged[key] = _combine(subtype[2:], [values[i][key] for i in having], weights)
+    return merged
+
+
+def _combine(subtype: str, values: Sequence[Any], weights: Sequence[int]) -> Any:
+    if subtype == "single":
+        return values[-1]
+    if subtype == "list":
+        return [one for value in values for one in value]
+    if subtype == "accum":
+        return _sum(values, [1.0] * len(values))
+    total = sum(weights)
+    return _sum(values, [weight / total for weight in weights])
+
+
+def _sum(values: Sequence[Any], factors: Sequence[float]) -> Any:
+    if not isinstance(values[0], Mapping):
+        return sum(value * factor for value, factor in zip(values, factors, strict=True))
+    keys = dict.fromkeys(key for value in values for key in value)
+    return {
+        key: sum(value.get(key, 0.0) * factor for value, factor in zip(values, factors, strict=True))
+        for key in keys
+    }

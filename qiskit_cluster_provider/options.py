@@ -1,0 +1,141 @@
+"""What a user may set for a run, checked where it is set.
+
+Two sets of names meet here: Aer's own, whose table of types the backend reads from the installed
+qiskit-aer, and ours, which are the fields of :class:`SliceOptions`.
+"""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from .errors import ClusterConfigError, UnknownOptionError, nearest
+
+SEED_MODES = ("aer", "independent")
+
+
+@dataclass(frozen=True)
+class SliceOptions:
+    """How a run is cut, sent and watched. None of these changes the answer, but for the shot options.
+
+    Attributes:
+        max_job_size: experiments per slice (Aer's name); ``None`` chooses from the cluster's size.
+        max_shot_size: shots per slice of one experiment (Aer's name); ``None`` never cuts an experiment.
+        executor: a ``concurrent.futures.Executor`` or ``distributed.Client`` to use in place of the
+            backend's own cluster.
+        retries: how often a slice is sent again after a lost worker or a lost connection.
+        seed_mode: ``"aer"``, Aer's own seeds, the same answer as one machine; or ``"independent"``,
+            a seed for each shot slice from :class:`numpy.random.SeedSequence`.
+        progress: show a progress bar, in a terminal or a notebook.
+        callback: called with each event of :mod:`qiskit_cluster_provider.progress`.
+    """
+
+    max_job_size: int | None = None
+    max_shot_size: int | None = None
+    executor: Any = None
+    retries: int = 3
+    seed_mode: str = "aer"
+    progress: bool = False
+    callback: Callable[[Any], None] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_job_size", "max_shot_size"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _whole(name, value, least=1))
+        object.__setattr__(self, "retries", _whole("retries", self.retries, least=0))
+        if self.seed_mode not in SEED_MODES:
+            raise ClusterConfigError(
+                f"seed_mode={self.seed_mode!r} does not exist. {nearest(str(self.seed_mode), SEED_MODES)}"
+            )
+        if not isinstance(self.progress, bool):
+            raise ClusterConfigError(f"progress must be True or False, not {self.progress!r}.")
+        if self.callback is not None and not callable(self.callback):
+            raise ClusterConfigError(
+                f"callback must be a function of one event, not {type(self.callback).__name__}."
+            )
+        if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
+            raise ClusterConfigError(
+                f"executor must be a concurrent.futures.Executor or a distributed.Client, "
+                f"not {type(self.executor).__name__}."
+            )
+
+    def updated(self, **changes: Any) -> SliceOptions:
+        """A copy with ``changes``; a change of ``None`` resets the option to its default, as Aer does."""
+        defaults = {f.name: f.default for f in fields(self)}
+        return replace(self, **{k: defaults[k] if v is None else v for k, v in changes.items()})
+
+
+SLICE_OPTION_NAMES = tuple(f.name for f in fields(SliceOptions))
+
+
+def _whole(name: str, value: Any, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ClusterConfigError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    return int(value)
+
+
+def check_names(given: Mapping[str, Any], known: Mapping[str, Any] | set[str], what: str) -> None:
+    """Refuse a name that nobody knows: Aer's ``run`` ignores it silently.
+
+    Raises:
+        UnknownOptionError: with the nearest known name.
+    """
+    for name in given:
+        if name not in known:
+            raise UnknownOptionError(f"{what} has no option {name!r}. {nearest(name, set(known))}")
+
+
+def check_aer_values(given: Mapping[str, Any], types: Mapping[str, Any], stacklevel: int) -> None:
+    """Check the types of Aer's options by Aer's own table, and warn where Aer would warn.
+
+    A value of a wrong type that Aer casts is left as it is: the worker's Aer casts it in the same way.
+
+    Args:
+        given: option names and values; ``None`` means "not set".
+        types: the name's type or tuple of types (``BACKEND_RUN_ARG_TYPES`` of qiskit-aer).
+        stacklevel: of the warning, so that it points at the user's line.
+
+    Raises:
+        TypeError: the value cannot be cast to the type.
+        ClusterConfigError: a seed, a number of shots or of threads that is out of its range.
+    """
+    for name, value in given.items():
+        if value is None or name not in types:
+            continue
+        expected = types[name] if isinstance(types[name], tuple) else (types[name],)
+        if not isinstance(value, expected):
+            _check_cast(name, value, expected[0], stacklevel + 1)
+    shots = given.get("shots")
+    if shots is not None and int(shots) < 1:
+        raise ClusterConfigError(f"shots must be at least 1, not {shots!r}.")
+    seed = given.get("seed_simulator")
+    if seed is not None and not -(2**63) <= int(seed) < 2**63:
+        raise ClusterConfigError(
+            f"seed_simulator={seed!r} does not fit into 64 bits; choose one from -2**63 to 2**63-1."
+        )
+    threads = given.get("max_parallel_threads")
+    if threads is not None and int(threads) < 0:
+        raise ClusterConfigError(f"max_parallel_threads must not be negative, not {threads!r}.")
+
+
+def _check_cast(name: str, value: Any, expected: type, stacklevel: int) -> None:
+    castable = expected in (int, float, bool, str)
+    if castable:
+        try:
+            expected(value)
+        except (TypeError, ValueError, OverflowError):
+            castable = False
+    if not castable:
+        raise TypeError(
+            f"option {name} must be {expected.__name__}, not {type(value).__name__} ({value!r:.60})."
+        )
+    warnings.warn(
+        f"option {name} should be {expected.__name__}, not {type(value).__name__}: "
+        "qiskit-aer casts it, and has deprecated doing so since 0.12.1.",
+        DeprecationWarning,
+        stacklevel=stacklevel + 1,
+    )

@@ -1,0 +1,187 @@
+"""Circuits and parameter binds, as the user gave them, to the work of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.circuit import Instruction, ParameterExpression, QuantumCircuit
+from qiskit.circuit.controlflow import ControlFlowOp
+
+from ..errors import InvalidCircuitError
+from ..options import SliceOptions
+from .model import Item, Simulator, Work
+from .seeds import draw_base_seed
+from .shots import check_divisible
+
+
+def prepare(
+    circuits: Sequence[QuantumCircuit],
+    parameter_binds: Sequence[Mapping[Any, Any]] | None,
+    aer_options: Mapping[str, Any],
+    slice_options: SliceOptions,
+    simulator: Simulator,
+) -> Work:
+    """Check the input and make the work of a run; nothing is bound and nothing is sent.
+
+    Args:
+        circuits: at least one.
+        parameter_binds: Aer's form: for each circuit ``{parameter: [value of set 0, value of set 1, ...]}``.
+        aer_options: Aer's effective options.
+        slice_options: ours.
+        simulator: what the workers must rebuild.
+
+    Raises:
+        InvalidCircuitError: with the circuit's name and index.
+        ShotSlicingError: ``max_shot_size`` would change the answer.
+        TypeError: something in ``circuits`` is not a circuit.
+    """
+    if not circuits:
+        raise InvalidCircuitError("run() got no circuits; give it at least one.")
+    for index, circuit in enumerate(circuits):
+        if not isinstance(circuit, QuantumCircuit):
+            raise TypeError(f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit.")
+    binds = _check_binds(circuits, parameter_binds)
+
+    options = {k: v for k, v in aer_options.items() if v is not None}
+    seed = options.pop("seed_simulator", None)
+    work = Work(
+        items=tuple(_items(circuits, binds)),
+        shots=int(options.pop("shots")),
+        base_seed=draw_base_seed() if seed is None else int(seed),
+        noise_model=options.pop("noise_model", None),
+        options=options,
+        channel_errors=tuple(_channel_errors(circuits)),
+        simulator=simulator,
+        seed_mode=slice_options.seed_mode,
+        max_job_size=slice_options.max_job_size,
+        max_shot_size=slice_options.max_shot_size,
+    )
+    check_divisible(work)
+    return work
+
+
+def instructions(circuit: QuantumCircuit) -> Iterator[Instruction]:
+    """All operations of ``circuit``, those inside control flow too."""
+    for instruction in circuit.data:
+        operation = instruction.operation
+        yield operation
+        if isinstance(operation, ControlFlowOp):
+            for block in operation.blocks:
+                yield from instructions(block)
+
+
+def _check_binds(
+    circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any]] | None
+) -> Sequence[Mapping[Any, Any] | None]:
+    if not binds:
+        return [None] * len(circuits)
+    if isinstance(binds, Mapping) or not isinstance(binds, Sequence):
+        raise InvalidCircuitError(
+            f"parameter_binds must be a list with a dictionary for each circuit, not a {type(binds).__name__}."
+        )
+    if len(binds) != len(circuits):
+        raise InvalidCircuitError(
+            f"parameter_binds has {len(binds)} dictionaries for {len(circuits)} circuits; "
+            "give one for each circuit ({} for a circuit without parameters)."
+        )
+    return binds
+
+
+def _items(circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any] | None]) -> Iterator[Item]:
+    first = 0
+    snapshots: dict[int, tuple[QuantumCircuit, bool]] = {}
+    for index, (circuit, bind) in enumerate(zip(circuits, binds, strict=True)):
+        values = _values(index, circuit, bind)
+        if id(circuit) not in snapshots:  # a circuit that stands in the list twice travels once
+            snapshots[id(circuit)] = _snapshot(circuit)
+        snapshot, by_binding = snapshots[id(circuit)]
+        if values is not None and snapshot.num_parameters != values.shape[1]:
+            kept = [i for i, p in enumerate(circuit.parameters) if p in snapshot.parameters]
+            values = np.ascontiguousarray(values[:, kept])
+        item = Item(snapshot, circuit.metadata, values, first, by_binding)
+        yield item
+        first += item.experiments
+
+
+def _snapshot(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
+    """A copy that the user cannot change behind our back, and whether its rows must be bound.
+
+    Aer gives parameter set j the global phase of set j-1, so that a parametrised phase (usual after
+    transpiling to rz) would make saved amplitudes depend on the slicing. Counts do not depend on the
+    phase: it is dropped. With save instructions each row is bound, on the worker.
+    """
+    snapshot = circuit.copy()
+    snapshot.metadata = {}
+    snapshot._layout = None  # only a transpiler's next pass would want it, and it is large
+    phase = circuit.global_phase
+    if not (isinstance(phase, ParameterExpression) and phase.parameters):
+        return snapshot, False
+    if any(operation.name.startswith("save_") for operation in instructions(circuit)):
+        return snapshot, True
+    without = snapshot.copy()
+    without.global_phase = 0.0
+    # A circuit whose only parameters are in its phase would lose its parameter sets.
+    return (without, False) if without.num_parameters else (snapshot, True)
+
+
+def _values(
+    index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None
+) -> npt.NDArray[np.float64] | None:
+    what = f"circuit {circuit.name!r} (index {index})"
+    if not circuit.num_parameters:
+        return None
+    parameters = list(circuit.parameters)
+    if not bind:
+        raise InvalidCircuitError(
+            f"{what} has unbound parameters ({_names(parameters)}); give their values in parameter_binds."
+        )
+    missing = [p for p in parameters if p not in bind]
+    if missing:
+        raise InvalidCircuitError(f"{what}: parameter_binds has no values for {_names(missing)}.")
+    columns = []
+    for parameter in parameters:
+        try:
+            column = np.asarray(bind[parameter], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidCircuitError(
+                f"{what}: the values of {parameter.name!r} are not real numbers: {error}."
+            ) from error
+        if column.ndim != 1:
+            raise InvalidCircuitError(
+                f"{what}: the values of {parameter.name!r} must be a list with one number for each "
+                f"parameter set, not an array of shape {column.shape}."
+            )
+        columns.append(column)
+    lengths = {len(column) for column in columns}
+    if lengths == {0}:
+        raise InvalidCircuitError(f"{what}: parameter_binds has empty lists; leave the circuit out instead.")
+    if len(lengths) > 1:
+        sizes = ", ".join(f"{p.name!r} has {len(c)}" for p, c in zip(parameters, columns, strict=True))
+        raise InvalidCircuitError(f"{what}: all lists of values must be of one length, but {sizes}.")
+    values = np.column_stack(columns)
+    if not np.isfinite(values).all():
+        row, column_index = np.argwhere(~np.isfinite(values))[0]
+        raise InvalidCircuitError(
+            f"{what}: the value of {parameters[column_index].name!r} in parameter set {row} is "
+            f"{values[row, column_index]}; Aer needs finite numbers."
+        )
+    return values
+
+
+def _names(parameters: Sequence[Any]) -> str:
+    names = ", ".join(repr(p.name) for p in parameters[:5])
+    return names if len(parameters) <= 5 else f"{names} and {len(parameters) - 5} more"
+
+
+def _channel_errors(circuits: Sequence[QuantumCircuit]) -> Iterator[Any]:
+    """Errors of quantum channel instructions (circuits to which a ``QuantumError`` was appended)."""
+    seen = set()
+    for circuit in {id(c): c for c in circuits}.values():
+        for operation in instructions(circuit):
+            error = getattr(operation, "_quantum_error", None)
+            if error is not None and error.id not in seen:
+                seen.add(error.id)
+                yield error

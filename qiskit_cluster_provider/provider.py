@@ -1,0 +1,218 @@
+"""``ClusterProvider``: names to backends."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from qiskit.providers import BackendV2
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
+from qiskit_aer import AerSimulator
+
+from .backend import ClusterBackend
+from .clusters import BrokenKind, Cluster, ClusterKind, find_kinds
+from .clusters.base import ENV_PREFIX
+from .clusters.profiles import PROFILES_VARIABLE, Profile, load_profiles
+from .errors import ClusterConfigError, nearest
+from .options import SLICE_OPTION_NAMES
+
+_FROM_ENVIRONMENT = {
+    "max_job_size": int,
+    "max_shot_size": int,
+    "retries": int,
+    "seed_mode": str,
+}
+"""Our run options that ``QISKIT_CLUSTER_<NAME>`` sets."""
+_DEFAULT = "aer-local"
+
+
+class ClusterProvider:
+    """Gives backends that run qiskit-aer on clusters.
+
+    ::
+
+        with ClusterProvider() as provider:
+            backend = provider.get_backend("aer-local", workers=4)
+
+    Settings: keyword arguments, then the environment (``QISKIT_CLUSTER_WORKERS=4``), then a profile, then
+    defaults. Leaving the context, or :meth:`close`, closes every cluster that this provider started and none
+    that it was handed.
+
+    Args:
+        profiles: the TOML file with profiles; default: ``$QISKIT_CLUSTER_PROFILES`` or
+            ``~/.qiskit/cluster.toml`` (:mod:`qiskit_cluster_provider.clusters.profiles`).
+
+    Raises:
+        ClusterConfigError: the profiles cannot be read.
+    """
+
+    version = 1
+
+    def __init__(self, profiles: str | os.PathLike[str] | None = None) -> None:
+        self._kinds, self._broken = find_kinds()
+        self._profiles = load_profiles(None if profiles is None else Path(profiles))
+        self._clusters: list[Cluster] = []
+        self._lock = threading.Lock()
+        self._warn_of_unused_environment()
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return "qiskit-cluster-provider"
+
+    @property
+    def kinds(self) -> Mapping[str, ClusterKind]:
+        """The installed kinds of cluster, by backend name."""
+        return dict(self._kinds)
+
+    @property
+    def broken(self) -> list[BrokenKind]:
+        """Plugins that cannot be loaded, with the reason."""
+        return list(self._broken)
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """The profiles, by name."""
+        return dict(self._profiles)
+
+    def backends(
+        self,
+        name: str | None = None,
+        filters: Callable[[ClusterBackend], bool] | None = None,
+        **kwargs: Any,
+    ) -> list[ClusterBackend]:
+        """The backends of kinds whose requirements are installed, and of the profiles. Nothing is started.
+
+        Args:
+            name: only the one of this name.
+            filters: only those for which it returns True.
+            kwargs: only those whose attribute, or whose configuration's, has this value.
+        """
+        names = [n for n, kind in self._kinds.items() if not kind.missing()]
+        names += [n for n, profile in self._profiles.items() if profile.kind in names]
+        found = [self.get_backend(n) for n in names if name is None or n == name]
+        return [
+            backend
+            for backend in found
+            if (filters is None or filters(backend))
+            and all(_attribute(backend, key) == value for key, value in kwargs.items())
+        ]
+
+    def get_backend(
+        self, name: str | None = None, *, from_backend: BackendV2 | None = None, **options: Any
+    ) -> ClusterBackend:
+        """The backend of a kind or of a profile. Its cluster starts with its first run.
+
+        Two backends of one name and the same cluster settings share a cluster.
+
+        Args:
+            name: default: ``$QISKIT_CLUSTER_BACKEND`` or ``aer-local``.
+            from_backend: a device whose target and noise it takes over, as ``AerSimulator.from_backend`` does.
+            options: settings of the kind (``workers=4``), and options of the backend (``shots=100``).
+
+        Raises:
+            QiskitBackendNotFoundError: with the nearest names and what is installed.
+            UnknownOptionError: neither the kind nor the backend has such an option.
+            ClusterConfigError: a value is wrong.
+        """
+        name = name or os.environ.get(f"{ENV_PREFIX}BACKEND") or _DEFAULT
+        kind_name, profile = self._resolve(name)
+        kind = self._kinds[kind_name]
+        fields = set(kind.Config.model_fields)
+        config = kind.Config.load(
+            {key: value for key, value in options.items() if key in fields},
+            {key: value for key, value in profile.items() if key in fields},
+        )
+        backend_options = {
+            **{key: value for key, value in profile.items() if key not in fields},
+            **_environment_options(),
+            **{key: value for key, value in options.items() if key not in fields},
+        }
+        simulator = None
+        if from_backend is not None:
+            noise = {k: backend_options.pop(k) for k in ("noise_model",) if k in backend_options}
+            simulator = AerSimulator.from_backend(from_backend, **noise)
+        # The options are checked before the cluster is kept, so that a refusal leaves nothing behind.
+        with self._lock:
+            cluster = self._shared(name, config) or Cluster(name, kind, config)
+            backend = ClusterBackend(cluster, provider=self, simulator=simulator, **backend_options)
+            if cluster not in self._clusters:
+                self._clusters.append(cluster)
+        return backend
+
+    def close(self) -> None:
+        """Close the clusters that this provider started."""
+        with self._lock:
+            clusters, self._clusters = self._clusters, []
+        for cluster in reversed(clusters):
+            cluster.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<ClusterProvider: {', '.join([*self._kinds, *self._profiles])}>"
+
+    def _shared(self, name: str, config: Any) -> Cluster | None:
+        return next((c for c in self._clusters if c.name == name and c.usable and c.config == config), None)
+
+    def _resolve(self, name: str) -> tuple[str, Mapping[str, Any]]:
+        if name in self._profiles:
+            profile = self._profiles[name]
+            if profile.kind not in self._kinds:
+                raise QiskitBackendNotFoundError(
+                    f"profile {name!r} names the kind {profile.kind!r}, which is not installed. "
+                    f"{nearest(profile.kind, self._kinds)}"
+                )
+            return profile.kind, profile.options
+        if name in self._kinds:
+            return name, {}
+        broken = next((b for b in self._broken if b.name == name), None)
+        if broken is not None:
+            raise QiskitBackendNotFoundError(f"backend {name!r} is installed but broken: {broken.reason}")
+        names = [*self._kinds, *self._profiles]
+        raise QiskitBackendNotFoundError(
+            f"no backend {name!r}. {nearest(name, names)} Installed: {', '.join(names)}; "
+            "a package with another kind is found once it is installed."
+        )
+
+    def _warn_of_unused_environment(self) -> None:
+        known = {PROFILES_VARIABLE, f"{ENV_PREFIX}BACKEND"}
+        known |= {f"{ENV_PREFIX}{key.upper()}" for key in _FROM_ENVIRONMENT}
+        for kind in self._kinds.values():
+            known |= {f"{ENV_PREFIX}{key.upper()}" for key in kind.Config.model_fields}
+        for variable in os.environ:
+            # Kubernetes sets such variables for every service of a similar name.
+            if variable.startswith(ENV_PREFIX) and "_SERVICE_" not in variable and "_PORT" not in variable:
+                if variable not in known:
+                    warnings.warn(
+                        f"the environment variable {variable} has no effect. {nearest(variable, known)}",
+                        stacklevel=3,
+                    )
+
+
+def _environment_options() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, convert in _FROM_ENVIRONMENT.items():
+        assert key in SLICE_OPTION_NAMES
+        text = os.environ.get(f"{ENV_PREFIX}{key.upper()}")
+        if text is None:
+            continue
+        try:
+            found[key] = convert(text)
+        except ValueError as error:
+            raise ClusterConfigError(
+                f"{ENV_PREFIX}{key.upper()}={text!r} is not a whole number."
+            ) from error
+    return found
+
+
+def _attribute(backend: ClusterBackend, key: str) -> Any:
+    return getattr(backend, key, getattr(backend.configuration(), key, None))

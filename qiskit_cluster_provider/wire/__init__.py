@@ -1,0 +1,25 @@
+"""Everything that crosses a process: bytes to plan types and back, versioned.
+
+Towards a worker, circuits that QPY cannot carry and noise models are pickled: a worker trusts its client, as
+every Dask worker does. On the way back nothing is pickled: results are msgpack with arrays.
+"""
+
+from .circuits import decode_circuits, encode_circuits
+from .envelope import VERSION
+from .results import decode_result, encode_result
+from .task import Encoder, Piece, Task, TaskRun, decode_context, decode_noise, decode_task
+
+__all__ = [
+    "VERSION",
+    "Encoder",
+    "Piece",
+    "Task",
+    "TaskRun",
+    "decode_circuits",
+    "decode_context",
+    "decode_noise",
+    "decode_result",
+    "decode_task",
+    "encode_circuits",
+    "encode_result",
+]

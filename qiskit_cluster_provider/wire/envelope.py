@@ -1,0 +1,107 @@
+"""The frame of every message: ``QCP``, a version, a kind, a flag, and a msgpack body.
+
+::
+
+    bytes 0-2   b"QCP"
+    byte  3     version of the format
+    byte  4     kind: b"t" task, b"c" circuits, b"o" context, b"n" noise model, b"r" result
+    byte  5     b"z" zstandard, b"-" plain
+    bytes 6-    body
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgpack
+import numpy as np
+import zstandard
+
+from ..errors import WireError
+
+MAGIC = b"QCP"
+VERSION = 1
+_COMPRESS_FROM = 512  # bytes; below, the frame of zstandard outweighs its gain
+_ARRAY, _COMPLEX, _TUPLE = 1, 2, 3
+
+
+def seal(kind: bytes, body: Any) -> bytes:
+    """A message of ``kind`` (one byte) with ``body``: plain Python, complex numbers and numpy arrays.
+
+    Raises:
+        WireError: something in ``body`` has no place in the format.
+    """
+    try:
+        packed = pack(body)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WireError(f"cannot be sent: {error}") from error
+    if len(packed) < _COMPRESS_FROM:
+        return b"%s%c%s-%s" % (MAGIC, VERSION, kind, packed)
+    return b"%s%c%sz%s" % (MAGIC, VERSION, kind, zstandard.ZstdCompressor(level=3).compress(packed))
+
+
+def unseal(kind: bytes, message: bytes) -> Any:
+    """The body of a message of ``kind``.
+
+    Raises:
+        WireError: it is no such message, or of another version of the format.
+    """
+    if message[:3] != MAGIC or message[4:5] != kind:
+        raise WireError(f"these bytes are no message of kind {kind.decode()!r} of qiskit-cluster-provider.")
+    if message[3] != VERSION:
+        raise WireError(
+            f"the message has format {message[3]}, this qiskit-cluster-provider reads format {VERSION}; "
+            "install the same release on client and workers."
+        )
+    body = message[6:]
+    if message[5:6] == b"z":
+        body = zstandard.ZstdDecompressor().decompress(body)
+    return unpack(body)
+
+
+def pack(body: Any) -> bytes:
+    """``body`` as msgpack; tuples, complex numbers and arrays keep their type, arrays their order."""
+    packed: bytes = msgpack.packb(body, default=_pack_extra, strict_types=True)
+    return packed
+
+
+def unpack(packed: bytes) -> Any:
+    """The inverse of :func:`pack`."""
+    return msgpack.unpackb(packed, ext_hook=_unpack_extra, strict_map_key=False)
+
+
+def _pack_extra(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError("arrays of Python objects cannot be sent")
+        fortran = value.flags.f_contiguous and not value.flags.c_contiguous
+        head = msgpack.packb([value.dtype.str, list(value.shape), fortran])
+        data = value.tobytes(order="F" if fortran else "C")
+        return msgpack.ExtType(_ARRAY, struct.pack("<I", len(head)) + head + data)
+    if isinstance(value, np.generic):
+        return value.item() if not isinstance(value, np.complexfloating) else complex(value)
+    if isinstance(value, complex):
+        return msgpack.ExtType(_COMPLEX, struct.pack("<dd", value.real, value.imag))
+    if isinstance(value, tuple):
+        return msgpack.ExtType(_TUPLE, pack(list(value)))
+    if isinstance(value, dict):
+        return dict(value)
+    for plain in (str, int):  # subclasses, such as enumerations
+        if isinstance(value, plain):
+            return plain(value)
+    raise TypeError(f"{type(value).__name__} has no place in the wire format")
+
+
+def _unpack_extra(code: int, data: bytes) -> Any:
+    if code == _ARRAY:
+        (length,) = struct.unpack_from("<I", data)
+        dtype, shape, fortran = msgpack.unpackb(data[4 : 4 + length])
+        # bytearray: a result that the user may write to, as Aer's is
+        array = np.frombuffer(bytearray(data[4 + length :]), dtype=np.dtype(dtype))
+        return array.reshape(shape, order="F" if fortran else "C")
+    if code == _COMPLEX:
+        return complex(*struct.unpack("<dd", data))
+    if code == _TUPLE:
+        return tuple(unpack(data))
+    raise WireError(f"unknown extension {code} in a message; install the same release on both sides.")

@@ -1,0 +1,9 @@
+"""``run_slice(bytes)``: the only place that simulates.
+
+Importing this package needs the standard library alone, so that a Dask scheduler, which reads the tasks
+that pass through it, needs neither qiskit nor qiskit-aer.
+"""
+
+from .entry import OUTCOMES, Outcome, end_job, keep, run_slice
+
+__all__ = ["OUTCOMES", "Outcome", "end_job", "keep", "run_slice"]

@@ -1,0 +1,64 @@
+"""The main loop of a child: read a slice, simulate it, write the result, until the worker goes."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+import traceback
+from typing import BinaryIO
+
+from . import frames
+
+
+def tie_to_parent(lifeline: int) -> None:
+    """End this process when its parent goes, even in the middle of a C++ run that holds the GIL.
+
+    The parent holds the other end of the pipe ``lifeline``. When it closes, the kernel sends SIGIO, whose
+    default action ends the process; no Python has to run for that.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def main() -> None:
+    """Serve slices on stdin and stdout."""
+    tie_to_parent(int(sys.argv[1]))
+    requests = sys.stdin.buffer
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not mix with the frames
+    logging.getLogger("qiskit_aer").setLevel(logging.ERROR)  # failures are in the result
+
+    from .simulate import Simulation
+
+    simulation = Simulation()
+
+    def fetch(names: list[str]) -> list[bytes]:
+        frames.write(replies, frames.NEED, *(name.encode() for name in names))
+        return frames.read(requests)[1]
+
+    while True:
+        try:
+            _, (payload,) = frames.read(requests)
+        except EOFError:
+            return
+        _serve(replies, lambda message=payload: simulation.run(message, fetch))
+
+
+def _serve(replies: BinaryIO, work: object) -> None:
+    try:
+        result = work()  # type: ignore[operator]
+    except EOFError:
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}"
+        frames.write(replies, frames.ERROR, text.encode())
+    else:
+        frames.write(replies, frames.DONE, result)
+
+
+if __name__ == "__main__":
+    main()

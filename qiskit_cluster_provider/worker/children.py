@@ -1,0 +1,243 @@
+"""Long-lived child processes that simulate, one for each slice that runs at the same time.
+
+Plain ``subprocess`` and pipes: a Dask worker may be daemonic, and daemonic processes may not have children by
+``multiprocessing``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Mapping
+from typing import BinaryIO, NamedTuple, cast
+
+from . import frames
+
+_POLL = 0.1  # seconds between looks at a cancel marker
+_LAST_WORDS = 2000  # bytes of a dead child's stderr that go into the error
+
+
+class Call(NamedTuple):
+    """What the worker must know of a slice without decoding it.
+
+    Attributes:
+        job_id: whose slice it is.
+        index: of the slice.
+        threads: to reserve; 0 for all threads of the worker.
+        blobs: names of the blobs that come with the task.
+        marker: a file whose existence cancels the slice (executors), or empty.
+        topic: Dask topic for the event "started", or empty.
+    """
+
+    job_id: str
+    index: int
+    threads: int
+    blobs: tuple[str, ...]
+    marker: str
+    topic: str
+
+
+class ChildDied(RuntimeError):
+    """The child process ended while it ran a slice."""
+
+
+class SliceCancelled(RuntimeError):
+    """The slice was ended because its job was cancelled."""
+
+
+class SliceError(RuntimeError):
+    """The slice raised in the child."""
+
+
+class Child:
+    """One process that runs slices, one after the other."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.cancelled = False
+        self._stderr = tempfile.TemporaryFile()
+        lifeline, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "qiskit_cluster_provider.worker.child", str(lifeline)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                pass_fds=[lifeline],
+                env=_environment(threads),
+                start_new_session=True,  # a Ctrl-C in the terminal is the client's, not the child's
+            )
+        finally:
+            os.close(lifeline)
+        self._stdin = cast(BinaryIO, self._process.stdin)
+        self._stdout = cast(BinaryIO, self._process.stdout)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another slice."""
+        return self._process.poll() is None
+
+    def run(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> bytes:
+        """Run a slice; see :func:`.entry.run_slice`."""
+        try:
+            frames.write(self._stdin, frames.RUN, payload)
+            while True:
+                self._wait(call.marker)
+                letter, parts = frames.read(self._stdout)
+                if letter != frames.NEED:
+                    break
+                needed = (name for name in (part.decode() for part in parts))
+                frames.write(self._stdin, frames.BLOBS, *(blobs[name] for name in needed))
+        except (EOFError, BrokenPipeError) as error:
+            if self.cancelled:
+                raise SliceCancelled(f"slice {call.index} was cancelled") from None
+            raise ChildDied(f"the simulating process {self._obituary()}") from error
+        if letter == frames.ERROR:
+            raise SliceError(parts[0].decode())
+        return parts[0]
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def let_go(self) -> None:
+        """Close this process's copy of the lifeline, so that a fork does not keep the child alive."""
+        os.close(self._lifeline)
+
+    def close(self) -> None:
+        """End it and let go of its pipes."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._stdin, self._stdout, self._stderr):
+            try:
+                stream.close()
+            except BrokenPipeError:  # bytes that it never read
+                continue
+        os.close(self._lifeline)
+
+    def _wait(self, marker: str) -> None:
+        if not marker:
+            return
+        while not select.select([self._stdout], [], [], _POLL)[0]:
+            if os.path.exists(marker):
+                self.cancelled = True
+                self._process.kill()
+
+    def _obituary(self) -> str:
+        code = self._process.wait()
+        try:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        except ValueError:
+            how = f"was ended by signal {-code}"
+        size = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, size - _LAST_WORDS))
+        words = self._stderr.read().decode(errors="replace").strip()
+        return f"{how}; its last words: {words}" if words else f"{how}, without a word"
+
+
+def _environment(threads: int) -> dict[str, str]:
+    count = str(threads)
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": "1",  # Aer's own threads are OpenMP's; BLAS inside them would oversubscribe
+        # The kernel that OpenBLAS picks by CPU decides the last bits of matrix_product_state; all workers
+        # must agree. Haswell is the oldest that today's cloud machines have.
+        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "Haswell"),
+        "QISKIT_PARALLEL": "FALSE",
+    }
+
+
+class ChildPool:
+    """The children of this process: idle ones are used again, dead ones are replaced."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[Child] = []
+        self._busy: dict[Child, str] = {}
+        self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
+
+    def run(self, call: Call, threads: int, payload: bytes, blobs: Mapping[str, bytes]) -> bytes:
+        """Run a slice on an idle child, or on a new one."""
+        child = self._take(call.job_id, threads)
+        try:
+            return child.run(call, payload, blobs)
+        except BaseException as error:
+            if not isinstance(error, SliceError):
+                child.kill()  # the pipes may hold half a message
+            raise
+        finally:
+            with self._lock:
+                self._busy.pop(child, None)
+                healthy = child.alive and not child.cancelled
+                if healthy:
+                    self._idle.append(child)
+            if not healthy:
+                child.close()
+
+    def end_job(self, job_id: str) -> int:
+        """Kill the children that are busy with ``job_id``, and start no more for it; returns how many."""
+        with self._lock:
+            self._ended.append(job_id)
+            found = [child for child, owner in self._busy.items() if owner == job_id]
+            for child in found:
+                child.cancelled = True
+                child.kill()
+        return len(found)
+
+    def close_idle(self) -> None:
+        """End the idle children; a later slice starts new ones."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for child in idle:
+            child.close()
+
+    def close(self) -> None:
+        """End all children."""
+        with self._lock:
+            for child in self._busy:
+                child.kill()
+        self.close_idle()
+
+    def pids(self) -> dict[int, bool]:
+        """Process id of each child, and whether it is busy."""
+        with self._lock:
+            return {c.pid: True for c in self._busy} | {c.pid: False for c in self._idle}
+
+    def forget(self) -> None:
+        """Leave the children to the process that started them; for a fork of it."""
+        for child in (*self._idle, *self._busy):
+            child.let_go()
+        self._lock, self._idle, self._busy = threading.Lock(), [], {}
+
+    def _take(self, job_id: str, threads: int) -> Child:
+        with self._lock:
+            if job_id in self._ended:
+                raise SliceCancelled("its job was cancelled")
+            dead = [child for child in self._idle if not child.alive]
+            fitting = [child for child in self._idle if child.alive and child.threads == threads]
+            self._idle = [child for child in self._idle if child.alive and child not in fitting[-1:]]
+            child = fitting[-1] if fitting else Child(threads)
+            self._busy[child] = job_id
+        for corpse in dead:
+            corpse.close()
+        return child
+
+
+POOL = ChildPool()
+atexit.register(POOL.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.forget)

@@ -1,0 +1,79 @@
+"""The task that runs on a Dask worker or an executor: hand the bytes to a child and wait.
+
+Aer holds the GIL for the whole of a run. In the worker's own process it would stop the heartbeat, and an
+abort of its C++ would take the worker with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from .children import POOL, Call, ChildDied, SliceCancelled, SliceError
+from .threads import NotEnoughThreads, Threads
+
+Outcome = tuple[str, bytes]
+OUTCOMES = {
+    "done": "the result",
+    "error": "Aer or this package raised; the text has the child's traceback",
+    "died": "the child ended by a signal or an exit; the text has its last words",
+    "cancelled": "the job was cancelled meanwhile",
+}
+
+_THREADS: dict[str, Threads] = {}
+
+
+def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
+    """Simulate one slice in a child process.
+
+    It returns what went wrong rather than raising it: a failed slice is our client's business, and neither
+    Dask's log nor pickled exceptions need to have a part in it.
+
+    Args:
+        call: the fields of :class:`~.children.Call`, as a plain tuple.
+        payload: the task's message.
+        blobs: the messages that ``call`` names, in its order.
+
+    Returns:
+        ``("done", the result's message)``; or a word of :data:`OUTCOMES` and a text in UTF-8.
+    """
+    request = Call(*call)
+    worker = _dask_worker()
+    if worker is None:
+        name, capacity = f"process {os.getpid()}", max(os.cpu_count() or 1, request.threads)
+    else:
+        name, capacity = worker.address, worker.state.nthreads
+        if request.topic:
+            worker.log_event(request.topic, {"index": request.index, "worker": name})
+    threads = _THREADS.setdefault(name, Threads(capacity))
+    try:
+        with threads.reserve(request.threads) as count:
+            message = POOL.run(request, count, payload, dict(zip(request.blobs, blobs, strict=True)))
+    except SliceCancelled:
+        return "cancelled", b""
+    except ChildDied as error:
+        return "died", str(error).encode()
+    except (SliceError, NotEnoughThreads, OSError) as error:
+        return "error", str(error).encode()
+    return "done", message
+
+
+def keep(blob: bytes) -> bytes:
+    """A Dask task that only holds a blob, so that Dask spreads it and makes it again if it is lost."""
+    return blob
+
+
+def end_job(job_id: str) -> int:
+    """End what this process runs of ``job_id``, and start no more of it. Returns how many were running."""
+    return POOL.end_job(job_id)
+
+
+def _dask_worker() -> Any:
+    distributed = sys.modules.get("distributed")  # a process without it is no Dask worker
+    if distributed is None:
+        return None
+    try:
+        return distributed.get_worker()
+    except ValueError:
+        return None
