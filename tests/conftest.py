@@ -1,0 +1,53 @@
+"""What all tests share: one running cluster for each number of workers, and the oracle."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from qiskit_aer import AerSimulator
+
+from qiskit_cluster_provider import ClusterProvider
+from qiskit_cluster_provider.testing import differences
+
+settings.register_profile(
+    "default",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("default")
+for variable in [name for name in os.environ if name.startswith("QISKIT_CLUSTER_")]:
+    del os.environ[variable]
+
+
+@pytest.fixture(scope="session")
+def provider():
+    with ClusterProvider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session", params=[1, 2, 3], ids=lambda n: f"{n} workers")
+def any_workers(request):
+    return request.param
+
+
+@pytest.fixture
+def backend(provider):
+    """A backend with default options on a running cluster of two workers."""
+    return provider.get_backend("aer-local", workers=2)
+
+
+@pytest.fixture
+def aer():
+    """The oracle: one machine, one thread."""
+    return AerSimulator(max_parallel_threads=1)
+
+
+@pytest.fixture
+def same():
+    """Assert that two results are the same in every bit, or to a relative tolerance."""
+
+    def check(ours, theirs, rtol=0.0):
+        assert differences(ours, theirs, rtol=rtol) == []
+
+    return check
