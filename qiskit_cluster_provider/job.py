@@ -71,7 +71,6 @@ class ClusterJob(JobV1):
             ClusterJobCancelledError: it was cancelled.
             SlicesLostError: slices failed for a reason that is not the circuits', after all retries.
             ClusterConnectionError: the cluster could not be reached.
-            ShotSlicingError: Aer took a path on which shots cannot be divided.
         """
         if not self._submitted:
             raise ClusterJobError(f"job {self.job_id()} has not been submitted; call submit() first.")

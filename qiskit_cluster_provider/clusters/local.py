@@ -48,6 +48,7 @@ class LocalKind(ClusterKind):
         """Start it; end it and its idle children afterwards."""
         from distributed import Client, LocalCluster
 
+        from ..worker import end_worker
         from ..worker.children import POOL
 
         where = {"host": "127.0.0.1"} if config.processes else {"memory_limit": 0}
@@ -62,5 +63,8 @@ class LocalKind(ClusterKind):
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
-            yield client
+            try:
+                yield client
+            finally:
+                client.run(end_worker, on_error="ignore")
         POOL.close_idle()

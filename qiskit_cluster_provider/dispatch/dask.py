@@ -75,6 +75,7 @@ class DaskTransport:
 
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> Future:
         """Send one slice, after the blobs that the cluster does not have yet."""
+        self._connect()  # refuses once the cluster is closed
         held = [self._blob(name, blobs) for name in call.blobs]
         workers = None
         if self._threads > 1:

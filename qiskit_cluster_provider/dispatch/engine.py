@@ -178,6 +178,8 @@ class Dispatch:
         call = Call(self.job_id, index, threads, names, marker="", topic="")
         try:
             future = self._transport.submit(call, payload, encoder.blobs)
+        except ClusterError:
+            raise
         except Exception as error:  # a closed client, an executor that was shut down
             raise ClusterConnectionError(
                 f"slice {index} cannot be submitted: {error}. job.partial_result() has what was finished."

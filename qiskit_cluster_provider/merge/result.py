@@ -30,9 +30,6 @@ def merge(
         head: ``backend_name``, ``backend_version``, ``job_id``, ``date``, ``time_taken``.
         partial: some slices are still to come: their experiments are there, without data and with a
             status that says so, and the result is marked ``partial=True``.
-
-    Raises:
-        ShotSlicingError: see :func:`.shots.merge_shots`.
     """
     by_experiment: list[list[dict[str, Any] | None]] = [[] for _ in range(plan.work.experiments)]
     reasons: dict[int, str] = {}
@@ -106,7 +103,7 @@ def _experiment(
     if reason is not None and len(there) < len(parts):
         return _missing(plan, index, reason)
     by_shot = work.seed_mode == "aer"
-    raw = there[0] if len(there) == 1 else merge_shots(there, item.name, by_shot=by_shot)
+    raw = there[0] if len(there) == 1 else merge_shots(there, by_shot=by_shot)
     if not raw["success"]:
         return _missing(plan, index, raw["status"], raw)
     experiment = dict(raw)

@@ -11,31 +11,31 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import ShotSlicingError
+import numpy as np
 
 Experiment = dict[str, Any]
 
 
-def merge_shots(parts: Sequence[Experiment], name: str, *, by_shot: bool) -> Experiment:
+def merge_shots(parts: Sequence[Experiment], *, by_shot: bool) -> Experiment:
     """The experiment of which ``parts`` are consecutive ranges of shots.
 
     Args:
         parts: Aer's raw experiment dictionaries, in the order of their shots.
-        name: of the circuit, for messages.
         by_shot: the parts used Aer's seeds for each shot, so that Aer must have simulated shot by shot.
 
-    Raises:
-        ShotSlicingError: Aer took another path than the plan had proven; nothing wrong is returned.
+    Returns:
+        The experiment; a failed one if a part failed, or if Aer took another path than the plan had proven.
     """
     failed = [part for part in parts if not part["success"]]
     if failed:
         return failed[0]
     methods = {part["metadata"].get("method") for part in parts}
     if by_shot and (len(methods) > 1 or any(part["metadata"].get("measure_sampling") for part in parts)):
-        raise ShotSlicingError(
-            f"circuit {name!r} was simulated with {sorted(map(str, methods))} and sampled from one stream, so that "
-            "its ranges of shots do not add up to one run; leave max_shot_size out."
+        status = (
+            f"ERROR: simulated with {', '.join(sorted(map(str, methods)))} from one random stream, so that its "
+            "ranges of shots do not add up to one run; leave max_shot_size out."
         )
+        return {**parts[0], "success": False, "status": status, "shots": 0, "data": {}}
     shots = [part["shots"] for part in parts]
     data: dict[str, Any] = {}
     subtypes = parts[0]["metadata"].get("result_subtypes", {})
@@ -78,6 +78,8 @@ def _combine(subtype: str, values: Sequence[Any], weights: Sequence[int]) -> Any
     if subtype == "single":
         return values[-1]
     if subtype == "list":
+        if isinstance(values[0], np.ndarray):  # a number for each shot
+            return np.concatenate(values)
         return [one for value in values for one in value]
     if subtype == "accum":
         return _sum(values, [1.0] * len(values))

@@ -167,12 +167,15 @@ class ChildPool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[Child] = []
-        self._busy: dict[Child, str] = {}
+        self._busy: dict[Child, tuple[str, str]] = {}  # of which job, for which worker
         self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
+        self._closing: set[str] = set()  # workers
 
-    def run(self, call: Call, threads: int, payload: bytes, blobs: Mapping[str, bytes]) -> bytes:
-        """Run a slice on an idle child, or on a new one."""
-        child = self._take(call.job_id, threads)
+    def run(
+        self, call: Call, worker: str, threads: int, payload: bytes, blobs: Mapping[str, bytes]
+    ) -> bytes:
+        """Run a slice for ``worker`` on an idle child, or on a new one."""
+        child = self._take(call.job_id, worker, threads)
         try:
             return child.run(call, payload, blobs)
         except BaseException as error:
@@ -192,11 +195,19 @@ class ChildPool:
         """Kill the children that are busy with ``job_id``, and start no more for it; returns how many."""
         with self._lock:
             self._ended.append(job_id)
-            found = [child for child, owner in self._busy.items() if owner == job_id]
+            found = [child for child, (job, _) in self._busy.items() if job == job_id]
             for child in found:
                 child.cancelled = True
                 child.kill()
         return len(found)
+
+    def end_worker(self, worker: str) -> None:
+        """Kill the children that are busy for ``worker``, which is about to close, and start no more for it."""
+        with self._lock:
+            self._closing.add(worker)
+            for child, (_, owner) in self._busy.items():
+                if owner == worker:
+                    child.kill()
 
     def close_idle(self) -> None:
         """End the idle children; a later slice starts new ones."""
@@ -223,15 +234,15 @@ class ChildPool:
             child.let_go()
         self._lock, self._idle, self._busy = threading.Lock(), [], {}
 
-    def _take(self, job_id: str, threads: int) -> Child:
+    def _take(self, job_id: str, worker: str, threads: int) -> Child:
         with self._lock:
-            if job_id in self._ended:
-                raise SliceCancelled("its job was cancelled")
+            if job_id in self._ended or worker in self._closing:
+                raise SliceCancelled("its job was cancelled, or its worker is closing")
             dead = [child for child in self._idle if not child.alive]
             fitting = [child for child in self._idle if child.alive and child.threads == threads]
             self._idle = [child for child in self._idle if child.alive and child not in fitting[-1:]]
             child = fitting[-1] if fitting else Child(threads)
-            self._busy[child] = job_id
+            self._busy[child] = job_id, worker
         for corpse in dead:
             corpse.close()
         return child

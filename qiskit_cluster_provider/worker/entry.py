@@ -49,7 +49,7 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
     threads = _THREADS.setdefault(name, Threads(capacity))
     try:
         with threads.reserve(request.threads) as count:
-            message = POOL.run(request, count, payload, dict(zip(request.blobs, blobs, strict=True)))
+            message = POOL.run(request, name, count, payload, dict(zip(request.blobs, blobs, strict=True)))
     except SliceCancelled:
         return "cancelled", b""
     except ChildDied as error:
@@ -67,6 +67,11 @@ def keep(blob: bytes) -> bytes:
 def end_job(job_id: str) -> int:
     """End what this process runs of ``job_id``, and start no more of it. Returns how many were running."""
     return POOL.end_job(job_id)
+
+
+def end_worker(dask_worker: Any) -> None:
+    """End the busy children of a Dask worker that is about to close; it would wait for them."""
+    POOL.end_worker(dask_worker.address)
 
 
 def _dask_worker() -> Any:

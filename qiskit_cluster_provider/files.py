@@ -1,0 +1,128 @@
+"""Circuits from files: OpenQASM 2, OpenQASM 3 and QPY. Files are parsed; nothing in them is executed."""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import redirect_stderr
+from pathlib import Path
+
+from qiskit import QuantumCircuit, qasm2, qasm3, qpy
+from qiskit.exceptions import QiskitError
+
+from .errors import InvalidCircuitError, MissingExtraError
+
+MAX_BYTES = 64 * 2**20
+"""The largest file that is read."""
+
+_QPY_MAGIC = b"QISKIT"
+# The version statement stands first, but for comments. Possessive, so that no file makes it backtrack.
+_HEADER = re.compile(r"(?:\s++|//[^\n]*+|/\*.*?\*/)*+OPENQASM\s++(\d++)(?:\.\d++)?+\s*+;", re.DOTALL)
+# Qiskit's QPY reader draws a coloured backtrace around what went wrong.
+_RUST_CAUSE = re.compile(r"Backtrace.*?Error: ([^\n\x1b]+)", re.DOTALL)
+_SYMENGINE_VERSIONS = range(10, 13)
+_SYMENGINE_OFFSET = 18  # of the symbol encoding in the header of these versions: "!6sBBBBQc"
+
+
+def read_circuits(path: Path) -> list[QuantumCircuit]:
+    """The circuits in a file. What kind of file it is, is decided by its content.
+
+    OpenQASM 2 has the gates and functions that ``QuantumCircuit.from_qasm_str`` gives it. ``include`` finds
+    ``qelib1.inc`` and ``stdgates.inc``, and never a file. OpenQASM has no names, so that its circuit is named
+    after the file; circuits from QPY keep their own.
+
+    Args:
+        path: of the file, at most :data:`MAX_BYTES` long.
+
+    Returns:
+        One circuit from OpenQASM, all of them from QPY.
+
+    Raises:
+        InvalidCircuitError: the file is too large, of another kind, or wrong; the message names it.
+        MissingExtraError: OpenQASM 3 needs another package.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)  # not st_size, which is 0 for a pipe or a device
+    if len(raw) > MAX_BYTES:
+        raise InvalidCircuitError(
+            f"{path} is larger than {MAX_BYTES // 2**20} MiB; divide it, or load it in Python and use "
+            "ClusterBackend.run."
+        )
+    if raw.startswith(_QPY_MAGIC):
+        return _read_qpy(path, raw)
+    circuit = _read_qasm(path, raw)
+    circuit.name = path.stem
+    return [circuit]
+
+
+def _read_qasm(path: Path, raw: bytes) -> QuantumCircuit:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        header = None
+    else:
+        header = _HEADER.match(text)
+    if header is None:
+        raise InvalidCircuitError(
+            f"{path} is neither OpenQASM 2, OpenQASM 3 nor QPY. OpenQASM begins with 'OPENQASM 2.0;' or "
+            "'OPENQASM 3.0;'; QPY is what qiskit.qpy.dump writes."
+        )
+    version = int(header[1])
+    if version == 3:
+        return _read_qasm3(path, text)
+    if version != 2:
+        raise InvalidCircuitError(f"{path} is OpenQASM {version}; OpenQASM 2 and 3 can be read.")
+    try:
+        return qasm2.loads(
+            text,
+            include_path=(),
+            custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
+            custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
+        )
+    except Exception as error:
+        raise _unreadable(path, "OpenQASM 2", error) from error
+
+
+def _read_qasm3(path: Path, text: str) -> QuantumCircuit:
+    try:
+        import qiskit_qasm3_import  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path} is OpenQASM 3; to read it, pip install 'qiskit-cluster-provider[qasm3]'"
+        ) from error
+    try:
+        with redirect_stderr(io.StringIO()):  # antlr prints some of the errors that it raises
+            return qasm3.loads(text)
+    except Exception as error:
+        raise _unreadable(path, "OpenQASM 3", error) from error
+
+
+def _read_qpy(path: Path, raw: bytes) -> list[QuantumCircuit]:
+    version = raw[len(_QPY_MAGIC)] if len(raw) > _SYMENGINE_OFFSET else 0
+    if version in _SYMENGINE_VERSIONS and raw[_SYMENGINE_OFFSET : _SYMENGINE_OFFSET + 1] == b"e":
+        # Read by symengine's own deserializer, which trusts its input (CVE-2025-1403).
+        raise InvalidCircuitError(
+            f"{path} is QPY {version} with symengine expressions, which is not safe to read; write it again "
+            "with use_symengine=False or a newer Qiskit."
+        )
+    try:
+        return list(qpy.load(io.BytesIO(raw)))
+    except Exception as error:
+        raise _unreadable(path, "QPY", error) from error
+
+
+def _unreadable(path: Path, what: str, error: Exception) -> InvalidCircuitError:
+    """The parsers' errors share no base, so that this is the one place where all are translated."""
+    said = error.message if isinstance(error, QiskitError) else str(error)
+    if (rust := _RUST_CAUSE.search(said)) is not None:
+        said = rust[1]
+    cause = f"{type(error).__name__}: {said or _antlr_place(error)}"
+    return InvalidCircuitError(f"{path} cannot be read as {what}: {cause}")
+
+
+def _antlr_place(error: Exception) -> str:
+    """Where a syntax error is: openqasm3 raises it without a word, and antlr keeps it three levels down."""
+    refusal = error.__cause__.args[0] if error.__cause__ is not None and error.__cause__.args else None
+    token = getattr(refusal, "offendingToken", None)
+    return "no reason given" if token is None else f"line {token.line}, before or at {token.text!r}"

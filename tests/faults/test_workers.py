@@ -1,0 +1,208 @@
+"""Dask workers that die, come late, or are all killed once: real processes, real signals, the same answer."""
+
+import os
+import signal
+import threading
+
+import pytest
+from distributed import Client, LocalCluster
+from qiskit.circuit import QuantumCircuit
+
+from qiskit_cluster_provider import ClusterProvider
+from qiskit_cluster_provider.progress import SliceDone, SliceStarted
+from qiskit_cluster_provider.testing import differences
+
+from ..slow import quick
+
+
+@pytest.fixture
+def cluster():
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    with Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@pytest.fixture
+def on_cluster(client):
+    with ClusterProvider() as provider:
+        yield provider.get_backend("aer-dask", client=client)
+
+
+def busy(seconds, name="busy"):
+    """Mid-circuit measurement, so that its shots are simulated one by one."""
+    circuit = QuantumCircuit(10, 10, name=name)
+    circuit.h(range(10))
+    circuit.measure(range(5), range(5))
+    circuit.h(range(10))
+    circuit.measure(range(10), range(10))
+    return circuit, int(seconds * 8_000)
+
+
+class KillOnce:
+    """A listener that kills the worker of the first slices that begin: each process once."""
+
+    def __init__(self, client, most):
+        self.pids = {address: pid for address, pid in client.run(os.getpid).items()}
+        self.left = most
+        self.killed = []
+        self.lock = threading.Lock()
+
+    def __call__(self, event):
+        if isinstance(event, SliceStarted):
+            with self.lock:
+                pid = self.pids.pop(event.worker, None)
+                if pid is not None and self.left:
+                    self.left -= 1
+                    self.killed.append(pid)
+                    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_killed_workers_cost_nothing(on_cluster, client, aer, deaths):
+    circuit, shots = busy(0.5)
+    options = {"shots": shots, "memory": True, "seed_simulator": 3}
+    killer = KillOnce(client, deaths)
+    job = on_cluster.run([circuit] * 8, max_job_size=1, callback=killer, **options)
+    ours = job.result(timeout=150)
+    assert len(killer.killed) == deaths
+    assert differences(ours, aer.run([circuit] * 8, **options).result()) == []
+    assert max(info.attempts for info in job.slices()) > 1
+
+
+def test_without_a_seed_the_rerun_uses_the_same_one(on_cluster, client, aer):
+    circuit, shots = busy(0.3)
+    killer = KillOnce(client, 1)
+    ours = on_cluster.run([circuit] * 4, max_job_size=1, callback=killer, shots=shots, memory=True).result(150)
+    seed = ours.metadata["base_seed"]
+    theirs = aer.run([circuit] * 4, shots=shots, memory=True, seed_simulator=seed).result()
+    assert killer.killed
+    assert differences(ours, theirs) == []
+
+
+def test_templates_and_noise_survive_the_worker_that_held_them(on_cluster, client, aer):
+    """Blobs are tasks, so that the scheduler makes them again."""
+    from qiskit.circuit import Parameter
+    from qiskit_aer.noise import NoiseModel, depolarizing_error
+
+    circuit, shots = busy(0.2)
+    angle = Parameter("angle")
+    for layer in range(300):  # too large to travel inside each task
+        circuit.rx(angle + layer, layer % 10)
+    circuit.measure(range(10), range(10))
+    noise_model = NoiseModel()
+    for qubit in range(10):
+        noise_model.add_quantum_error(depolarizing_error(0.01 * (qubit + 1), 1), ["h", "rx"], [qubit])
+    options = {"shots": shots // 10, "memory": True, "seed_simulator": 3, "noise_model": noise_model}
+    binds = [{angle: [0.1 * i for i in range(8)]}]
+    killer = KillOnce(client, 2)
+    job = on_cluster.run(circuit, binds, max_job_size=1, callback=killer, **options)
+    ours = job.result(timeout=150)
+    assert killer.killed
+    assert differences(ours, aer.run(circuit, binds, **options).result()) == []
+
+
+def test_a_worker_that_joins_late_gets_work():
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, host="127.0.0.1") as cluster,
+        Client(cluster, set_as_default=False) as client,
+        ClusterProvider() as provider,
+    ):
+        backend = provider.get_backend("aer-dask", client=client)
+        circuit, shots = busy(0.3)
+        once = threading.Event()
+
+        def grow(event):
+            if isinstance(event, SliceDone) and not once.is_set():
+                once.set()
+                cluster.scale(2)
+
+        job = backend.run([circuit] * 40, max_job_size=1, shots=shots, callback=grow, seed_simulator=1)
+        assert job.result(timeout=150).success
+        assert len({info.worker for info in job.slices()}) == 2
+
+
+def test_a_child_that_is_killed_costs_a_retry_and_not_the_worker(backend, aer, same):
+    from qiskit_cluster_provider.progress import SliceRetried
+    from qiskit_cluster_provider.worker.children import POOL
+
+    circuit, shots = busy(0.5)
+    retried, killed = [], []
+
+    def listener(event):
+        if isinstance(event, SliceRetried):
+            retried.append(event)
+
+    def reaper():
+        while not killed:
+            killed.extend(pid for pid, is_busy in POOL.pids().items() if is_busy)
+        os.kill(killed[0], signal.SIGKILL)
+
+    thread = threading.Thread(target=reaper)
+    options = {"shots": shots, "memory": True, "seed_simulator": 3}
+    thread.start()
+    job = backend.run([circuit] * 4, max_job_size=1, callback=listener, **options)
+    ours = job.result(timeout=100)
+    thread.join()
+    same(ours, aer.run([circuit] * 4, **options).result())
+    assert len(retried) == 1
+    assert "SIGKILL" in retried[0].reason
+
+
+def test_children_end_with_their_worker(on_cluster, client):
+    """Even in the middle of an endless C++ run that holds the GIL."""
+    import psutil
+
+    from ..slow import endless
+
+    started = threading.Event()
+    on_cluster.run(endless(), callback=lambda e: isinstance(e, SliceStarted) and started.set())
+    assert started.wait(60)
+    child = worker = None
+    while child is None:
+        for pid in client.run(os.getpid).values():
+            worker = psutil.Process(pid)
+            found = [c for c in worker.children() if "qiskit_cluster_provider.worker.child" in c.cmdline()]
+            if found and found[0].cpu_times().user > 1.5:  # past its imports, inside Aer
+                child = found[0]
+                break
+    worker.kill()
+    assert psutil.wait_procs([child], timeout=20)[0] == [child]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_soak(on_cluster, client, aer):
+    """2,000 small circuits, and a worker killed every two seconds."""
+    batch = [quick(f"q{i}") for i in range(2000)]
+    options = {"shots": 2000, "memory": True, "seed_simulator": 3}
+    over, killed = threading.Event(), []
+
+    def reaper():
+        while not over.wait(2.0):
+            pids = list(client.run(os.getpid, on_error="ignore").values())
+            if pids:
+                killed.append(pids[len(killed) % len(pids)])
+                os.kill(killed[-1], signal.SIGKILL)
+
+    thread = threading.Thread(target=reaper)
+    thread.start()
+    try:
+        job = on_cluster.run(batch, max_job_size=20, **options)
+        ours = job.result(timeout=350)
+    finally:
+        over.set()
+        thread.join()
+    assert len(killed) >= 2
+    assert differences(ours, aer.run(batch, **options).result()) == []
