@@ -94,11 +94,11 @@ def workloads(experiments: int, seed: int) -> list[Workload]:
     return found
 
 
-def warm_up(backend: ClusterBackend, local: AerSimulator) -> float:
+def warm_up(backend: ClusterBackend, local: AerSimulator) -> tuple[int, float]:
     """Start the cluster and its simulating children, and run ``local`` once too.
 
     Returns:
-        The seconds that the cluster took.
+        How many children simulate at the same time, and the seconds that the cluster took to start.
     """
     start = time.perf_counter()
     client: Any = backend.cluster.client()
@@ -111,7 +111,7 @@ def warm_up(backend: ClusterBackend, local: AerSimulator) -> float:
     workload.run(backend, 1, 0, max_job_size=1)
     stop = time.perf_counter()
     workload.run(local, 1, 0)
-    return stop - start
+    return threads, stop - start
 
 
 def compare(
@@ -185,9 +185,9 @@ def _clifford(name: str, count: int, rng: np.random.Generator) -> Workload:
     return Workload(name, [_clifford_circuit(f"clifford-{i}", rng) for i in range(count)], count)
 
 
-def _clifford_circuit(name: str, rng: np.random.Generator, width: int = 12) -> QuantumCircuit:
+def _clifford_circuit(name: str, rng: np.random.Generator, most: int = 12) -> QuantumCircuit:
     """Layers of random one-qubit Cliffords and of CX between random pairs."""
-    qubits = _width(rng, width)
+    qubits = _width(rng, most)
     circuit = QuantumCircuit(qubits, name=name)
     for _ in range(2 * qubits):
         for qubit in range(qubits):
@@ -228,7 +228,7 @@ def _noisy(name: str, count: int, rng: np.random.Generator) -> Workload:
     noise.add_all_qubit_quantum_error(depolarizing_error(_NOISE["h"], 1), ["h"])
     noise.add_all_qubit_quantum_error(depolarizing_error(_NOISE["cx"], 2), ["cx"])
     noise.add_all_qubit_readout_error(ReadoutError([[0.98, 0.02], [0.03, 0.97]]))
-    circuits = [_clifford_circuit(f"noisy-{i}", rng) for i in range(count)]
+    circuits = [_clifford_circuit(f"noisy-{i}", rng, most=9) for i in range(count)]
     return Workload(name, circuits, count, options={"noise_model": noise})
 
 

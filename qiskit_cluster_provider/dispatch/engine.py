@@ -262,7 +262,7 @@ class Dispatch:
                 self._transport.end()
             self._transport.close()
         except Exception:  # the cluster may be gone; the job ends all the same
-            logger.warning("job %s: could not clean up", self.job_id, exc_info=True)
+            logger.info("job %s: could not clean up", self.job_id, exc_info=True)
         with self._lock:
             if self._cancelled:
                 self._infos = [

@@ -80,7 +80,7 @@ def carried_by_qpy(circuit: QuantumCircuit) -> bool:
         if instruction.is_standard_gate():
             continue
         operation = instruction.operation
-        kind = type(operation)
+        kind = getattr(operation, "base_class", type(operation))  # of a singleton, too
         if kind in _QPY_TYPES:
             continue
         if kind not in _QPY_FLOW_TYPES or not isinstance(operation, ControlFlowOp):

@@ -80,7 +80,9 @@ def _pack_extra(value: Any) -> Any:
         data = value.tobytes(order="F" if fortran else "C")
         return msgpack.ExtType(_ARRAY, struct.pack("<I", len(head)) + head + data)
     if isinstance(value, np.generic):
-        return value.item() if not isinstance(value, np.complexfloating) else complex(value)
+        value = value.item()
+        if not isinstance(value, complex):
+            return value
     if isinstance(value, complex):
         return msgpack.ExtType(_COMPLEX, struct.pack("<dd", value.real, value.imag))
     if isinstance(value, tuple):

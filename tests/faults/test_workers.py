@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -181,28 +183,48 @@ def test_children_end_with_their_worker(on_cluster, client):
     assert psutil.wait_procs([child], timeout=20)[0] == [child]
 
 
+def start_worker(address):
+    """A worker of its own, whom no nanny revives (a nanny gives up on one that dies while it starts)."""
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--nthreads=1"]
+    options = ["--host=127.0.0.1", "--no-dashboard"]
+    return subprocess.Popen(command + options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_soak(on_cluster, client, aer):
-    """2,000 small circuits, and a worker killed every two seconds."""
-    batch = [quick(f"q{i}") for i in range(2000)]
-    options = {"shots": 2000, "memory": True, "seed_simulator": 3}
+def test_soak(aer):
+    """2,000 small circuits, and a worker killed every three seconds."""
+    batch = []
+    for index in range(2000):
+        circuit = quick(f"q{index}")
+        circuit.h(0)
+        circuit.measure(0, 0)
+        batch.append(circuit)
+    options = {"shots": 250, "memory": True, "seed_simulator": 3}
     over, killed = threading.Event(), []
+    with (
+        LocalCluster(n_workers=0, processes=False, protocol="tcp", host="127.0.0.1") as scheduler,
+        ClusterProvider() as provider,
+    ):
+        address = scheduler.scheduler_address
+        workers = [start_worker(address), start_worker(address)]
 
-    def reaper():
-        while not over.wait(2.0):
-            pids = list(client.run(os.getpid, on_error="ignore").values())
-            if pids:
-                killed.append(pids[len(killed) % len(pids)])
-                os.kill(killed[-1], signal.SIGKILL)
+        def reaper():
+            while not over.wait(3.0):
+                workers[0].kill()
+                killed.append(workers.pop(0))
+                workers.append(start_worker(address))
 
-    thread = threading.Thread(target=reaper)
-    thread.start()
-    try:
-        job = on_cluster.run(batch, max_job_size=20, **options)
-        ours = job.result(timeout=350)
-    finally:
-        over.set()
-        thread.join()
+        thread = threading.Thread(target=reaper)
+        try:
+            job = provider.get_backend("aer-dask", address=address).run(batch, max_job_size=20, **options)
+            thread.start()
+            ours = job.result(timeout=160)
+        finally:
+            over.set()
+            thread.join()
+            for worker in workers:
+                worker.kill()
+            for worker in workers + killed:
+                worker.wait()
     assert len(killed) >= 2
     assert differences(ours, aer.run(batch, **options).result()) == []
