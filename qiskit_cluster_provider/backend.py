@@ -50,6 +50,13 @@ class ClusterBackend(BackendV2):
         **options: Any,
     ) -> None:
         self._aer = AerSimulator() if simulator is None else simulator
+        check_names(options, self._known_options(), cluster.name)
+        if simulator is None:
+            # Some of Aer's options, such as coupling_map, take effect only in its constructor.
+            aers = {key: options.pop(key) for key in list(options) if key not in SLICE_OPTION_NAMES}
+            check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=3)
+            _check_noise_model(aers)
+            self._aer = AerSimulator(**aers)
         super().__init__(
             provider=provider,
             name=cluster.name,
@@ -305,5 +312,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set)):
         return [_plain(one) for one in value]
     return value if value is None or isinstance(value, (bool, int, float, complex, str)) else str(value)
-
-

@@ -6,7 +6,7 @@ import json
 import logging
 import platform
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from .backend import ClusterBackend
     from .provider import ClusterProvider
-    from .runs import Outcome
 
 app = typer.Typer(
     name="qiskit-cluster",
@@ -27,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-_TOP = 10  # outcomes in a table
+_DIFFERENCES = 10  # that are printed
 
 Workers = Annotated[int | None, typer.Option(help="Dask workers of aer-local. [default: one for each CPU]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")]
@@ -48,10 +46,10 @@ def demo(
         from qiskit_aer import AerSimulator
         from rich.console import Console
 
-        from .demo import compare, warm_up, workloads
+        from .demo import compare, table, warm_up, workloads
 
         console = Console(highlight=False)
-        backend = provider.get_backend("aer-local", **_given(workers=workers))
+        backend = _backend(provider, "aer-local", workers=workers)
         local = AerSimulator(max_parallel_threads=1)
         batch = workloads(circuits, seed)
         console.print(f"{circuits} experiments of {shots} shots, seed {seed}")
@@ -61,9 +59,9 @@ def demo(
             "not part of the times below."
         )
         rows = list(compare(backend, local, batch, shots, seed, announce=console.print))
-        console.print(_comparison(rows, threads))
+        console.print(table(rows, threads))
         said = [f"{row.workload.name}: {text}" for row in rows for text in row.differences]
-        for text in said[:_TOP]:
+        for text in said[:_DIFFERENCES]:
             _say(text)
         if said:
             raise typer.Exit(1)
@@ -73,17 +71,16 @@ def demo(
 def backends() -> None:
     """List the backends: the installed kinds of cluster, profiles, and plugins that cannot be loaded."""
     with _reported(), _provider() as provider:
+        from qiskit.exceptions import QiskitError
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        from .errors import ClusterError
-
-        # Asked for before the table, so that what is wrong with the default does not hide the table.
-        problem, default = None, None
+        # Asked for before the table is printed, raised after it: the table shows what there is instead.
+        default, problem = "", None
         try:
-            default = provider.get_backend().name
-        except (ClusterError, LookupError, TypeError) as error:
+            default = _backend(provider, None).name
+        except QiskitError as error:
             problem = error
         table = Table("Backend", "Kind", "Installed", "Default", "Description")
         for name, kind_name, installed, description in _listing(provider):
@@ -114,18 +111,22 @@ def run(
     Exit code 1 if a circuit failed (the others' counts are printed), 2 if the input is wrong and nothing ran.
     """
     with _reported(), _provider() as provider:
-        from .runs import check_plot, draw, load, outcomes
+        from rich.console import Console
+
+        from .runs import check_plot, draw, load, outcomes, tables
 
         if plot is not None:
             check_plot(plot)
-        target = provider.get_backend(backend, **_given(workers=workers))
+        target = _backend(provider, backend, workers=workers)
         sources, circuits = load(files, target)
-        job = target.run(circuits, **_given(shots=shots, seed_simulator=seed), progress=_watched(as_json))
+        job = target.run(
+            circuits, **_given(shots=shots, seed_simulator=seed), progress=not as_json and _in_terminal()
+        )
         found = outcomes(job, sources)
         if as_json:
             typer.echo(json.dumps({"backend": target.name, "experiments": [asdict(one) for one in found]}))
         else:
-            _print_counts(found)
+            Console().print(*tables(found))
         failed = [one for one in found if not one.success]
         for one in failed:
             _say(f"{one.file}: {one.status.removeprefix('ERROR: ')}")
@@ -177,10 +178,61 @@ def _reported() -> Iterator[None]:
 
 
 def _say(message: str, kind: str = "Error") -> None:
-    """One line on stderr. Names come from files: what a terminal would obey is taken out."""
+    """One line on stderr."""
     from rich.console import Console
     from rich.text import Text
 
-    line = " ".join(message.split())
-    line = "".join(letter if letter.isprintable() else "�" for letter in line)
+    from .files import printable
+
+    line = printable(" ".join(message.split()))
     Console(stderr=True).print(Text(f"{kind}: {line}", "red" if kind == "Error" else "yellow"), soft_wrap=True)
+
+
+@contextmanager
+def _provider() -> Iterator[ClusterProvider]:
+    from .provider import ClusterProvider
+
+    with ClusterProvider() as provider:
+        yield provider
+
+
+def _backend(provider: ClusterProvider, name: str | None, **options: Any) -> ClusterBackend:
+    """The backend; a value of a wrong type can only come from a profile or the environment here."""
+    from .errors import ClusterConfigError, ClusterError
+
+    try:
+        return provider.get_backend(name, **_given(**options))
+    except ClusterError:
+        raise
+    except TypeError as error:
+        raise ClusterConfigError(str(error)) from error
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Without what was not given: ``None`` is a value to some options."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _in_terminal() -> bool:
+    """Whether a progress bar would be seen: it is drawn on stdout, which may be a file."""
+    from rich.console import Console
+
+    return Console().is_terminal
+
+
+def _listing(provider: ClusterProvider) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of name, kind, what to install, and description."""
+    for name, kind in provider.kinds.items():
+        yield name, name, _installed(provider, name), kind.description
+    for name, profile in provider.profiles.items():
+        options = ", ".join(f"{key}={value!r}" for key, value in profile.options.items())
+        yield name, profile.kind, _installed(provider, profile.kind), f"Profile: {options or 'no options'}"
+    for broken in provider.broken:
+        yield broken.name, broken.name, "broken", broken.reason
+
+
+def _installed(provider: ClusterProvider, kind_name: str) -> str:
+    kind = provider.kinds.get(kind_name)
+    if kind is None:
+        return f"no kind {kind_name!r}"
+    return f"pip install '{kind.extra}'" if kind.missing() else "yes"

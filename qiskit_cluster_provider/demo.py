@@ -14,10 +14,11 @@ from qiskit.circuit.library import quantum_volume
 from qiskit.result import Result
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+from rich.table import Table
 
 from .backend import ClusterBackend
+from .testing import differences
 
-_TIMES = ("time_taken", "sample_measure_time")
 _NOISE = {"cx": 0.02, "h": 0.002}
 _SHARES = {
     "Clifford": 0.2,
@@ -142,39 +143,33 @@ def compare(
         yield Comparison(workload, differences(found, expected), middle - start, stop - middle)
 
 
-def differences(found: Result, expected: Result) -> list[str]:
-    """Where two results differ: one sentence for each experiment and property.
-
-    Everything that a result says of an experiment is compared exactly: counts, memory with the order of the
-    shots, seed, header, status, metadata. All but the times, which no two runs share.
-    """
-    if len(found.results) != len(expected.results):
-        return [f"{len(found.results)} experiments instead of {len(expected.results)}"]
-    said = []
-    for index, pair in enumerate(zip(found.results, expected.results, strict=True)):
-        ours, theirs = (_flat(experiment.to_dict()) for experiment in pair)
-        said += [
-            f"experiment {index}: {key} is {_short(ours.get(key))} instead of {_short(theirs.get(key))}"
-            for key in {**theirs, **ours}
-            if (key in ours, ours.get(key)) != (key in theirs, theirs.get(key))
-        ]
-    return said
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"data": {"counts": …}}`` as ``{"data.counts": …}``, without the times."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and key != "counts":
-            flat.update(_flat(value, f"{prefix}{key}."))
-        elif key not in _TIMES:
-            flat[prefix + key] = value
-    return flat
+def table(rows: Sequence[Comparison], threads: int) -> Table:
+    """The comparison, and under it what was compared. ``threads``: of :func:`warm_up`."""
+    drawn = Table(
+        title="The same circuits on the cluster and on one AerSimulator",
+        caption=(
+            "Identical: every count, the order of the shots, seeds, headers and metadata. Seconds are from run() to "
+            f"the result. Cluster: {threads} processes that simulate with one thread each. Local: "
+            "AerSimulator(max_parallel_threads=1), one thread too; with default options it may use more threads, "
+            "which is not measured here."
+        ),
+    )
+    drawn.add_column("Workload")
+    for name in ("Experiments", "Identical", "Cluster, s", "Local, s", "Local / cluster"):
+        drawn.add_column(name, justify="right")
+    for row in rows:
+        identical = "[red]no[/]" if row.differences else "[green]yes[/]"
+        _add_times(drawn, row.workload.name, [row], identical)
+    drawn.add_section()
+    same = sum(not row.differences for row in rows)
+    _add_times(drawn, "all", rows, f"{same} of {len(rows)}")
+    return drawn
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
+def _add_times(drawn: Table, name: str, rows: Sequence[Comparison], identical: str) -> None:
+    cluster, local = sum(row.cluster for row in rows), sum(row.local for row in rows)
+    count = sum(row.workload.experiments for row in rows)
+    drawn.add_row(name, str(count), identical, f"{cluster:.2f}", f"{local:.2f}", f"{local / cluster:.2f}")
 
 
 def _width(rng: np.random.Generator, most: int = 12) -> int:

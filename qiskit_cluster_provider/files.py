@@ -56,6 +56,11 @@ def read_circuits(path: Path) -> list[QuantumCircuit]:
     return [circuit]
 
 
+def printable(text: str) -> str:
+    """``text`` without the characters that a terminal would obey: names come from files, and anyone wrote those."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def _read_qasm(path: Path, raw: bytes) -> QuantumCircuit:
     try:
         text = raw.decode("utf-8-sig")

@@ -113,7 +113,8 @@ class ClusterJob(JobV1):
     def status(self) -> JobStatus:
         """INITIALIZING before :meth:`submit`; VALIDATING while the cluster is reached and the plan is made; QUEUED
         until a worker begins; then RUNNING, and DONE, ERROR or CANCELLED. A result in which circuits failed
-        is DONE, as Aer has it; ERROR means that :meth:`result` raises."""
+        is DONE, as Aer has it; ERROR means that :meth:`result` raises.
+        """
         return self._dispatch.status() if self._submitted else JobStatus.INITIALIZING
 
     def cancel(self) -> bool:
@@ -234,5 +235,3 @@ def _until(deadline: float | None, wait: float | None) -> float | None:
     if wait is None or left is None:
         return wait if left is None else left
     return min(wait, left)
-
-

@@ -54,9 +54,7 @@ class SliceOptions:
         if not isinstance(self.progress, bool):
             raise ClusterConfigError(f"progress must be True or False, not {self.progress!r}.")
         if self.callback is not None and not callable(self.callback):
-            raise ClusterConfigError(
-                f"callback must be a function of one event, not {type(self.callback).__name__}."
-            )
+            raise ClusterConfigError(f"callback must be a function of one event, not {type(self.callback).__name__}.")
         if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
             raise ClusterConfigError(
                 f"executor must be a concurrent.futures.Executor or a distributed.Client, "
@@ -65,7 +63,7 @@ class SliceOptions:
 
     def updated(self, **changes: Any) -> SliceOptions:
         """A copy with ``changes``; a change of ``None`` resets the option to its default, as Aer does."""
-        defaults = {f.name: f.default for f in fields(self)}
+        defaults: dict[str, Any] = {f.name: f.default for f in fields(self)}
         return replace(self, **{k: defaults[k] if v is None else v for k, v in changes.items()})
 
 
@@ -130,9 +128,7 @@ def _check_cast(name: str, value: Any, expected: type, stacklevel: int) -> None:
         except (TypeError, ValueError, OverflowError):
             castable = False
     if not castable:
-        raise TypeError(
-            f"option {name} must be {expected.__name__}, not {type(value).__name__} ({value!r:.60})."
-        )
+        raise TypeError(f"option {name} must be {expected.__name__}, not {type(value).__name__} ({value!r:.60}).")
     warnings.warn(
         f"option {name} should be {expected.__name__}, not {type(value).__name__}: "
         "qiskit-aer casts it, and has deprecated doing so since 0.12.1.",

@@ -102,6 +102,7 @@ class ProgressBar:
         self._failed = 0
 
     def __call__(self, event: Event) -> None:
+        """Draw what ``event`` changes."""
         if isinstance(event, JobStarted):
             self._start(event)
         elif self._bar is None:

@@ -189,13 +189,13 @@ class ClusterProvider:
         for kind in self._kinds.values():
             known |= {f"{ENV_PREFIX}{key.upper()}" for key in kind.Config.model_fields}
         for variable in os.environ:
-            # Kubernetes sets such variables for every service of a similar name.
-            if variable.startswith(ENV_PREFIX) and "_SERVICE_" not in variable and "_PORT" not in variable:
-                if variable not in known:
-                    warnings.warn(
-                        f"the environment variable {variable} has no effect. {nearest(variable, known)}",
-                        stacklevel=3,
-                    )
+            if not variable.startswith(ENV_PREFIX) or variable in known:
+                continue
+            if "_SERVICE_" in variable or "_PORT" in variable:
+                continue  # Kubernetes sets such variables for every service of a similar name
+            warnings.warn(
+                f"the environment variable {variable} has no effect. {nearest(variable, known)}", stacklevel=3
+            )
 
 
 def _environment_options() -> dict[str, Any]:
@@ -208,9 +208,7 @@ def _environment_options() -> dict[str, Any]:
         try:
             found[key] = convert(text)
         except ValueError as error:
-            raise ClusterConfigError(
-                f"{ENV_PREFIX}{key.upper()}={text!r} is not a whole number."
-            ) from error
+            raise ClusterConfigError(f"{ENV_PREFIX}{key.upper()}={text!r} is not a whole number.") from error
     return found
 
 

@@ -185,9 +185,7 @@ def test_a_circuit_that_fails_fails_alone(backend, aer, size):
     assert job.status() is JobStatus.DONE
     for index, circuit in enumerate(batch):
         if circuit in good:
-            alone = aer.run(
-                circuit, seed_simulator=1 + 2113 * index, memory=True, method="stabilizer"
-            ).result()
+            alone = aer.run(circuit, seed_simulator=1 + 2113 * index, memory=True, method="stabilizer").result()
             assert result.get_memory(index) == alone.get_memory()
         else:
             assert not result.results[index].success

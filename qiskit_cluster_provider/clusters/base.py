@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import importlib.util
 import threading
 from collections.abc import Mapping
@@ -109,6 +110,8 @@ class Cluster:
         self._client: Client | None = None
         self._closed = False
         self._lock = threading.RLock()
+        # A distributed.Client wants to be left in the context in which it was entered, whatever the thread.
+        self._context = contextvars.copy_context()
 
     @property
     def started(self) -> bool:
@@ -140,7 +143,7 @@ class Cluster:
                     )
                 stack = ExitStack()
                 try:
-                    self._client = stack.enter_context(self.kind.connect(self.config))
+                    self._client = self._context.run(stack.enter_context, self.kind.connect(self.config))
                 except ClusterError:
                     raise
                 except Exception as error:
@@ -158,7 +161,7 @@ class Cluster:
             self._closed = True
             stack, self._stack, self._client = self._stack, None, None
         if stack is not None:
-            stack.close()
+            self._context.run(stack.close)
 
 
 def _root(error: BaseException) -> BaseException:

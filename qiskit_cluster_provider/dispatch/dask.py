@@ -34,7 +34,7 @@ class DaskTransport:
 
     def __init__(self, connect: Callable[[], Client]) -> None:
         self._connect = connect
-        self._client: Client = None
+        self._client: Any = None
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
         self._job_id = ""
@@ -80,15 +80,16 @@ class DaskTransport:
         workers = None
         if self._threads > 1:
             workers = [address for address, n in self._workers().items() if n >= self._threads] or None
-        return self._client.submit(  # type: ignore[no-any-return]
+        future: Future = self._client.submit(
             run_slice,
             tuple(call._replace(topic=self._topic)),
             payload,
             *held,
-            key=f"qiskit-cluster-{call.job_id}-{call.index}-{next(self._count)}",
+            key=f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}",
             workers=workers,
             pure=False,
         )
+        return future
 
     def running(self, future: Any) -> bool:
         """Dask's events tell, see :meth:`open`."""

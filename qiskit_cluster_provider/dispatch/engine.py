@@ -130,9 +130,7 @@ class Dispatch:
         """The state of each slice, in order; empty until there is a plan."""
         with self._lock:
             running = {i for i, future in self._inflight.items() if self._transport.running(future)}
-            return [
-                replace(info, state="running") if info.index in running else info for info in self._infos
-            ]
+            return [replace(info, state="running") if info.index in running else info for info in self._infos]
 
     # The job's thread
 
@@ -196,10 +194,11 @@ class Dispatch:
             del self._inflight[index]
         try:
             outcome, message = future.result()
-        except (CancelledError, *self._transport.mendable) as error:
-            self._retry(index, _reason(error), waiting)
         except Exception as error:
-            self._give_up(index, _reason(error))
+            if isinstance(error, (CancelledError, *self._transport.mendable)):
+                self._retry(index, _reason(error), waiting)
+            else:
+                self._give_up(index, _reason(error))
         else:
             if outcome == "done":
                 self._keep(index, message)
@@ -217,9 +216,7 @@ class Dispatch:
         with self._lock:
             self.results[index] = result
             info = self._infos[index]
-            self._infos[index] = replace(
-                info, state="done", seconds=result.seconds, attempts=max(1, info.attempts)
-            )
+            self._infos[index] = replace(info, state="done", seconds=result.seconds, attempts=max(1, info.attempts))
         size = len(result.experiments)
         self._emit(SliceDone(self.job_id, index, size, result.failed, result.seconds))
 

@@ -44,8 +44,7 @@ def merge(
 
     batch = _batch_metadata(plan)
     experiments = [
-        _experiment(plan, index, parts, reasons.get(index), batch)
-        for index, parts in enumerate(by_experiment)
+        _experiment(plan, index, parts, reasons.get(index), batch) for index, parts in enumerate(by_experiment)
     ]
     done = sum(experiment["success"] for experiment in experiments)
     extra = {"partial": True} if partial else {}

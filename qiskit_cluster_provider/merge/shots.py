@@ -60,9 +60,7 @@ def _counts(values: Sequence[Mapping[str, int]]) -> dict[str, int]:
     return dict(sorted(total.items(), key=lambda entry: int(entry[0], 16)))
 
 
-def _saved(
-    subtype: str, values: Sequence[Any], shots: Sequence[int], counts: Sequence[Mapping[str, int]]
-) -> Any:
+def _saved(subtype: str, values: Sequence[Any], shots: Sequence[int], counts: Sequence[Mapping[str, int]]) -> Any:
     if not subtype.startswith("c_"):
         return _combine(subtype, values, shots)
     keys = list(dict.fromkeys(key for value in values for key in value))
@@ -92,6 +90,5 @@ def _sum(values: Sequence[Any], factors: Sequence[float]) -> Any:
         return sum(value * factor for value, factor in zip(values, factors, strict=True))
     keys = dict.fromkeys(key for value in values for key in value)
     return {
-        key: sum(value.get(key, 0.0) * factor for value, factor in zip(values, factors, strict=True))
-        for key in keys
+        key: sum(value.get(key, 0.0) * factor for value, factor in zip(values, factors, strict=True)) for key in keys
     }

@@ -127,9 +127,7 @@ def _snapshot(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
     return (without, False) if without.num_parameters else (snapshot, True)
 
 
-def _values(
-    index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None
-) -> npt.NDArray[np.float64] | None:
+def _values(index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None) -> npt.NDArray[np.float64] | None:
     what = f"circuit {circuit.name!r} (index {index})"
     if not circuit.num_parameters:
         return None

@@ -76,9 +76,10 @@ def _measures_in_the_middle(circuit: QuantumCircuit) -> bool:
             return True
         if operation.name == "measure":
             measured.update(instruction.qubits)
-        elif operation.name not in _PASSIVE and not operation.name.startswith("save_"):
-            if not measured.isdisjoint(instruction.qubits):
-                return True
+        elif operation.name in _PASSIVE or operation.name.startswith("save_"):
+            continue
+        elif not measured.isdisjoint(instruction.qubits):
+            return True
     return False
 
 

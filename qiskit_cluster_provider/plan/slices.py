@@ -19,9 +19,7 @@ def cut(work: Work, slots: int) -> Plan:
     if work.seed_mode == "independent":
         seeds = IndependentSeeds(work.base_seed)
         runs = [
-            tuple(
-                Run(i, i + 1, seeds.seed(i, first, last - first), last - first) for i in range(start, stop)
-            )
+            tuple(Run(i, i + 1, seeds.seed(i, first, last - first), last - first) for i in range(start, stop))
             for start, stop, first, last in ranges
         ]
     else:

@@ -90,7 +90,7 @@ def carried_by_qpy(circuit: QuantumCircuit) -> bool:
     return True
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(cloudpickle.Pickler):
     """cloudpickle, so that gates defined in a notebook travel, with ``switch`` defaults kept whole.
 
     ``CASE_DEFAULT`` is compared by identity, and a plain pickle makes a second one of it.

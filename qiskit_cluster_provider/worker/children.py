@@ -29,7 +29,7 @@ class Call(NamedTuple):
 
     Attributes:
         job_id: whose slice it is.
-        index: of the slice.
+        slice: its index.
         threads: to reserve; 0 for all threads of the worker.
         blobs: names of the blobs that come with the task.
         marker: a file whose existence cancels the slice (executors), or empty.
@@ -37,7 +37,7 @@ class Call(NamedTuple):
     """
 
     job_id: str
-    index: int
+    slice: int
     threads: int
     blobs: tuple[str, ...]
     marker: str
@@ -62,7 +62,7 @@ class Child:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.cancelled = False
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the child)
         lifeline, self._lifeline = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -102,7 +102,7 @@ class Child:
                 frames.write(self._stdin, frames.BLOBS, *(blobs[name] for name in needed))
         except (EOFError, BrokenPipeError) as error:
             if self.cancelled:
-                raise SliceCancelled(f"slice {call.index} was cancelled") from None
+                raise SliceCancelled(f"slice {call.slice} was cancelled") from None
             raise ChildDied(f"the simulating process {self._obituary()}") from error
         if letter == frames.ERROR:
             raise SliceError(parts[0].decode())
@@ -171,9 +171,7 @@ class ChildPool:
         self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
         self._closing: set[str] = set()  # workers
 
-    def run(
-        self, call: Call, worker: str, threads: int, payload: bytes, blobs: Mapping[str, bytes]
-    ) -> bytes:
+    def run(self, call: Call, worker: str, threads: int, payload: bytes, blobs: Mapping[str, bytes]) -> bytes:
         """Run a slice for ``worker`` on an idle child, or on a new one."""
         child = self._take(call.job_id, worker, threads)
         try:

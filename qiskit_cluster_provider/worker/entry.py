@@ -45,7 +45,7 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
     else:
         name, capacity = worker.address, worker.state.nthreads
         if request.topic:
-            worker.log_event(request.topic, {"index": request.index, "worker": name})
+            worker.log_event(request.topic, {"index": request.slice, "worker": name})
     threads = _THREADS.setdefault(name, Threads(capacity))
     try:
         with threads.reserve(request.threads) as count:

@@ -192,7 +192,7 @@ class Aer:
         """
         if self._options.get("noise_model") is None or len({id(c) for c in circuits}) == 1:
             return False
-        return self._options.get("method", "automatic") == "automatic"
+        return bool(self._options.get("method", "automatic") == "automatic")
 
 
 def _primer() -> QuantumCircuit:

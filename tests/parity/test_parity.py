@@ -12,7 +12,6 @@ from qiskit_aer.noise import (
     ReadoutError,
     amplitude_damping_error,
     depolarizing_error,
-    pauli_error,
     thermal_relaxation_error,
 )
 from qiskit_aer.noise.passes import RelaxationNoisePass

@@ -1,6 +1,7 @@
 """Ranges of shots: the same answer, or refused before anything runs."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -46,7 +47,13 @@ def terminal():
     size=st.integers(1, 40),
 )
 def test_the_same_answer_or_refused(backend, batch, noise, method, shots, size):
-    options = {"shots": shots, "seed_simulator": 8, "memory": True, "method": method, "noise_model": NOISE[noise]}
+    options = {
+        "shots": shots,
+        "seed_simulator": 8,
+        "memory": True,
+        "method": method,
+        "noise_model": NOISE[noise],
+    }
     try:
         job = backend.run(batch, max_shot_size=size, **options)
     except ShotSlicingError:
@@ -60,7 +67,13 @@ def test_the_same_answer_or_refused(backend, batch, noise, method, shots, size):
 @pytest.mark.parametrize("size", [1, 7, 50, 99])
 def test_what_is_simulated_shot_by_shot_is_divisible(backend, aer, size):
     batch = [dynamic(), terminal()]
-    options = {"shots": 100, "seed_simulator": 4, "memory": True, "noise_model": PAULI, "method": "statevector"}
+    options = {
+        "shots": 100,
+        "seed_simulator": 4,
+        "memory": True,
+        "noise_model": PAULI,
+        "method": "statevector",
+    }
     job = backend.run(batch, max_shot_size=size, **options)
     ours, theirs = job.result(), aer.run(batch, **options).result()
     assert len(job.slices()) == 2 * math.ceil(100 / size)
@@ -162,7 +175,7 @@ def test_independent_seeds_are_reproducible_and_never_overlap(backend):
     seeds = [run.seed for piece in job._dispatch.plan.slices for run in piece.runs]
     assert len(seeds) == 12
     ordered = sorted(seeds)
-    assert all(after - before >= 1000 for before, after in zip(ordered, ordered[1:], strict=False))
+    assert all(after - before >= 1000 for before, after in pairwise(ordered))
     again = backend.run(batch, max_shot_size=1000, max_job_size=1, **options).result()
     for index in range(4):
         assert sum(first.get_counts(index).values()) == 3000

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_shot_slices_depend_on_the_work_alone(shots, size, slots):
         ranges = [s.shots or (0, shots) for s in pieces]
         assert ranges[0][0] == 0
         assert ranges[-1][1] == shots
-        assert all(a[1] == b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in pairwise(ranges))
         assert [s.seed for s in pieces] == [aer_seed(1, experiment, first) for first, _ in ranges]
 
 
@@ -135,7 +136,7 @@ def test_independent_seeds_are_disjoint_whatever_the_sizes(wanted):
     seeds = IndependentSeeds(-3)
     wanted = wanted[:8]  # ranges of 10**18 shots: few fit
     ranges = sorted((s := seeds.seed(i, 0, shots), s + shots) for i, shots in wanted)
-    assert all(a[1] <= b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(ranges))
 
 
 def test_automatic_job_size():

@@ -51,7 +51,12 @@ def test_arrays_keep_dtype_shape_and_bits(array):
 
 
 def test_numpy_scalars_become_numbers():
-    assert unpack(pack([np.float64(0.1), np.int32(3), np.bool_(True), np.complex128(1j)])) == [0.1, 3, True, 1j]
+    assert unpack(pack([np.float64(0.1), np.int32(3), np.bool_(True), np.complex128(1j)])) == [
+        0.1,
+        3,
+        True,
+        1j,
+    ]
 
 
 @pytest.mark.parametrize("value", [object(), np.array([object()]), {1: {2}}, 2**64])
@@ -77,7 +82,7 @@ def test_nothing_in_a_result_can_execute():
     """An array of objects would unpickle; it is refused on reading too."""
     head = msgpack.packb(["|O", [1], False])
     body = msgpack.packb(msgpack.ExtType(1, struct.pack("<I", len(head)) + head + b"\0" * 8))
-    with pytest.raises(ValueError, match="(?i)object"):
+    with pytest.raises(ValueError, match="OBJECT"):
         unpack(body)
 
 

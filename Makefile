@@ -1,0 +1,47 @@
+# `make demo` and `make test` set up everything by themselves: they need Python 3.11 or newer, and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test quick bench lint types docs clean help
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+demo: $(VENV)/.installed  ## the main job on a local Dask cluster, compared with one AerSimulator
+	$(BIN)/qiskit-cluster demo
+
+test: $(VENV)/.installed-test  ## all tests, the examples of README and docs among them
+	$(BIN)/python -m pytest $(ARGS)
+
+quick: $(VENV)/.installed-test  ## the tests that take under ten seconds each
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+bench: $(VENV)/.installed  ## side by side with what a user would use instead, as ratios
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint types docs: $(VENV)/.installed-tox  ## ruff and layers; mypy; the documentation
+	$(BIN)/tox -q -e $@
+
+clean:  ## remove the virtual environment and what was built
+	rm -rf $(VENV) .tox build dist docs/_build *.egg-info
+
+$(VENV)/.python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[all]'
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(INSTALL) --group test
+	touch $@
+
+$(VENV)/.installed-tox: $(VENV)/.python constraints.txt
+	$(INSTALL) tox
+	touch $@
