@@ -50,7 +50,7 @@ class ClusterBackend(BackendV2):
         **options: Any,
     ) -> None:
         self._aer = AerSimulator() if simulator is None else simulator
-        check_names(options, self._known_options(), cluster.name)
+        check_names(options, self.option_names(), cluster.name)
         if simulator is None:
             # Some of Aer's options, such as coupling_map, take effect only in its constructor.
             aers = {key: options.pop(key) for key in list(options) if key not in SLICE_OPTION_NAMES}
@@ -95,14 +95,22 @@ class ClusterBackend(BackendV2):
         defaults = {name: getattr(SliceOptions(), name) for name in SLICE_OPTION_NAMES}
         return Options(**{**AerSimulator._default_options().__dict__, **defaults})
 
+    @classmethod
+    def option_names(cls) -> set[str]:
+        """What :meth:`set_options` understands: Aer's options, its configuration, and ours."""
+        aer = AerSimulator()
+        configuration = {key for key in aer._configuration.to_dict() if not key.startswith("_")}
+        configuration |= {"basis_gates", "coupling_map", "custom_instructions"}
+        return configuration | set(aer.options.__dict__) | set(SLICE_OPTION_NAMES)
+
     @property
     def target(self) -> Target:
-        """As Aer's, for the method, the noise model and the device that are set."""
+        """The target that Aer gives for the method, the noise model and the device that are set."""
         return self._aer.target
 
     @property
     def max_circuits(self) -> int | None:
-        """As Aer's: ``None`` unless the device that it was made from has a limit."""
+        """The limit of the device that it was made from, else ``None``, as Aer has it."""
         limit: int | None = self._aer.max_circuits
         return limit
 
@@ -118,7 +126,7 @@ class ClusterBackend(BackendV2):
             TypeError: a value of the wrong type.
             ClusterConfigError: a value out of its range.
         """
-        check_names(fields, self._known_options(), self.name)
+        check_names(fields, self.option_names(), self.name)
         ours = {key: value for key, value in fields.items() if key in SLICE_OPTION_NAMES}
         aers = {key: value for key, value in fields.items() if key not in SLICE_OPTION_NAMES}
         check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=3)
@@ -219,15 +227,6 @@ class ClusterBackend(BackendV2):
     def _known_run_options(self) -> set[str]:
         accepted = {key for key in BACKEND_RUN_ARG_TYPES if hasattr(AerConfig, key)} - {"parameterizations"}
         return accepted | {"noise_model"} | set(SLICE_OPTION_NAMES)
-
-    def _known_options(self) -> set[str]:
-        configuration = {key for key in self._aer._configuration.to_dict() if not key.startswith("_")}
-        return (
-            configuration
-            | {"basis_gates", "coupling_map", "custom_instructions"}
-            | set(self._aer.options.__dict__)
-            | set(SLICE_OPTION_NAMES)
-        )
 
     def _sync_options(self) -> None:
         ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}

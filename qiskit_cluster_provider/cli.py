@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 _DIFFERENCES = 10  # that are printed
 
-Workers = Annotated[int | None, typer.Option(help="Dask workers of aer-local. [default: one for each CPU]")]
+Workers = Annotated[int | None, typer.Option(help="Dask workers of aer-local; default: one for each CPU.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")]
 
 
@@ -46,7 +46,7 @@ def demo(
         from qiskit_aer import AerSimulator
         from rich.console import Console
 
-        from .demo import compare, table, warm_up, workloads
+        from .demo import compare, footnote, table, warm_up, workloads
 
         console = Console(highlight=False)
         backend = _backend(provider, "aer-local", workers=workers)
@@ -59,7 +59,7 @@ def demo(
             "not part of the times below."
         )
         rows = list(compare(backend, local, batch, shots, seed, announce=console.print))
-        console.print(table(rows, threads))
+        console.print(table(rows), footnote(threads), sep="\n")
         said = [f"{row.workload.name}: {text}" for row in rows for text in row.differences]
         for text in said[:_DIFFERENCES]:
             _say(text)
@@ -93,22 +93,23 @@ def backends() -> None:
 
 @app.command()
 def run(
-    files: Annotated[list[Path], typer.Argument(help="OpenQASM 2, OpenQASM 3 or QPY.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="OpenQASM 2, OpenQASM 3 or QPY.", metavar="FILE")],
     backend: Annotated[
-        str | None, typer.Option(help="A kind or a profile. [default: $QISKIT_CLUSTER_BACKEND or aer-local]")
+        str | None, typer.Option(help="A kind or a profile; default: $QISKIT_CLUSTER_BACKEND or aer-local.")
     ] = None,
-    shots: Annotated[int | None, typer.Option(min=1, help="Shots. [default: the backend's]")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the simulation. [default: drawn]")] = None,
+    shots: Annotated[int | None, typer.Option(min=1, help="Shots of each circuit; default: the backend's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulation; default: one is drawn.")] = None,
     workers: Workers = None,
     as_json: AsJson = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw histograms into this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw histograms into this file, for example out.png.")] = None,
 ) -> None:
     """Run circuits from files on a backend and print their counts.
 
-    The kind of a file is decided by its content. Files are parsed, never executed. The circuits are
-    transpiled with optimization level 0, so that library gates run.
+    The content of a file decides what it is. Files are parsed, never executed.
+    Circuits are transpiled with optimization level 0: library gates run.
 
-    Exit code 1 if a circuit failed (the others' counts are printed), 2 if the input is wrong and nothing ran.
+    Exit code 1 if a circuit failed (the others' counts are printed),
+    2 if the input is wrong and nothing ran.
     """
     with _reported(), _provider() as provider:
         from rich.console import Console
@@ -126,7 +127,7 @@ def run(
         if as_json:
             typer.echo(json.dumps({"backend": target.name, "experiments": [asdict(one) for one in found]}))
         else:
-            Console().print(*tables(found))
+            Console().print(*tables(found), sep="\n")
         failed = [one for one in found if not one.success]
         for one in failed:
             _say(f"{one.file}: {one.status.removeprefix('ERROR: ')}")

@@ -143,17 +143,9 @@ def compare(
         yield Comparison(workload, differences(found, expected), middle - start, stop - middle)
 
 
-def table(rows: Sequence[Comparison], threads: int) -> Table:
-    """The comparison, and under it what was compared. ``threads``: of :func:`warm_up`."""
-    drawn = Table(
-        title="The same circuits on the cluster and on one AerSimulator",
-        caption=(
-            "Identical: every count, the order of the shots, seeds, headers and metadata. Seconds are from run() to "
-            f"the result. Cluster: {threads} processes that simulate with one thread each. Local: "
-            "AerSimulator(max_parallel_threads=1), one thread too; with default options it may use more threads, "
-            "which is not measured here."
-        ),
-    )
+def table(rows: Sequence[Comparison]) -> Table:
+    """The comparison, and all workloads together in the last row."""
+    drawn = Table(title="The same circuits on the cluster and on one AerSimulator")
     drawn.add_column("Workload")
     for name in ("Experiments", "Identical", "Cluster, s", "Local, s", "Local / cluster"):
         drawn.add_column(name, justify="right")
@@ -164,6 +156,16 @@ def table(rows: Sequence[Comparison], threads: int) -> Table:
     same = sum(not row.differences for row in rows)
     _add_times(drawn, "all", rows, f"{same} of {len(rows)}")
     return drawn
+
+
+def footnote(threads: int) -> str:
+    """What the table compares. ``threads``: of :func:`warm_up`."""
+    return (
+        "Identical: every count, the order of the shots, seeds, headers and metadata.\n"
+        f"Cluster: {threads} processes, each simulating with one thread; from run() to the merged result.\n"
+        "Local: AerSimulator(max_parallel_threads=1), one thread too. With default options it may use more "
+        "threads, which is not measured here."
+    )
 
 
 def _add_times(drawn: Table, name: str, rows: Sequence[Comparison], identical: str) -> None:

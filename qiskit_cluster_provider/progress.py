@@ -72,7 +72,7 @@ class Progress:
     """How far a job is, counted in slices and in experiments.
 
     ``experiments_failed`` counts experiments that have an error, a part of ``experiments_done`` if
-    Aer reported it. ``seconds_left`` is ``None`` until a first slice has finished.
+    Aer reported it. ``seconds_left`` is ``None`` until a first slice has finished, and 0 at the end.
     """
 
     slices_done: int
@@ -85,7 +85,7 @@ class Progress:
     seconds_left: float | None
 
     def __str__(self) -> str:
-        left = "" if self.seconds_left is None else f", about {self.seconds_left:.0f} s left"
+        left = f", about {self.seconds_left:.0f} s left" if self.seconds_left else ""
         failed = f", {self.experiments_failed} failed" if self.experiments_failed else ""
         return (
             f"{self.experiments_done} of {self.experiments_total} experiments in {self.slices_done} of "

@@ -18,7 +18,7 @@ from .clusters import BrokenKind, Cluster, ClusterKind, find_kinds
 from .clusters.base import ENV_PREFIX
 from .clusters.profiles import PROFILES_VARIABLE, Profile, load_profiles
 from .errors import ClusterConfigError, nearest
-from .options import SLICE_OPTION_NAMES
+from .options import SLICE_OPTION_NAMES, check_names
 
 _FROM_ENVIRONMENT = {
     "max_job_size": int,
@@ -94,7 +94,13 @@ class ClusterProvider:
         """
         names = [n for n, kind in self._kinds.items() if not kind.missing()]
         names += [n for n, profile in self._profiles.items() if profile.kind in names]
-        found = [self.get_backend(n) for n in names if name is None or n == name]
+        found = []
+        for each in names:
+            if name is None or each == name:
+                try:
+                    found.append(self.get_backend(each))
+                except ClusterConfigError as error:  # one bad profile must not hide the others
+                    warnings.warn(f"{each!r} is left out: {error.message}", stacklevel=2)
         return [
             backend
             for backend in found
@@ -123,6 +129,9 @@ class ClusterProvider:
         kind_name, profile = self._resolve(name)
         kind = self._kinds[kind_name]
         fields = set(kind.Config.model_fields)
+        known = ClusterBackend.option_names() | fields
+        check_names(profile, known, f"profile {name!r}")
+        check_names(options, known, name)
         config = kind.Config.load(
             {key: value for key, value in options.items() if key in fields},
             {key: value for key, value in profile.items() if key in fields},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,32 +100,28 @@ def outcomes(job: ClusterJob, sources: Sequence[Path]) -> list[Outcome]:
     return found
 
 
-def tables(found: Sequence[Outcome]) -> Iterator[Table]:
-    """The most frequent outcomes of each circuit that has counts."""
+def tables(found: Sequence[Outcome]) -> Iterator[Text | Table]:
+    """The most frequent outcomes of each circuit that has counts: a headline, a table, and what is left out."""
     for one in found:
         if not one.success:
             continue
-        rest = len(one.counts) - _ROWS
-        table = Table(
-            title=Text(f"{printable(one.name)}: {one.shots} shots, seed {one.seed}, {one.method}", "bold"),
-            caption=f"{rest} more outcomes; --json prints all" if rest > 0 else None,
-            title_justify="left",
-            caption_justify="left",
-        )
-        table.add_column("Outcome")
+        yield Text(f"{printable(one.name)}: {one.shots} shots, seed {one.seed}, {one.method}", "bold")
+        table = Table("Outcome")
         table.add_column("Counts", justify="right")
         table.add_column("Share", justify="right")
         for outcome, count in one.ranked[:_ROWS]:
             table.add_row(outcome, str(count), f"{count / one.shots:.1%}")
         yield table
+        if len(one.counts) > _ROWS:
+            yield Text(f"and {len(one.counts) - _ROWS} more outcomes; --json has all", "dim")
 
 
 def check_plot(path: Path) -> None:
-    """Whether :func:`draw` could write ``path``: asked before anything is run.
+    """Refuse what :func:`draw` could not write, before anything is run.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        ClusterConfigError: an ending that matplotlib does not know.
+        ClusterConfigError: an ending that matplotlib does not know, or a folder that is not there.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -135,33 +132,51 @@ def check_plot(path: Path) -> None:
     known = FigureCanvasAgg.get_supported_filetypes()
     if path.suffix.removeprefix(".").lower() not in known:
         raise ClusterConfigError(f"--plot {path}: the ending must be one of {', '.join(sorted(known))}.")
+    if not path.parent.is_dir():
+        raise ClusterConfigError(f"--plot {path}: there is no folder {path.parent}; make it first.")
 
 
 def draw(found: Sequence[Outcome], path: Path) -> None:
     """A histogram of each circuit that has counts, of its most frequent outcomes, at most :data:`MAX_PLOTS`.
+
+    No circuit with counts, no picture.
 
     Raises:
         OSError: the file cannot be written.
     """
     # Not pyplot: a figure of its own needs no display and leaves no global state.
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    drawn = [one for one in found if one.success][:MAX_PLOTS]
-    columns = min(3, max(1, len(drawn)))
-    rows = max(1, -(-len(drawn) // columns))
+    there = [one for one in found if one.success]
+    if not there:
+        return
+    if len(there) > MAX_PLOTS:
+        warnings.warn(f"{path} shows the first {MAX_PLOTS} of {len(there)} circuits.", stacklevel=2)
+    drawn = there[:MAX_PLOTS]
+    columns = min(3, len(drawn))
+    rows = -(-len(drawn) // columns)
     figure = Figure(figsize=(5.2 * columns, 3.6 * rows), layout="constrained")
     for place, one in enumerate(drawn, start=1):
         axes: Any = figure.add_subplot(rows, columns, place)
         shown = one.ranked[:_BARS]
-        bits = [outcome for outcome, _ in shown]
         bars = axes.bar(range(len(shown)), [count for _, count in shown], color="#4062bb")
         axes.bar_label(bars, fontsize=7)
-        axes.set_xticks(range(len(shown)), bits, rotation=60, ha="right", fontsize=7, parse_math=False)
+        labels = [_label(outcome) for outcome, _ in shown]
+        turned: dict[str, Any] = {"rotation": 60, "ha": "right"} if sum(map(len, labels)) > 60 else {}
+        axes.set_xticks(range(len(shown)), labels, fontsize=7, parse_math=False, **turned)
+        air = max(0.6, (6 - len(shown)) / 2)  # so that two outcomes are no walls
+        axes.set_xlim(-air, len(shown) - 1 + air)
         left = "" if len(one.counts) <= _BARS else f"; {_BARS} of {len(one.counts)} outcomes"
-        axes.set_title(f"{one.name} ({one.shots} shots{left})", fontsize=9, parse_math=False)
+        axes.set_title(f"{printable(one.name)} ({one.shots} shots{left})", fontsize=9, parse_math=False)
         axes.set_ylabel("counts")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=100)
+
+
+def _label(outcome: str) -> str:
+    return outcome if len(outcome) <= 24 else f"{outcome[:11]}…{outcome[-11:]}"
 
 
 def _runnable(file: Path, circuit: QuantumCircuit, backend: ClusterBackend) -> QuantumCircuit:

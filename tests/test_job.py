@@ -59,6 +59,7 @@ def test_done(backend):
     assert job.result().job_id == job.job_id()
     assert job.result() is job.result()
     assert not job.cancel()
+    assert str(job.progress()) == "1 of 1 experiments in 1 of 1 slices"
     with pytest.raises(ClusterJobError, match="submitted already"):
         job.submit()
 

@@ -58,6 +58,8 @@ def test_unknown_options_are_refused_and_leave_nothing_behind(own):
         own.get_backend("aer-local", workers=0)
     with pytest.raises(ClusterConfigError, match="Settings: workers"):
         own.get_backend("aer-local", workers="two")
+    with pytest.raises(UnknownOptionError, match="'workers'"):
+        own.get_backend("aer-local", wrkers=2)
     assert own._clusters == []
 
 
@@ -95,6 +97,9 @@ def test_profiles(profiles, monkeypatch, tmp_path):
         assert sum(lab.run(quick()).result().get_counts().values()) == 12
         with pytest.raises(QiskitBackendNotFoundError, match="'aer-gone', which is not installed"):
             provider.get_backend("gone")
+    profiles.write_text(profiles.read_text() + '[profiles.bad]\nkind = "aer-local"\nwrkers = 2\n')
+    with pytest.warns(UserWarning, match="profile 'bad' has no option 'wrkers'. Did you mean 'workers'"):
+        assert "lab" in [b.name for b in ClusterProvider().backends()]
     for text, says in (("profiles = [", "no TOML"), ("[profiles.x]\nworkers = 1", "names no kind")):
         profiles.write_text(text)
         with pytest.raises(ClusterConfigError, match=says):
@@ -176,7 +181,7 @@ def test_a_local_cluster_listens_on_loopback_only(own):
 
     import psutil
 
-    before = {(c.laddr, c.pid) for c in psutil.Process(os.getpid()).net_connections() if c.status == "LISTEN"}
+    before = {(c.laddr, os.getpid()) for c in psutil.Process(os.getpid()).net_connections() if c.status == "LISTEN"}
     for processes in (False, True):
         backend = own.get_backend("aer-local", workers=1, processes=processes)
         assert backend.run(quick()).result().success

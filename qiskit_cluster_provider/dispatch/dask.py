@@ -53,7 +53,7 @@ class DaskTransport:
             raise ClusterConnectionError(
                 f"the distributed.Client is {self._client.status}; hand over a client that is connected."
             )
-        self._job_id, self._topic, self._threads = job_id, f"qiskit-cluster-{job_id}", threads
+        self._job_id, self._threads = job_id, threads
         sizes = self._workers().values()
         if sizes and max(sizes) < threads:
             raise ClusterConnectionError(
@@ -64,7 +64,9 @@ class DaskTransport:
         def on_event(event: tuple[float, Mapping[str, Any]]) -> None:
             started(event[1]["index"], event[1]["worker"])
 
-        self._client.subscribe_topic(self._topic, on_event)
+        topic = f"qiskit-cluster-{job_id}"
+        self._client.subscribe_topic(topic, on_event)
+        self._topic = topic
 
     def slots(self) -> int:
         """Over all workers, the slices of this job's number of threads that fit."""

@@ -76,7 +76,7 @@ def test_a_missing_requirement_says_what_to_install(provider):
         backend.run(quick()).result(timeout=60)
 
 
-PLUGIN = '''
+PLUGIN = """
 from contextlib import contextmanager
 from distributed import Client, LocalCluster
 from qiskit_cluster_provider.clusters import ClusterConfig, ClusterKind
@@ -93,7 +93,7 @@ class MyKind(ClusterKind):
         with LocalCluster(n_workers=config.size, processes=False, dashboard_address="127.0.0.1:0") as cluster:
             with Client(cluster) as client:
                 yield client
-'''
+"""
 PYPROJECT = """
 [build-system]
 requires = ["setuptools"]

@@ -74,7 +74,9 @@ def test_children_have_one_thread_and_a_fixed_kernel(pool):
 def test_what_a_library_prints_does_not_mix_with_the_results(pool):
     """mps_log_data and fusion_verbose make Aer talkative; so may any import."""
     circuit = quick()
-    result = decode_result(pool.run(call(), "w", 1, task(circuit, method="matrix_product_state", mps_log_data=True), {}))
+    result = decode_result(
+        pool.run(call(), "w", 1, task(circuit, method="matrix_product_state", mps_log_data=True), {})
+    )
     assert result.failed == 0
 
 

@@ -1,0 +1,37 @@
+"""Every Python block of README.md and of docs/ runs, in one namespace for each document."""
+
+import os
+import tempfile
+from typing import Any
+
+from sybil import Sybil
+from sybil.parsers.myst import PythonCodeBlockParser
+
+from qiskit_cluster_provider import ClusterProvider
+
+
+def enter(namespace: dict[str, Any]) -> None:
+    """Start a document in an empty folder, so that a block may write files."""
+    for variable in [name for name in os.environ if name.startswith("QISKIT_CLUSTER_")]:
+        del os.environ[variable]
+    folder = tempfile.TemporaryDirectory()
+    namespace["_left"] = os.getcwd(), folder
+    os.chdir(folder.name)
+
+
+def leave(namespace: dict[str, Any]) -> None:
+    """Close what a block that failed has left open."""
+    for value in list(namespace.values()):
+        if isinstance(value, ClusterProvider):
+            value.close()
+    home, folder = namespace["_left"]
+    os.chdir(home)
+    folder.cleanup()
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
+    setup=enter,
+    teardown=leave,
+).pytest()

@@ -1,0 +1,190 @@
+"""Circuit files: what is read, what is refused, and that nothing but the file is opened."""
+
+import io
+import struct
+import sys
+
+import pytest
+from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import Parameter
+
+from qiskit_cluster_provider import files
+from qiskit_cluster_provider.errors import InvalidCircuitError, MissingExtraError
+from qiskit_cluster_provider.files import printable, read_circuits
+
+QASM2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\n'
+QASM3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nbit[2] c;\n'
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content, name="bell.qasm"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def bell(name="bell"):
+    circuit = QuantumCircuit(2, 2, name=name)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    return circuit
+
+
+def qpy_of(*circuits, **options):
+    file = io.BytesIO()
+    qpy.dump(list(circuits), file, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        QASM2 + "h q[0]; cx q[0], q[1]; measure q -> c;",
+        QASM3 + "h q[0]; cx q[0], q[1]; c = measure q;",
+    ],
+    ids=["OpenQASM 2", "OpenQASM 3"],
+)
+def test_openqasm_is_read_and_named_after_its_file(write, text):
+    (circuit,) = read_circuits(write(text, "some.name.qasm"))
+    assert circuit.name == "some.name"
+    assert dict(circuit.count_ops()) == {"measure": 2, "h": 1, "cx": 1}
+
+
+def test_qpy_has_several_circuits_with_names_of_their_own(write):
+    circuits = [bell("first"), bell("second"), QuantumCircuit(3, metadata={"a": 1})]
+    read = read_circuits(write(qpy_of(*circuits), "batch.qpy"))
+    assert read == circuits
+    assert [one.name for one in read][:2] == ["first", "second"]
+    assert read[2].metadata == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "gates"),
+    [
+        (QASM2 + "h q[0];", {"h": 1}),
+        (QASM3 + "x q[0];", {"x": 1}),
+        (qpy_of(bell()), {"measure": 2, "h": 1, "cx": 1}),
+    ],
+    ids=["OpenQASM 2", "OpenQASM 3", "QPY"],
+)
+@pytest.mark.parametrize("ending", ["qasm", "qasm3", "qpy", "txt", ""])
+def test_the_content_decides_and_not_the_ending(write, content, gates, ending):
+    (circuit,) = read_circuits(write(content, f"file.{ending}"))
+    assert dict(circuit.count_ops()) == gates
+
+
+@pytest.mark.parametrize(
+    "before", ["// OPENQASM 3.0;\n", "\n\t // one\n// two\r\n", "\ufeff", "  "], ids=["decoy", "two", "BOM", "blank"]
+)
+def test_comments_may_stand_before_the_version(write, before):
+    (circuit,) = read_circuits(write(before + QASM2 + "rzz(asin(1)) q[0], q[1];"))
+    assert dict(circuit.count_ops()) == {"rzz": 1}, "a legacy gate with a legacy function"
+
+
+def test_block_comments_may_stand_before_openqasm_3(write):
+    (circuit,) = read_circuits(write("/* OPENQASM 2.0;\n */ // x\nOPENQASM 3;\nqubit[4] q;"))
+    assert circuit.num_qubits == 4
+
+
+@pytest.mark.parametrize("name", ["secret.inc", "{folder}/secret.inc", "../{folder_name}/secret.inc"])
+@pytest.mark.parametrize("header", [QASM2, QASM3], ids=["OpenQASM 2", "OpenQASM 3"])
+def test_include_opens_no_file(write, tmp_path, monkeypatch, header, name):
+    write("gate mine a { U(0,0,0) a; }", "secret.inc")
+    monkeypatch.chdir(tmp_path)
+    name = name.format(folder=tmp_path, folder_name=tmp_path.name)
+    with pytest.raises(InvalidCircuitError, match=r"include search path|non-stdgates imports"):
+        read_circuits(write(f'{header}include "{name}";\nmine q[0];'))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "neither OpenQASM 2, OpenQASM 3 nor QPY"),
+        (b"qreg q[2];", "begins with 'OPENQASM 2.0;'"),
+        (b"import os\nos.abort()  # OPENQASM 2.0;", "neither OpenQASM 2"),
+        (b"\xff\xfe\x00\x01", "neither OpenQASM 2"),
+        (b"OPENQASM 4.0;", "is OpenQASM 4; OpenQASM 2 and 3 can be read"),
+        (QASM2.encode() + b"frob q[0];", r"as OpenQASM 2: QASM2ParseError: <input>:5,0: 'frob' is not defined"),
+        (QASM3.encode() + b"h q[7];", "as OpenQASM 3: "),
+        (QASM3.encode() + b"h q[0;", "as OpenQASM 3: QASM3ParsingError: line 5, before or at ';'"),
+        (QASM3.encode() + b"foo %$", "as OpenQASM 3: QASM3ParsingError: L5:C5: token recognition error"),
+        (QASM3.encode() + b"rx(" + b"(" * 20000 + b"1" + b")" * 20000 + b") q[0];", "as OpenQASM 3: RecursionError"),
+        (b"QISKIT", "as QPY: error: unpack requires"),
+        (b"QISKIT\xff" + bytes(40), "as QPY: QiskitError: The QPY format version being read, 255"),
+        (qpy_of(bell())[:-5], "as QPY: QpyError: "),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(write, capfd, content, said):
+    path = write(content)
+    with pytest.raises(InvalidCircuitError, match=said) as caught:
+        read_circuits(path)
+    assert caught.value.message.startswith(str(path))
+    assert "\n" not in caught.value.message
+    assert capfd.readouterr() == ("", ""), "parsers print nothing of their own"
+
+
+@pytest.mark.parametrize("filler", [b" ", b"//\n", b"/**/", b"/*/*", b"OPENQASM "])
+def test_a_long_file_without_a_version_is_refused_at_once(write, filler):
+    """The test's time limit is what fails if the header's pattern backtracks."""
+    with pytest.raises(InvalidCircuitError, match="neither"):
+        read_circuits(write(filler * 2**20))
+
+
+def test_the_largest_file_is_read_and_one_byte_more_is_not(write, monkeypatch):
+    text = QASM2 + "h q[0];"
+    monkeypatch.setattr(files, "MAX_BYTES", len(text))
+    assert len(read_circuits(write(text))) == 1
+    with pytest.raises(InvalidCircuitError, match="larger than 0 MiB"):
+        read_circuits(write(text + " "))
+
+
+def test_the_limit_is_64_mib_and_holds_for_what_has_no_size(write, tmp_path):
+    path = write(b"")
+    with path.open("r+b") as sparse:
+        sparse.truncate(64 * 2**20 + 1)
+    with pytest.raises(InvalidCircuitError, match="larger than 64 MiB; divide it"):
+        read_circuits(path)
+    endless = tmp_path / "endless.qasm"
+    endless.symlink_to("/dev/zero")
+    with pytest.raises(InvalidCircuitError, match="larger than 64 MiB"):
+        read_circuits(endless)
+
+
+def test_a_file_that_is_not_there_is_an_oserror(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_circuits(tmp_path / "none.qasm")
+    with pytest.raises(IsADirectoryError):
+        read_circuits(tmp_path)
+
+
+def test_without_the_extra_openqasm_3_says_what_to_install(write, monkeypatch):
+    monkeypatch.setitem(sys.modules, "qiskit_qasm3_import", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'qiskit-cluster-provider\[qasm3\]'"):
+        read_circuits(write(QASM3))
+    assert len(read_circuits(write(QASM2))) == 1, "nothing else needs it"
+
+
+@pytest.mark.parametrize("version", [10, 11, 12])
+def test_symengine_in_old_qpy_is_refused(write, version):
+    header = struct.pack("!6sBBBBQc", b"QISKIT", version, 1, 1, 0, 1, b"e")
+    with pytest.raises(InvalidCircuitError, match="symengine expressions, which is not safe to read"):
+        read_circuits(write(header + bytes(100)))
+    sympy = struct.pack("!6sBBBBQc", b"QISKIT", version, 1, 1, 0, 1, b"p")
+    with pytest.raises(InvalidCircuitError, match="cannot be read as QPY"):
+        read_circuits(write(sympy + bytes(100)))
+
+
+def test_parameters_survive_qpy(write):
+    circuit = QuantumCircuit(1, name="p")
+    circuit.rx(2 * Parameter("θ"), 0)
+    (read,) = read_circuits(write(qpy_of(circuit)))
+    assert [parameter.name for parameter in read.parameters] == ["θ"]
+
+
+def test_printable_takes_out_what_a_terminal_obeys():
+    assert printable("θ-7 ok") == "θ-7 ok"
+    assert printable("a\x1b[2Jb\nc\u202ed") == "a�[2Jb�c�d"
