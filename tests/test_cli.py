@@ -32,10 +32,10 @@ FEEDBACK = """OPENQASM 3.0;
 include "stdgates.inc";
 qubit[3] q;
 bit[3] c;
-bit m;
+bit[1] m;
 ry(0.7) q[0];
-m = measure q[0];
-if (m) { ry(1.1) q[1]; }
+m[0] = measure q[0];
+if (m[0]) { ry(1.1) q[1]; }
 h q[2];
 c = measure q;
 """
@@ -367,11 +367,11 @@ def test_measurements_are_found_wherever_they_are(invoke, running):
     inner.measure(0, 0)
     composite = QuantumCircuit(1, 1, name="composite")
     composite.append(inner.to_instruction(), [0], [0])
-    branch = QuantumCircuit(1, 2, name="branch")
-    with branch.if_test((branch.clbits[0], 0)):
-        branch.x(0)
-        branch.measure(0, 1)
-    write_qpy("hidden.qpy", composite, branch)
+    loop = QuantumCircuit(1, 2, name="loop")
+    with loop.for_loop(range(3)):
+        loop.x(0)
+        loop.measure(0, 1)
+    write_qpy("hidden.qpy", composite, loop)
     done = invoke("run", "hidden.qpy", "--shots", 10, "--json")
     assert [one["counts"] for one in json.loads(done.stdout)["experiments"]] == [{"1": 10}, {"10": 10}]
 
@@ -485,7 +485,7 @@ def test_the_workloads_are_as_many_as_asked_for(count):
     batch = workloads(count, seed=1)
     assert sum(workload.experiments for workload in batch) == count
     assert all(5 <= circuit.num_qubits <= 12 for workload in batch for circuit in workload.circuits)
-    if count >= 7:
+    if count >= 10:
         assert len(batch) == 6
 
 

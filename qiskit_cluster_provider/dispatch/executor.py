@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -50,8 +51,12 @@ class ExecutorTransport:
         self._marker().touch()
 
     def close(self) -> None:
-        """Remove the marker, unless slices that were just ended may still have to see it."""
-        if self._folder is not None and not self._marker().exists():
+        """Remove the marker; if slices that were just ended may still have to see it, when this process ends."""
+        if self._folder is None:
+            return
+        if self._marker().exists():
+            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        else:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _marker(self) -> Path:

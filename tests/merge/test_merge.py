@@ -1,0 +1,116 @@
+"""Slice results to a result, placed by index, whatever came and in whatever order."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from qiskit.circuit import QuantumCircuit
+
+from qiskit_cluster_provider.merge import failures, merge
+from qiskit_cluster_provider.merge.shots import merge_shots
+from qiskit_cluster_provider.options import SliceOptions
+from qiskit_cluster_provider.plan import Simulator, SliceResult, cut, prepare
+from qiskit_cluster_provider.testing import differences
+from qiskit_cluster_provider.wire import Encoder, decode_result
+from qiskit_cluster_provider.worker import run_slice
+from qiskit_cluster_provider.worker.children import Call
+
+from ..slow import quick
+
+HEAD = {"backend_name": "b", "backend_version": "1", "job_id": "j", "date": "d", "time_taken": 0.5}
+
+
+@pytest.fixture(scope="module")
+def plan():
+    batch = []
+    for index in range(7):
+        circuit = QuantumCircuit(3, index + 3, name=f"q{index}", metadata={"index": index})
+        circuit.h(range(3))
+        circuit.measure(range(3), range(3))
+        batch.append(circuit)
+    options = {"shots": 20, "memory": True, "seed_simulator": 1}
+    return cut(prepare(batch, None, options, SliceOptions(max_job_size=2), Simulator()), 1)
+
+
+@pytest.fixture(scope="module")
+def results(plan):
+    found = {}
+    for piece in plan.slices:
+        _, payload = Encoder(plan).encode(piece)
+        outcome, message = run_slice(tuple(Call("merge", piece.index, 1, (), "", "")), payload)
+        assert outcome == "done"
+        found[piece.index] = decode_result(message)
+    return found
+
+
+def test_order_of_arrival_does_not_matter(plan, results, aer, same):
+    items = list(results.items())
+    random.Random(1).shuffle(items)
+    merged = merge(plan, dict(items), {}, head=HEAD)
+    circuits = [item.circuit.copy() for item in plan.work.items]
+    for circuit, item in zip(circuits, plan.work.items, strict=True):
+        circuit.metadata = item.metadata
+    same(merged, aer.run(circuits, shots=20, memory=True, seed_simulator=1).result())
+    assert merged.results[3].header["metadata"] is plan.work.items[3].metadata
+    assert merged.to_dict()["backend_name"] == "b"
+
+
+@given(present=st.sets(st.integers(0, 3)))
+def test_what_is_missing_is_marked_and_the_rest_is_in_its_place(plan, results, present):
+    whole = merge(plan, results, {}, head=HEAD)
+    part = merge(plan, {i: results[i] for i in present}, {}, head=HEAD, partial=True)
+    assert part.partial is True
+    for piece in plan.slices:
+        for index in range(*piece.experiments):
+            assert part.results[index].success == (piece.index in present)
+            if piece.index in present:
+                assert part.results[index].data.to_dict() == whole.results[index].data.to_dict()
+            else:
+                assert "NOT DONE" in part.results[index].status
+                assert f"q{index}" in part.results[index].status
+
+
+def test_failures_are_named_once_and_in_order(plan, results):
+    bad = {"success": False, "status": "ERROR: no such gate", "shots": 0, "data": {}, "seed_simulator": 1}
+    broken = dict(results)
+    broken[1] = SliceResult(1, (results[1].experiments[0], bad), {}, 0.1)
+    del broken[3]
+    merged = merge(plan, broken, {3: "WorkerLost"}, head=HEAD)
+    assert merged.status == "PARTIAL COMPLETED"
+    assert [f.index for f in failures(plan, broken.values(), {3: "WorkerLost"})] == [3, 6]
+    assert merged.results[3].status == "ERROR: [Experiment 3] circuit 'q3' (index 3): no such gate"
+    assert merged.results[6].status == "ERROR: [Experiment 6] circuit 'q6' (index 6): WorkerLost"
+    assert merged.results[2].success
+
+
+def test_the_guard_against_a_path_that_the_plan_did_not_expect():
+    part = {"success": True, "shots": 5, "data": {"counts": {"0x0": 5}}, "time_taken": 0.1, "seed_simulator": 1}
+    sampled = part | {"metadata": {"method": "statevector", "measure_sampling": True}}
+    other = part | {"metadata": {"method": "stabilizer", "measure_sampling": False}}
+    same = part | {"metadata": {"method": "statevector", "measure_sampling": False}}
+    assert merge_shots([same, same], by_shot=True)["data"]["counts"] == {"0x0": 10}
+    assert merge_shots([sampled, sampled], by_shot=False)["shots"] == 10
+    for parts in ([sampled, sampled], [same, other]):
+        merged = merge_shots(parts, by_shot=True)
+        assert not merged["success"]
+        assert "do not add up" in merged["status"]
+
+
+def test_the_oracle_sees_every_kind_of_difference(aer):
+    options = {"seed_simulator": 1, "shots": 30, "memory": True}
+    circuit = quick()
+    circuit.save_statevector()
+    base = aer.run([circuit], **options).result()
+    assert differences(base, aer.run([circuit], **options).result()) == []
+    other = circuit.copy()
+    other.metadata = {"a": 1}
+    for changed in (
+        aer.run([circuit], **options | {"seed_simulator": 2}).result(),
+        aer.run([circuit], **options | {"shots": 31}).result(),
+        aer.run([circuit.copy(name="other")], **options).result(),
+        aer.run([other], **options).result(),
+        aer.run([circuit, circuit], **options).result(),
+        aer.run([circuit], **options, method="matrix_product_state").result(),
+    ):
+        assert differences(base, changed) != []
