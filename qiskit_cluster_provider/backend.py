@@ -148,19 +148,16 @@ class ClusterBackend(BackendV2):
 
     def run(
         self,
-        run_input: QuantumCircuit | Iterable[QuantumCircuit] | None = None,
+        circuits: QuantumCircuit | Iterable[QuantumCircuit],
         parameter_binds: list[Mapping[Any, Any]] | None = None,
-        *,
-        circuits: QuantumCircuit | Iterable[QuantumCircuit] | None = None,
         **run_options: Any,
     ) -> ClusterJob:
         """Run circuits on the cluster; returns at once.
 
         Args:
-            run_input: circuits to run (AerSimulator's first argument; ``circuits=`` is understood too).
+            circuits: a circuit, or any iterable of circuits.
             parameter_binds: for each circuit ``{parameter: [value of set 0, value of set 1, ...]}``. The sets
                 travel as arrays; no bound circuit is made here.
-            circuits: the same as ``run_input``.
             run_options: override options for this run.
 
         Returns:
@@ -172,11 +169,7 @@ class ClusterBackend(BackendV2):
             ShotSlicingError: ``max_shot_size`` would change the answer.
             TypeError: something is no circuit, or an option has the wrong type.
         """
-        if (run_input is None) == (circuits is None):
-            raise TypeError("run() takes circuits, as its first argument or as circuits=.")
-        given = run_input if circuits is None else circuits
-        batch = [given] if isinstance(given, QuantumCircuit) else list(given or ())
-
+        batch = [circuits] if isinstance(circuits, QuantumCircuit) else list(circuits)
         check_names(run_options, self._known_run_options(), f"{self.name}.run()")
         ours = {key: value for key, value in run_options.items() if key in SLICE_OPTION_NAMES}
         aers = {key: value for key, value in run_options.items() if key not in SLICE_OPTION_NAMES}
