@@ -5,7 +5,6 @@ import platform
 import subprocess
 import sys
 import warnings
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from typer.testing import CliRunner
 
 from qiskit_cluster_provider import __version__
 from qiskit_cluster_provider.cli import app
-from qiskit_cluster_provider.demo import workloads
-from qiskit_cluster_provider.runs import MAX_PLOTS, Outcome, draw, outcomes
 
 BELL = """OPENQASM 2.0;
 include "qelib1.inc";
@@ -253,7 +250,7 @@ def test_names_cannot_write_to_the_terminal(invoke, running):
 # run: circuits that fail, and clusters
 
 
-def test_a_circuit_that_fails_hides_no_other(invoke, bell, profile, tmp_path):
+def test_a_circuit_that_fails_hides_no_other(invoke, bell, profile, caplog):
     profile('[profiles.small]\nkind = "aer-local"\nworkers = 1\nmax_memory_mb = 4\n')
     write_qpy("big.qpy", random_circuit(20, 1, "big"), random_circuit(3, 2, "little"))
     done = invoke("run", bell, "big.qpy", "--backend", "small", "--shots", 100, "--seed", 9, "--json")
@@ -261,6 +258,7 @@ def test_a_circuit_that_fails_hides_no_other(invoke, bell, profile, tmp_path):
     assert done.stderr.startswith("Error: big.qpy: ")
     assert "circuit 'big' (index 1): Insufficient memory" in done.stderr
     assert done.stderr.count("\n") == 1
+    assert not [one for one in caplog.records if one.name == "qiskit_cluster_provider"], "it is said once"
     found = json.loads(done.stdout)["experiments"]
     assert [one["success"] for one in found] == [True, False, True]
     assert (found[1]["counts"], found[1]["name"]) == ({}, "big")
@@ -271,34 +269,6 @@ def test_a_circuit_that_fails_hides_no_other(invoke, bell, profile, tmp_path):
     assert done.exit_code == 1
     assert [line.split(":")[0] for line in done.stdout.splitlines() if "shots" in line] == ["bell", "little"]
     assert Path("some.png").stat().st_size > 0
-
-
-class LosesItsSecondSlice(ThreadPoolExecutor):
-    """As a pool does whose process died."""
-
-    calls = 0
-
-    def submit(self, *args, **kwargs):
-        self.calls += 1
-        if self.calls != 2:
-            return super().submit(*args, **kwargs)
-        lost = Future()
-        lost.set_exception(RuntimeError("lost at sea"))
-        return lost
-
-
-def test_lost_slices_hide_no_other(backend):
-    batch = [random_circuit(2, seed, f"c{seed}") for seed in range(3)]
-    with LosesItsSecondSlice(1) as executor:
-        job = backend.run(batch, executor=executor, max_job_size=1, shots=10)
-        found = outcomes(job, [Path("a"), Path("b"), Path("c")])
-    assert [(one.name, one.file, one.success) for one in found] == [
-        ("c0", "a", True),
-        ("c1", "b", False),
-        ("c2", "c", True),
-    ]
-    assert "lost at sea" in found[1].status
-    assert [sum(one.counts.values()) for one in found] == [10, 0, 10]
 
 
 def test_a_cluster_that_is_not_there_is_one_line_and_exit_code_1(invoke, bell, monkeypatch):
@@ -409,94 +379,3 @@ def test_without_the_extra_plot_says_what_to_install(invoke, bell, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     refused(invoke("run", bell, "--plot", "out.png"), "pip install 'qiskit-cluster-provider[plot]'")
-
-
-def outcome(name="c", counts=None, success=True):
-    counts = {"0": 1} if counts is None else counts
-    return Outcome(name, "f", sum(counts.values()), 1, success, "DONE", "statevector", counts)
-
-
-def bars(path):
-    """Bars in a picture: runs of the bars' colour on the picture's fullest row of pixels."""
-    from matplotlib.image import imread
-
-    pixels = (imread(path)[..., :3] * 255).round().astype(int)
-    blue = (pixels == [0x40, 0x62, 0xBB]).all(axis=-1)
-    return max(int((row[1:] & ~row[:-1]).sum()) for row in blue), pixels.shape
-
-
-@pytest.mark.parametrize(("outcomes", "drawn"), [(1, 1), (7, 7), (40, 16)])
-def test_draw_draws_the_top_outcomes(tmp_path, outcomes, drawn):
-    found = outcome(counts={f"{index:0100b}": 100 + index for index in range(outcomes)})
-    draw([found], tmp_path / "one.png")
-    assert bars(tmp_path / "one.png") == (drawn, (360, 520, 3))
-
-
-def test_draw_takes_names_as_they_are_and_leaves_failures_out(tmp_path):
-    found = [outcome("$x_{"), outcome("failed", {}, success=False), outcome("a\nb\x1b"), *[outcome()] * 2]
-    draw(found, tmp_path / "four.png")
-    assert bars(tmp_path / "four.png") == (3, (720, 1560, 3))
-    draw(found[1:2], tmp_path / "none.png")
-    assert not (tmp_path / "none.png").exists()
-
-
-def test_draw_says_what_it_leaves_out(tmp_path):
-    with pytest.warns(UserWarning, match=f"the first {MAX_PLOTS} of {MAX_PLOTS + 1} circuits"):
-        draw([outcome()] * (MAX_PLOTS + 1), tmp_path / "many.svg")
-
-
-# demo
-
-
-def test_demo(invoke):
-    done = invoke("demo", "--circuits", 12, "--shots", 50, "--workers", 2)
-    assert (done.exit_code, done.stderr) == (0, ""), done.output
-    table = rows(done)
-    assert {name: cells[:2] for name, cells in table.items()} == {
-        "Clifford": ["2", "yes"],
-        "quantum volume": ["4", "yes"],
-        "GHZ": ["1", "yes"],
-        "noisy": ["1", "yes"],
-        "mid-circuit measurement": ["2", "yes"],
-        "parameter matrix": ["2", "yes"],
-        "all": ["12", "6 of 6"],
-    }
-    for cluster, local, ratio in (map(float, cells[2:]) for cells in table.values()):
-        assert cluster > 0
-        # The ratio is of unrounded seconds.
-        assert abs(ratio * cluster - local) <= 0.005 * (1 + ratio) + 0.005 * (cluster + 1)
-    assert "Warm-up run: " in done.stdout
-    assert "AerSimulator(max_parallel_threads=1)" in done.stdout.replace("\n", " ")
-
-
-def test_demo_notices_what_is_not_identical(invoke, monkeypatch):
-    """Shots with seeds of their own: a real answer of the cluster that is not Aer's."""
-    monkeypatch.setenv("QISKIT_CLUSTER_SEED_MODE", "independent")
-    monkeypatch.setenv("QISKIT_CLUSTER_MAX_SHOT_SIZE", "20")
-    done = invoke("demo", "--circuits", 5, "--shots", 50, "--workers", 1)
-    assert done.exit_code == 1
-    assert rows(done)["Clifford"][1] == "no"
-    assert rows(done)["all"][1] == "0 of 5"
-    assert "Error: Clifford: results[0]." in done.stderr
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 50, 203])
-def test_the_workloads_are_as_many_as_asked_for(count):
-    batch = workloads(count, seed=1)
-    assert sum(workload.experiments for workload in batch) == count
-    assert all(5 <= circuit.num_qubits <= 12 for workload in batch for circuit in workload.circuits)
-    if count >= 10:
-        assert len(batch) == 6
-
-
-def test_the_workloads_depend_on_the_seed_alone():
-    def everything(seed):
-        return [
-            (list(w.circuits), [list(bind.values()) for bind in w.parameter_binds or []]) for w in workloads(30, seed)
-        ]
-
-    first, again, other = everything(1), everything(1), everything(2)
-    same = [one[0] == two[0] or one[1] == two[1] != [] for one, two in zip(first, again, strict=True)]
-    assert same == [True] * 6
-    different = [(one[0], one[1]) != (two[0], two[1]) for one, two in zip(first, other, strict=True)]
-    assert different == [True] * 6

@@ -112,7 +112,7 @@ def test_include_opens_no_file(write, tmp_path, monkeypatch, header, name):
         (QASM3.encode() + b"h q[7];", "as OpenQASM 3: "),
         (QASM3.encode() + b"h q[0;", "as OpenQASM 3: QASM3ParsingError: line 5, before or at ';'"),
         (QASM3.encode() + b"foo %$", "as OpenQASM 3: QASM3ParsingError: L5:C5: token recognition error"),
-        (QASM3.encode() + b"rx(" + b"(" * 20000 + b"1" + b")" * 20000 + b") q[0];", "as OpenQASM 3: RecursionError"),
+        (QASM3.encode() + b"rx(" + b"(" * 2000 + b"1" + b")" * 2000 + b") q[0];", "as OpenQASM 3: RecursionError"),
         (b"QISKIT", "as QPY: error: unpack requires"),
         (b"QISKIT\xff" + bytes(40), "as QPY: QiskitError: The QPY format version being read, 255"),
         (qpy_of(bell())[:-5], "as QPY: QpyError: "),
