@@ -18,7 +18,7 @@ from qiskit_aer.noise import NoiseModel
 
 from .clusters import Cluster, find_kinds
 from .dispatch import Dispatch, choose_transport
-from .errors import ClusterConfigError
+from .errors import ClusterConfigError, OptionTypeError
 from .job import ClusterJob
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_aer_values, check_names
 from .plan import Simulator, Work, prepare
@@ -291,7 +291,7 @@ class ClusterBackend(BackendV2):
 def _check_noise_model(options: Mapping[str, Any]) -> None:
     noise_model = options.get("noise_model")
     if noise_model is not None and not isinstance(noise_model, NoiseModel):
-        raise TypeError(
+        raise OptionTypeError(
             f"noise_model must be a qiskit_aer.noise.NoiseModel, not {type(noise_model).__name__}; "
             "NoiseModel.from_backend(device) makes one."
         )

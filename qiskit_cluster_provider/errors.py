@@ -5,7 +5,8 @@
     QiskitError
     └── ClusterError                        caught alone, it catches all of ours
         ├── ClusterConfigError              (ValueError)   a setting, an option or a profile
-        │   └── UnknownOptionError          (TypeError)    a name that nobody knows, with the nearest one
+        │   ├── UnknownOptionError          (TypeError)    a name that nobody knows, with the nearest one
+        │   └── OptionTypeError             (TypeError)    a value of a type that cannot be cast
         ├── InvalidCircuitError             (ValueError)   a circuit or its parameters, by name and index
         ├── ShotSlicingError                (ValueError)   max_shot_size would change the answer
         ├── MissingExtraError               (ImportError)  what to install
@@ -39,6 +40,10 @@ class ClusterConfigError(ClusterError, ValueError):
 
 class UnknownOptionError(ClusterConfigError, TypeError):
     """An option that does not exist; the message names the nearest one that does."""
+
+
+class OptionTypeError(ClusterConfigError, TypeError):
+    """An option has a value of a type that it cannot be cast to."""
 
 
 class InvalidCircuitError(ClusterError, ValueError):

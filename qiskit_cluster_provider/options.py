@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .errors import ClusterConfigError, UnknownOptionError, nearest
+from .errors import ClusterConfigError, OptionTypeError, UnknownOptionError, nearest
 
 SEED_MODES = ("aer", "independent")
 
@@ -98,7 +98,7 @@ def check_aer_values(given: Mapping[str, Any], types: Mapping[str, Any], stackle
         stacklevel: of the warning, so that it points at the user's line.
 
     Raises:
-        TypeError: the value cannot be cast to the type.
+        OptionTypeError: the value cannot be cast to the type.
         ClusterConfigError: a seed, a number of shots or of threads that is out of its range.
     """
     for name, value in given.items():
@@ -128,7 +128,9 @@ def _check_cast(name: str, value: Any, expected: type, stacklevel: int) -> None:
         except (TypeError, ValueError, OverflowError):
             castable = False
     if not castable:
-        raise TypeError(f"option {name} must be {expected.__name__}, not {type(value).__name__} ({value!r:.60}).")
+        raise OptionTypeError(
+            f"option {name} must be {expected.__name__}, not {type(value).__name__} ({value!r:.60})."
+        )
     warnings.warn(
         f"option {name} should be {expected.__name__}, not {type(value).__name__}: "
         "qiskit-aer casts it, and has deprecated doing so since 0.12.1.",

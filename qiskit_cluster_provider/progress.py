@@ -119,6 +119,7 @@ class ProgressBar:
         return f"{self._failed} failed" if self._failed else ""
 
     def _start(self, event: JobStarted) -> None:
+        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
@@ -128,6 +129,7 @@ class ProgressBar:
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("[red]{task.fields[failed]}"),
+            console=Console(stderr=True),  # the output of a program is its own
         )
         self._bar.start()
         self._task = self._bar.add_task("experiments", total=event.experiments, failed="")

@@ -17,7 +17,7 @@ from .backend import ClusterBackend
 from .clusters import BrokenKind, Cluster, ClusterKind, find_kinds
 from .clusters.base import ENV_PREFIX
 from .clusters.profiles import PROFILES_VARIABLE, Profile, load_profiles
-from .errors import ClusterConfigError, nearest
+from .errors import ClusterConfigError, UnknownOptionError, nearest
 from .options import SLICE_OPTION_NAMES, check_names
 
 _FROM_ENVIRONMENT = {
@@ -130,8 +130,9 @@ class ClusterProvider:
         kind = self._kinds[kind_name]
         fields = set(kind.Config.model_fields)
         known = ClusterBackend.option_names() | fields
-        check_names(profile, known, f"profile {name!r}")
-        check_names(options, known, name)
+        for given, what in ((profile, f"profile {name!r}"), (options, name)):
+            self._refuse_settings_of_others(given, known, what)
+            check_names(given, known, what)
         config = kind.Config.load(
             {key: value for key, value in options.items() if key in fields},
             {key: value for key, value in profile.items() if key in fields},
@@ -192,11 +193,17 @@ class ClusterProvider:
             "a package with another kind is found once it is installed."
         )
 
+    def _refuse_settings_of_others(self, given: Mapping[str, Any], known: set[str], what: str) -> None:
+        for key in set(given) - known:
+            owners = [name for name, kind in self._kinds.items() if key in kind.Config.model_fields]
+            if owners:
+                raise UnknownOptionError(f"{what} has no option {key!r}; it is a setting of {', '.join(owners)}.")
+
     def _warn_of_unused_environment(self) -> None:
         known = {PROFILES_VARIABLE, f"{ENV_PREFIX}BACKEND"}
         known |= {f"{ENV_PREFIX}{key.upper()}" for key in _FROM_ENVIRONMENT}
         for kind in self._kinds.values():
-            known |= {f"{ENV_PREFIX}{key.upper()}" for key in kind.Config.model_fields}
+            known |= kind.Config.variables()
         for variable in os.environ:
             if not variable.startswith(ENV_PREFIX) or variable in known:
                 continue

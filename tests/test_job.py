@@ -287,7 +287,7 @@ def test_wait_for_final_state_calls_back(backend, events):
 
 def test_the_progress_bar_shows_the_end(backend, capsys):
     backend.run([quick(), broken()], method="stabilizer", max_job_size=1, progress=True).result()
-    shown = capsys.readouterr().out
+    shown = capsys.readouterr().err
     assert "2/2" in shown
     assert "1 failed" in shown
 

@@ -60,6 +60,8 @@ def test_unknown_options_are_refused_and_leave_nothing_behind(own):
         own.get_backend("aer-local", workers="two")
     with pytest.raises(UnknownOptionError, match="'workers'"):
         own.get_backend("aer-local", wrkers=2)
+    with pytest.raises(UnknownOptionError, match="a setting of aer-local"):
+        own.get_backend("aer-dask", workers=2)
     assert own._clusters == []
 
 
@@ -163,6 +165,12 @@ def test_dask_settings(own, monkeypatch):
         own.get_backend("aer-dask", address="tcp://127.0.0.1:1", scheduler_file="x")
     with pytest.raises(ClusterConfigError, match="does not know which cluster"):
         own.get_backend("aer-dask").run(quick()).result()
+    with pytest.raises(ClusterConfigError, match=r"must be a distributed.Client, not str"):
+        own.get_backend("aer-dask", client="tcp://127.0.0.1:1")
+    monkeypatch.setenv("QISKIT_CLUSTER_CLIENT", "nonsense")
+    assert own.get_backend("aer-dask").cluster.config.client is None
+    with pytest.warns(UserWarning, match="QISKIT_CLUSTER_CLIENT has no effect"):
+        ClusterProvider()
     monkeypatch.setenv("QISKIT_CLUSTER_ADDRESS", "tcp://10.0.0.1:1")
     assert own.get_backend("aer-dask").cluster.config.address == "tcp://10.0.0.1:1"
     assert own.get_backend("aer-dask", scheduler_file="x").cluster.config == DaskConfig(scheduler_file="x")

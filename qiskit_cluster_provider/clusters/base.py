@@ -31,12 +31,14 @@ class ClusterConfig(BaseSettings):
     Attributes:
         alternatives: names of which only one can be given. One that is given closer to the user hides
             the others: ``address=`` in the call is not disturbed by a ``scheduler_file`` in the profile.
+        only_in_code: names whose values are Python objects, which no environment and no profile can hold.
     """
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, extra="forbid", frozen=True, arbitrary_types_allowed=True
     )
     alternatives: ClassVar[tuple[str, ...]] = ()
+    only_in_code: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def load(cls, given: Mapping[str, Any], profile: Mapping[str, Any]) -> Self:
@@ -49,6 +51,8 @@ class ClusterConfig(BaseSettings):
         for source in (given, EnvSettingsSource(cls)(), profile):
             decided = any(name in values for name in cls.alternatives)
             for name, value in source.items():
+                if name in cls.only_in_code and source is not given:
+                    continue
                 if value is not None and not (decided and name in cls.alternatives):
                     values.setdefault(name, value)
         try:
@@ -68,6 +72,11 @@ class ClusterConfig(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What :meth:`load` has put together, and nothing else."""
         return (init_settings,)
+
+    @classmethod
+    def variables(cls) -> set[str]:
+        """The environment variables that it reads."""
+        return {f"{ENV_PREFIX}{name.upper()}" for name in cls.model_fields if name not in cls.only_in_code}
 
     @classmethod
     def usage(cls) -> str:

@@ -26,6 +26,7 @@ class DaskConfig(ClusterConfig):
     """
 
     alternatives: ClassVar[tuple[str, ...]] = ("address", "client", "scheduler_file")
+    only_in_code: ClassVar[tuple[str, ...]] = ("client",)
 
     address: str | None = None
     client: Any = None
@@ -37,6 +38,8 @@ class DaskConfig(ClusterConfig):
         given = [name for name in self.alternatives if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} name more than one cluster; give one of them")
+        if self.client is not None and not hasattr(self.client, "scheduler_info"):
+            raise ValueError(f"client must be a distributed.Client, not {type(self.client).__name__}")
         return self
 
 
