@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qiskit.providers import JobStatus, JobV1
 from qiskit.result import Result
 
+from .bars import ProgressBar
 from .dispatch import Dispatch, SliceInfo
 from .errors import (
     ClusterJobCancelledError,
@@ -21,7 +22,7 @@ from .errors import (
     SlicesLostError,
 )
 from .merge import Failure, failures, merge
-from .progress import Listener, Progress, ProgressBar
+from .progress import Listener, Progress
 
 if TYPE_CHECKING:
     from .backend import ClusterBackend

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -91,45 +90,3 @@ class Progress:
             f"{self.experiments_done} of {self.experiments_total} experiments in {self.slices_done} of "
             f"{self.slices_total} slices{failed}{left}"
         )
-
-
-class ProgressBar:
-    """A listener that draws a bar of experiments, in a terminal or (rich knows both) in a notebook."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
-        self._failed = 0
-
-    def __call__(self, event: Event) -> None:
-        """Draw what ``event`` changes."""
-        if isinstance(event, JobStarted):
-            self._start(event)
-        elif self._bar is None:
-            return
-        elif isinstance(event, SliceDone):
-            self._failed += event.failed
-            self._bar.update(self._task, advance=event.experiments, failed=self._text())
-        elif isinstance(event, JobFinished):
-            self._bar.update(self._task, refresh=True)
-            self._bar.stop()
-            self._bar = None
-
-    def _text(self) -> str:
-        return f"{self._failed} failed" if self._failed else ""
-
-    def _start(self, event: JobStarted) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
-
-        self._bar = RichProgress(
-            TextColumn("experiments"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("[red]{task.fields[failed]}"),
-            console=Console(stderr=True),  # the output of a program is its own
-        )
-        self._bar.start()
-        self._task = self._bar.add_task("experiments", total=event.experiments, failed="")

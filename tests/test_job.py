@@ -285,13 +285,6 @@ def test_wait_for_final_state_calls_back(backend, events):
     assert job.cancelled()
 
 
-def test_the_progress_bar_shows_the_end(backend, capsys):
-    backend.run([quick(), broken()], method="stabilizer", max_job_size=1, progress=True).result()
-    shown = capsys.readouterr().err
-    assert "2/2" in shown
-    assert "1 failed" in shown
-
-
 def test_many_jobs_at_once(backend):
     jobs = [backend.run([quick()] * 5, shots=20, seed_simulator=i, memory=True) for i in range(20)]
     assert all(job.result(timeout=100).success for job in jobs)
