@@ -55,6 +55,8 @@ class ClusterProvider:
     def __init__(self, profiles: str | os.PathLike[str] | None = None) -> None:
         self._kinds, self._broken = find_kinds()
         self._profiles = load_profiles(None if profiles is None else Path(profiles))
+        if shadowed := set(self._profiles) & set(self._kinds):
+            raise ClusterConfigError(f"a profile has the name of a kind, {', '.join(shadowed)}; give it another one.")
         self._clusters: list[Cluster] = []
         self._lock = threading.Lock()
         self._warn_of_unused_environment()
@@ -166,6 +168,13 @@ class ClusterProvider:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copied backend has the same provider."""
+        return self
+
+    def __reduce__(self) -> Any:
+        raise ClusterConfigError("a ClusterProvider cannot be pickled; make one where it is needed.")
 
     def __repr__(self) -> str:
         return f"<ClusterProvider: {', '.join([*self._kinds, *self._profiles])}>"

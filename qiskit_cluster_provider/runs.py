@@ -17,7 +17,7 @@ from .backend import ClusterBackend
 from .errors import ClusterConfigError, InvalidCircuitError, MissingExtraError, SlicesLostError
 from .files import printable, read_circuits
 from .job import ClusterJob
-from .plan.circuits import instructions
+from .plan.instructions import instructions
 
 MAX_PLOTS = 60
 """Histograms in a picture; more would not fit into what image formats allow."""

@@ -102,7 +102,15 @@ def test_profiles(profiles, monkeypatch, tmp_path):
     profiles.write_text(profiles.read_text() + '[profiles.bad]\nkind = "aer-local"\nwrkers = 2\n')
     with pytest.warns(UserWarning, match="profile 'bad' has no option 'wrkers'. Did you mean 'workers'"):
         assert "lab" in [b.name for b in ClusterProvider().backends()]
-    for text, says in (("profiles = [", "no TOML"), ("[profiles.x]\nworkers = 1", "names no kind")):
+    profiles.write_bytes(b"\xff\xfe")
+    with pytest.raises(ClusterConfigError, match="no TOML"):
+        ClusterProvider()
+    for text, says in (
+        ("profiles = 3", "no table"),
+        ("[profiles.aer-local]\nkind = 'aer-local'", "the name of a kind"),
+        ("profiles = [", "no TOML"),
+        ("[profiles.x]\nworkers = 1", "names no kind"),
+    ):
         profiles.write_text(text)
         with pytest.raises(ClusterConfigError, match=says):
             ClusterProvider()
@@ -232,3 +240,41 @@ def test_the_interpreter_ends_though_nothing_was_closed(tmp_path):
     ]
     ours = set(psutil.Process().children(recursive=True))
     assert [p for p in left if p not in ours and p.info["ppid"] == 1] == []
+
+
+def test_a_fork_is_told_that_its_connection_did_not_survive(own):
+    import os
+
+    backend = own.get_backend("aer-local", workers=1)
+    assert backend.run(quick()).result().success
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        try:
+            backend.run(quick()).result(timeout=20)
+        except Exception as error:
+            os.write(writer, f"{type(error).__name__}: {error}".encode())
+        os._exit(0)
+    os.wait()
+    said = os.read(reader, 1000).decode()
+    os.close(reader)
+    os.close(writer)
+    assert "ClusterConnectionError" in said
+    assert "does not survive a fork" in said
+    assert backend.run(quick()).result().success
+
+
+def test_a_copied_backend_shares_its_cluster_and_none_is_pickled(own):
+    import copy
+    import pickle
+
+    from qiskit_cluster_provider.errors import ClusterError
+
+    backend = own.get_backend("aer-local", workers=1)
+    assert backend.run(quick()).result().success
+    twin = copy.deepcopy(backend)
+    twin.set_options(shots=5)
+    assert twin.cluster is backend.cluster
+    assert backend.options.shots == 1024
+    assert sum(twin.run(quick()).result().get_counts().values()) == 5
+    with pytest.raises(ClusterError, match="cannot be pickled"):
+        pickle.dumps(backend)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import importlib.util
+import os
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -118,6 +119,7 @@ class Cluster:
         self._stack: ExitStack | None = None
         self._client: Client | None = None
         self._closed = False
+        self._process = 0
         self._lock = threading.RLock()
         # A distributed.Client wants to be left in the context in which it was entered, whatever the thread.
         self._context = contextvars.copy_context()
@@ -144,7 +146,13 @@ class Cluster:
                 raise ClusterConnectionError(
                     f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
                 )
+            if self._client is not None and self._process != os.getpid():
+                raise ClusterConnectionError(
+                    f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
+                    "not survive a fork; make a ClusterProvider in this process."
+                )
             if self._client is None:
+                self._process = os.getpid()
                 missing = self.kind.missing()
                 if missing:
                     raise MissingExtraError(
@@ -163,6 +171,15 @@ class Cluster:
                     ) from error
                 self._stack = stack
             return self._client
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copied backend runs on the same cluster."""
+        return self
+
+    def __reduce__(self) -> Any:
+        raise ClusterError(
+            f"the cluster of {self.name!r} cannot be pickled; make a ClusterProvider where it is needed."
+        )
 
     def close(self) -> None:
         """Close what connecting started. Jobs that still run end with an error."""

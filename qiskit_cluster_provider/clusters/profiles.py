@@ -55,8 +55,10 @@ def load_profiles(path: Path | None = None) -> dict[str, Profile]:
         tables = tomllib.loads(path.read_text()).get("profiles", {})
     except OSError as error:
         raise ClusterConfigError(f"the profiles {path} cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ClusterConfigError(f"the profiles {path} are no TOML: {error}.") from error
+    if not isinstance(tables, dict):
+        raise ClusterConfigError(f"the profiles {path} have no table [profiles.NAME].")
     profiles = {}
     for name, table in tables.items():
         if not isinstance(table, dict) or not isinstance(table.get("kind"), str):

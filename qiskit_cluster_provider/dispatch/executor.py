@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ class ExecutorTransport:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._folder: Path | None = None
+        self._job_id = ""
 
     def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
         """Nothing to connect to."""
-        self._folder = Path(tempfile.mkdtemp(prefix="qiskit-cluster-"))
+        self._job_id = job_id
 
     def slots(self) -> int:
         """The executor's workers, if it tells; else the machine's CPUs."""
@@ -51,14 +52,15 @@ class ExecutorTransport:
         self._marker().touch()
 
     def close(self) -> None:
-        """Remove the marker; if slices that were just ended may still have to see it, when this process ends."""
-        if self._folder is None:
-            return
-        if self._marker().exists():
-            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-        else:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        """The marker of a cancelled job stays until this process ends: what was ended may still have to see it."""
 
     def _marker(self) -> Path:
-        assert self._folder is not None, "open() comes first"
-        return self._folder / "cancelled"
+        return _folder(os.getpid()) / self._job_id
+
+
+@cache
+def _folder(_process: int) -> Path:
+    """One folder of this process, and not of its forks."""
+    folder = Path(tempfile.mkdtemp(prefix="qiskit-cluster-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

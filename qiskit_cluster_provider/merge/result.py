@@ -42,10 +42,7 @@ def merge(
         for offset in range(stop - start):
             by_experiment[start + offset].append(None if result is None else result.experiments[offset])
 
-    batch = _batch_metadata(plan)
-    experiments = [
-        _experiment(plan, index, parts, reasons.get(index), batch) for index, parts in enumerate(by_experiment)
-    ]
+    experiments = [_experiment(plan, index, parts, reasons.get(index)) for index, parts in enumerate(by_experiment)]
     done = sum(experiment["success"] for experiment in experiments)
     extra = {"partial": True} if partial else {}
     first = results[min(results)] if results else None
@@ -80,21 +77,11 @@ def _status(experiments: list[dict[str, Any]], done: int, partial: bool) -> str:
     return f"ERROR:  {said}"
 
 
-def _batch_metadata(plan: Plan) -> dict[str, int]:
-    """What Aer writes of its batch into every experiment: maxima, and our batches are smaller than the user's."""
-    circuits = {id(item.circuit): item.circuit for item in plan.work.items}.values()
-    batch = {"num_clbits": max(circuit.num_clbits for circuit in circuits)}
-    if not plan.work.options.get("enable_truncation", True):
-        batch["num_qubits"] = max(circuit.num_qubits for circuit in circuits)
-    return batch
-
-
 def _experiment(
     plan: Plan,
     index: int,
     parts: list[dict[str, Any] | None],
     reason: str | None,
-    batch: Mapping[str, int],
 ) -> dict[str, Any]:
     work = plan.work
     item = work.items[work.item_of(index)]
@@ -106,8 +93,7 @@ def _experiment(
     if not raw["success"]:
         return _missing(plan, index, raw["status"], raw)
     experiment = dict(raw)
-    metadata = {**raw["metadata"], **batch}
-    experiment["metadata"] = metadata
+    metadata = raw["metadata"]
     experiment["header"] = {**raw["header"], "metadata": item.metadata}
     types, subtypes = metadata.get("result_types", {}), metadata.get("result_subtypes", {})
     experiment["data"] = {

@@ -37,18 +37,25 @@ def merge_shots(parts: Sequence[Experiment], *, by_shot: bool) -> Experiment:
         )
         return {**parts[0], "success": False, "status": status, "shots": 0, "data": {}}
     shots = [part["shots"] for part in parts]
+    counts = [part["data"].get("counts", {}) for part in parts]
+    types, subtypes = (
+        {k: v for part in parts for k, v in part["metadata"].get(f"result_{what}types", {}).items()}
+        for what in ("", "sub")
+    )
     data: dict[str, Any] = {}
-    subtypes = parts[0]["metadata"].get("result_subtypes", {})
-    for key in parts[0]["data"]:
-        values = [part["data"][key] for part in parts]
+    for key in dict.fromkeys(key for part in parts for key in part["data"]):
+        having = [i for i, part in enumerate(parts) if key in part["data"]]  # a branch may not have been taken
+        values = [parts[i]["data"][key] for i in having]
         if key == "counts":
             data[key] = _counts(values)
         elif key == "memory":
             data[key] = [shot for value in values for shot in value]
         else:
-            counts = [part["data"].get("counts", {}) for part in parts]
-            data[key] = _saved(subtypes[key], values, shots, counts)
+            data[key] = _saved(subtypes[key], values, [shots[i] for i in having], [counts[i] for i in having])
     merged = dict(parts[0])
+    merged["metadata"] = dict(parts[0]["metadata"])
+    if types:
+        merged["metadata"].update(result_types=types, result_subtypes=subtypes)
     merged.update(data=data, shots=sum(shots), time_taken=sum(part["time_taken"] for part in parts))
     return merged
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import Instruction, ParameterExpression, QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp
+from qiskit.circuit import ParameterExpression, QuantumCircuit
 
 from ..errors import InvalidCircuitError
 from ..options import SliceOptions
+from .instructions import instructions
 from .model import Item, Simulator, Work
 from .seeds import draw_base_seed
 from .shots import check_divisible
@@ -61,16 +61,6 @@ def prepare(
     )
     check_divisible(work)
     return work
-
-
-def instructions(circuit: QuantumCircuit) -> Iterator[Instruction]:
-    """All operations of ``circuit``, those inside control flow too."""
-    for instruction in circuit.data:
-        operation = instruction.operation
-        yield operation
-        if isinstance(operation, ControlFlowOp):
-            for block in operation.blocks:
-                yield from instructions(block)
 
 
 def _check_binds(

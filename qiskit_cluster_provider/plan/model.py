@@ -88,6 +88,12 @@ class Work:
         return sum(item.experiments for item in self.items)
 
     @cached_property
+    def widths(self) -> tuple[int, int]:
+        """The most qubits and the most classical bits of a circuit; Aer lets them decide for all of a batch."""
+        circuits = [item.circuit for item in self.items]
+        return max(c.num_qubits for c in circuits), max(c.num_clbits for c in circuits)
+
+    @cached_property
     def _firsts(self) -> list[int]:
         return [item.first for item in self.items]
 

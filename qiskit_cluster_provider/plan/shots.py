@@ -8,18 +8,22 @@ be on the per-shot path is refused; the merge checks Aer's ``measure_sampling`` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from qiskit.circuit import QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp
+from qiskit.circuit import CircuitInstruction, QuantumCircuit
+from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp, WhileLoopOp
 
 from ..errors import ShotSlicingError
+from .instructions import instructions
 from .model import Item, Work
 
 TRAJECTORY_METHODS = ("automatic", "statevector", "matrix_product_state", "stabilizer")
 """Methods that simulate quantum noise shot by shot."""
 COLLAPSE_METHODS = (*TRAJECTORY_METHODS, "density_matrix")
 """Methods that simulate a measurement in the middle of a circuit shot by shot."""
+Noisy = dict[str, set[tuple[int, ...]] | None]
+LOOPS = (ForLoopOp, WhileLoopOp)
 _PASSIVE = ("barrier", "delay", "measure")
 
 
@@ -47,35 +51,52 @@ def check_divisible(work: Work) -> None:
             )
 
 
-def _indivisible(item: Item, work: Work, noisy: dict[str, set[tuple[int, ...]] | None]) -> str | None:
+def _indivisible(item: Item, work: Work, noisy: Noisy) -> str | None:
     method = str(work.options.get("method", "automatic"))
     independent = "leave max_shot_size out, or take seed_mode='independent'."
     if work.options.get("shot_branching_enable"):
         return f"shot_branching_enable shares random numbers between shots; {independent}"
-    touched = _is_noisy(item.circuit, noisy)
-    collapses = _measures_in_the_middle(item.circuit)
+    has_noise = bool(noisy) or bool(work.channel_errors) or _has_passes(work.noise_model)
+    if has_noise and method == "automatic":
+        return (
+            "with noise, method 'automatic' chooses by the number of shots, and a range of them would get another "
+            f"method; set one, for example method='statevector', or {independent}"
+        )
+    kept = _kept(item.circuit)
+    touched = _is_noisy(item.circuit, kept, noisy)
+    collapses = _measures_in_the_middle(kept)
     if not (touched and method in TRAJECTORY_METHODS) and not (collapses and method in COLLAPSE_METHODS):
         return (
             f"with method {method!r} its shots are sampled from one final state, which is fast and is one "
             f"random stream; {independent}"
         )
-    has_noise = bool(noisy) or bool(work.channel_errors)
-    if has_noise and method == "automatic" and work.shots > 2 ** _active_qubits(item.circuit):
-        return (
-            f"with noise and {work.shots} shots method 'automatic' takes density_matrix, with fewer shots "
-            f"another one; set method='statevector', or {independent}"
-        )
     return None
 
 
-def _measures_in_the_middle(circuit: QuantumCircuit) -> bool:
+def _kept(circuit: QuantumCircuit) -> list[CircuitInstruction]:
+    """The instructions that a measured or saved qubit depends on; Aer drops the others before it looks."""
+    kept = []
+    relevant: set[Any] = set()
+    for instruction in reversed(circuit.data):
+        name = instruction.operation.name
+        if name == "barrier":
+            continue
+        if name == "measure" or name.startswith("save_") or not relevant.isdisjoint(instruction.qubits):
+            kept.append(instruction)
+            relevant.update(instruction.qubits)
+    return kept[::-1]
+
+
+def _measures_in_the_middle(kept: Sequence[CircuitInstruction]) -> bool:
     measured: set[Any] = set()
-    for instruction in circuit.data:
+    for instruction in kept:
         operation = instruction.operation
-        if isinstance(operation, ControlFlowOp):
+        if isinstance(operation, ControlFlowOp) and not measured.isdisjoint(instruction.clbits):
+            return True
+        if isinstance(operation, LOOPS) and _measures_and_acts(operation):
             return True
         if operation.name == "measure":
-            measured.update(instruction.qubits)
+            measured.update((*instruction.qubits, *instruction.clbits))
         elif operation.name in _PASSIVE or operation.name.startswith("save_"):
             continue
         elif not measured.isdisjoint(instruction.qubits):
@@ -83,14 +104,19 @@ def _measures_in_the_middle(circuit: QuantumCircuit) -> bool:
     return False
 
 
-def _active_qubits(circuit: QuantumCircuit) -> int:
-    """Qubits that Aer keeps: it drops those that nothing acts on."""
-    return len({q for instruction in circuit.data for q in instruction.qubits if instruction.name != "barrier"})
+def _measures_and_acts(loop: ControlFlowOp) -> bool:
+    names = {operation.name for block in loop.blocks for operation in instructions(block)}
+    return "measure" in names and bool(names - {"measure", *_PASSIVE, "break_loop", "continue_loop"})
 
 
-def _noisy_operations(noise_model: Any) -> dict[str, set[tuple[int, ...]] | None]:
+def _has_passes(noise_model: Any) -> bool:
+    """Whether it adds noise to delays, which its dictionary does not tell."""
+    return bool(getattr(noise_model, "_custom_noise_passes", None))
+
+
+def _noisy_operations(noise_model: Any) -> Noisy:
     """Operation name or label -> the qubits with a quantum error, or ``None`` for all qubits."""
-    found: dict[str, set[tuple[int, ...]] | None] = {}
+    found: Noisy = {}
     if noise_model is None:
         return found
     for error in noise_model.to_dict().get("errors", []):
@@ -104,8 +130,8 @@ def _noisy_operations(noise_model: Any) -> dict[str, set[tuple[int, ...]] | None
     return found
 
 
-def _is_noisy(circuit: QuantumCircuit, noisy: dict[str, set[tuple[int, ...]] | None]) -> bool:
-    for instruction in circuit.data:
+def _is_noisy(circuit: QuantumCircuit, kept: Sequence[CircuitInstruction], noisy: Noisy) -> bool:
+    for instruction in kept:
         operation = instruction.operation
         if getattr(operation, "_quantum_error", None) is not None:
             return True
@@ -124,13 +150,13 @@ def _unmergeable_save(circuit: QuantumCircuit) -> str | None:
     for instruction in circuit.data:
         operation = instruction.operation
         if isinstance(operation, ControlFlowOp):
-            for block in operation.blocks:
-                if any(getattr(i.operation, "_subtype", None) == "c_average" for i in block.data):
-                    return "a conditional average inside control flow has unknown weights; save it per shot."
+            inside = (i for block in operation.blocks for i in instructions(block))
+            if any(getattr(i, "_subtype", None) in ("average", "c_average") for i in inside):
+                return "an average inside control flow is over an unknown number of shots; save it with pershot=True."
         if getattr(operation, "_subtype", None) == "c_average":
             conditional_average = operation.label
         elif conditional_average is not None and (
-            operation.name == "measure" or isinstance(operation, ControlFlowOp)
+            operation.name in ("measure", "store") or isinstance(operation, ControlFlowOp)
         ):
             return (
                 f"the conditional average {conditional_average!r} is saved before the last measurement, so that "

@@ -18,6 +18,8 @@ MAY_DIFFER = frozenset(
         "parallel_experiments",
         "parallel_shots",
         "parallel_state_update",
+        "runtime_parameter_bind",  # with runtime_parameter_bind_enable: whether a batch has several sets
+        "bind_param_index",
         "num_bind_params",  # parameter sets in Aer's batch; our batches are smaller
     }
 )

@@ -81,6 +81,8 @@ def carried_by_qpy(circuit: QuantumCircuit) -> bool:
             continue
         operation = instruction.operation
         kind = getattr(operation, "base_class", type(operation))  # of a singleton, too
+        if kind is Delay and not (operation.unit == "dt" and isinstance(operation.duration, int)):
+            return False  # QPY loses the unit
         if kind in _QPY_TYPES:
             continue
         if kind not in _QPY_FLOW_TYPES or not isinstance(operation, ControlFlowOp):

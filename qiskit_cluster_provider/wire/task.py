@@ -78,7 +78,7 @@ class Encoder:
             uses.update({id(work.items[i].circuit) for i, _, _ in work.pieces(*piece.experiments)})
         self._shared = {key for key, count in uses.items() if count > 1}
         self._bundles: dict[int, bytes | str] = {}
-        self._context = self._blob(_encode_context(work.options, work.simulator))
+        self._context = self._blob(_encode_context(work.options, work.simulator, work.widths))
         self._noise: bytes | str | None = None
         if work.noise_model is not None or work.channel_errors:
             self._noise = self._blob(_encode_noise(work.noise_model, work.channel_errors))
@@ -154,22 +154,24 @@ def decode_task(message: bytes) -> Task:
     return Task(body["index"], runs, tuple(body["bundles"]), body["context"], body["noise"])
 
 
-def _encode_context(options: Mapping[str, Any], simulator: Simulator) -> bytes:
+def _encode_context(options: Mapping[str, Any], simulator: Simulator, widths: tuple[int, int]) -> bytes:
     configuration = simulator.configuration
     body = {
         "options": dict(options),
         "method": simulator.method,
         "configuration": None if configuration is None else dict(configuration),
         "basis_gates": list(simulator.basis_gates),
+        "widths": list(widths),
     }
     return seal(b"o", body)
 
 
-def decode_context(message: bytes) -> tuple[dict[str, Any], Simulator]:
-    """Aer's options and the simulator to rebuild."""
+def decode_context(message: bytes) -> tuple[dict[str, Any], Simulator, tuple[int, int]]:
+    """Aer's options, the simulator to rebuild, and the most qubits and classical bits of the whole run."""
     body = unseal(b"o", message)
     simulator = Simulator(body["method"], body["configuration"], tuple(body["basis_gates"]))
-    return body["options"], simulator
+    qubits, clbits = body["widths"]
+    return body["options"], simulator, (qubits, clbits)
 
 
 def _encode_noise(noise_model: Any, channel_errors: Sequence[Any]) -> bytes:

@@ -45,11 +45,11 @@ class Simulation:
         fetched = dict(zip(missing, fetch(missing), strict=True)) if missing else {}
 
         bundles = [self._decoded(part, fetched, wire.decode_circuits) for part in task.bundles]
-        options, simulator = self._decoded(task.context, fetched, wire.decode_context)
+        options, simulator, widths = self._decoded(task.context, fetched, wire.decode_context)
         noise: Any = None
         if task.noise is not None:
             noise = self._decoded(task.noise, fetched, _decode_noise)
-        aer = Aer(options, simulator, noise)
+        aer = Aer(options, simulator, noise, widths)
 
         experiments: list[dict[str, Any]] = []
         metadata: Mapping[str, Any] = {}
@@ -120,7 +120,8 @@ def _decode_noise(message: bytes) -> NoiseModel:
 class Aer:
     """The user's simulator, rebuilt."""
 
-    def __init__(self, options: Mapping[str, Any], simulator: Simulator, noise: Any) -> None:
+    def __init__(self, options: Mapping[str, Any], simulator: Simulator, noise: Any, widths: tuple[int, int]) -> None:
+        self._widths = widths
         self._options = {"max_parallel_threads": 1, **options}
         if noise is not None:
             self._options["noise_model"] = noise
@@ -162,9 +163,9 @@ class Aer:
     def _call(self, templates: Sequence[Template], seed: int, shots: int) -> dict[str, Any]:
         binds = [template.binds for template in templates]
         circuits = [template.circuit for template in templates]
-        primed = self._mixes_methods(circuits)
-        if primed:
-            circuits.insert(0, _primer())
+        companion = self._companion(circuits)
+        if companion is not None:
+            circuits.insert(0, companion)
             binds.insert(0, {})
             seed = aer_seed(seed, -1)
         with warnings.catch_warnings():
@@ -177,28 +178,39 @@ class Aer:
                 **self._options,
             )
             result: dict[str, Any] = job.result().to_dict()
-        if primed:
+        if companion is not None:
             result["results"] = result["results"][1:]
         return result
 
-    def _mixes_methods(self, circuits: Sequence[QuantumCircuit]) -> bool:
-        """Whether Aer may choose another method for each circuit, and noise is at work.
+    def _companion(self, circuits: Sequence[QuantumCircuit]) -> QuantumCircuit | None:
+        """A circuit to run before the others and to drop, so that they do not notice that the batch was cut.
 
-        With noise that is not unitary (a device's relaxation), Aer 0.18.2 forgets the gates of a circuit
-        that it simulates as a density matrix after it has simulated another one by trajectories in the
-        same batch: ``[12 qubits, 1 qubit]`` gives other counts than ``[1 qubit, 12 qubits]``. What such a circuit
-        returned would depend on its neighbours in the slice. A density matrix at the head of the batch, dropped
-        afterwards, brings each circuit the counts that it has when it runs alone.
+        Aer lets the widest circuit of a batch decide for all: with classical bits anywhere, each circuit has
+        counts; without truncation, each has the most qubits. The companion is as wide as the user's batch.
+
+        With noise that is not unitary (a device's relaxation) and method ``automatic``, Aer 0.18.2 forgets the
+        gates of a circuit that it simulates as a density matrix after it has simulated another one by
+        trajectories: ``[12 qubits, 1 qubit]`` gives other counts than ``[1 qubit, 12 qubits]``. A density matrix at
+        the head of the batch brings each circuit the counts that it has when it runs alone.
         """
+        qubits, clbits = self._widths
+        truncates = self._options.get("enable_truncation", True)
+        narrow = max(circuit.num_clbits for circuit in circuits) < clbits
+        if not truncates and max(circuit.num_qubits for circuit in circuits) < qubits:
+            narrow = True
+        mixed = truncates and self._mixes_methods(circuits)
+        if not (narrow or mixed):
+            return None
+        companion = QuantumCircuit(1 if truncates else qubits, clbits, name="companion")
+        if mixed:
+            companion.save_density_matrix()
+        return companion
+
+    def _mixes_methods(self, circuits: Sequence[QuantumCircuit]) -> bool:
+        """Whether Aer may choose another method for each circuit, and noise is at work."""
         if self._options.get("noise_model") is None or len({id(c) for c in circuits}) == 1:
             return False
         return bool(self._options.get("method", "automatic") == "automatic")
-
-
-def _primer() -> QuantumCircuit:
-    circuit = QuantumCircuit(1, name="primer")
-    circuit.save_density_matrix()
-    return circuit
 
 
 def _failure(error: Exception | str, seed: int) -> dict[str, Any]:

@@ -301,6 +301,42 @@ def test_options_that_decide_the_answer(backend, aer, same):
         same(backend.run(batch, max_job_size=1, **options).result(), aer.run(batch, **options).result())
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_the_widest_circuit_decides_for_all(backend, aer, same, size):
+    """Classical bits anywhere in Aer's batch give each circuit counts; without truncation, each is as wide."""
+    measured = QuantumCircuit(1, 1)
+    measured.measure(0, 0)
+    saved = QuantumCircuit(2)
+    saved.h(0)
+    saved.save_statevector()
+    batch = [measured, saved, QuantumCircuit(3, 5)]
+    options = {"seed_simulator": 1, "shots": 30, "memory": True}
+    same(backend.run(batch, max_job_size=size, **options).result(), aer.run(batch, **options).result())
+
+    small, big = QuantumCircuit(2, 2), QuantumCircuit(5, 5)
+    for circuit in (small, big):
+        circuit.h(range(circuit.num_qubits))
+        circuit.measure(range(circuit.num_qubits), range(circuit.num_qubits))
+    options |= {"enable_truncation": False, "noise_model": NOISE["pauli"]}
+    same(backend.run([big, small], max_job_size=1, **options).result(), aer.run([big, small], **options).result())
+
+
+@pytest.mark.parametrize("delay", [(200, "us"), (1.5, "us"), (0.1, "ms"), (3000, "dt"), (20, "ns"), (1e-4, "s")])
+def test_delays_keep_their_unit(provider, same, delay):
+    """With a device's noise a delay decays; QPY of qiskit 2.6.2 loses every unit but dt."""
+    from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+    circuit = QuantumCircuit(1, 1)
+    circuit.sx(0)
+    circuit.delay(delay[0], 0, unit=delay[1])
+    circuit.sx(0)
+    circuit.measure(0, 0)
+    ours = provider.get_backend("aer-local", workers=2, from_backend=FakeManilaV2())
+    theirs = AerSimulator.from_backend(FakeManilaV2(), max_parallel_threads=1)
+    options = {"seed_simulator": 1, "shots": 200, "memory": True}
+    same(ours.run(circuit, **options).result(), theirs.run(circuit, **options).result())
+
+
 def test_without_a_seed_one_is_drawn_once_and_recorded(backend, aer, same):
     circuit = QuantumCircuit(3, 3)
     circuit.h(range(3))

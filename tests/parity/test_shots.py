@@ -38,9 +38,18 @@ def terminal():
     return circuit
 
 
-@settings(max_examples=30)
+@st.composite
+def partly_measured(draw):
+    """Circuits of which Aer drops parts before it looks: what no measured qubit depends on."""
+    circuit = draw(circuits(measured=False))
+    qubits = draw(st.sets(st.integers(0, circuit.num_qubits - 1), min_size=1))
+    circuit.measure(sorted(qubits), sorted(qubits))
+    return circuit
+
+
+@settings(max_examples=60)
 @given(
-    batch=st.lists(circuits(), min_size=1, max_size=3),
+    batch=st.lists(st.one_of(circuits(), partly_measured()), min_size=1, max_size=3),
     noise=st.sampled_from(["none", "pauli", "kraus"]),
     method=st.sampled_from(["automatic", "statevector", "density_matrix", "matrix_product_state"]),
     shots=st.integers(2, 70),
@@ -62,6 +71,66 @@ def test_the_same_answer_or_refused(backend, batch, noise, method, shots, size):
     theirs = AerSimulator(max_parallel_threads=1).run(batch, **options).result()
     found = differences(job.result(), theirs)
     assert [f for f in found if "metadata" not in f] == []
+
+
+def test_the_method_is_not_left_to_the_number_of_shots(backend):
+    """One measured qubit: 20 shots are a density matrix for Aer, and 2 shots are trajectories."""
+    circuit = QuantumCircuit(6, 1)
+    circuit.h(range(6))
+    circuit.measure(0, 0)
+    with pytest.raises(ShotSlicingError, match="chooses by the number of shots"):
+        backend.run(circuit, noise_model=PAULI, shots=20, max_shot_size=2)
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_what_no_measurement_depends_on_does_not_make_it_divisible(backend, after):
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    circuit.h(0 if after else 1)
+    for options in ({}, {"method": "statevector", "noise_model": NOISE["readout"]}):
+        with pytest.raises(ShotSlicingError, match="sampled"):
+            backend.run(circuit, shots=20, max_shot_size=2, **options)
+
+
+def branch(save, **how):
+    circuit = QuantumCircuit(2, 2)
+    circuit.h([0, 1])
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        getattr(circuit, save)(label="s", **how)
+    circuit.h(0)
+    circuit.measure([0, 1], [0, 1])
+    return circuit
+
+
+@pytest.mark.parametrize("size", [1, 3, 16])
+@pytest.mark.parametrize(
+    "how", [{"pershot": True}, {"pershot": True, "conditional": True}, {}, {"conditional": True}]
+)
+def test_saves_in_a_branch_that_is_not_always_taken(backend, aer, how, size):
+    options = {"shots": 20, "seed_simulator": 11, "memory": True, "method": "statevector"}
+    for save in ("save_statevector", "save_probabilities"):
+        circuit = branch(save, **how)
+        if save == "save_probabilities" and "pershot" not in how:
+            with pytest.raises(ShotSlicingError, match="inside control flow"):
+                backend.run(circuit, max_shot_size=size, **options)
+            continue
+        ours = backend.run(circuit, max_shot_size=size, **options).result()
+        theirs = aer.run(circuit, **options).result()
+        assert [f for f in differences(ours, theirs) if ".metadata" not in f] == []
+
+
+def test_a_store_after_a_conditional_average_is_refused(backend):
+    from qiskit.circuit.classical import expr
+
+    circuit = QuantumCircuit(2, 2)
+    circuit.h([0, 1])
+    circuit.measure([0, 1], [0, 1])
+    circuit.save_expectation_value(Pauli("X"), [1], label="e", conditional=True)
+    circuit.store(circuit.clbits[1], expr.logic_not(circuit.clbits[0]))
+    with pytest.raises(ShotSlicingError, match="'e'"):
+        backend.run(circuit, shots=20, max_shot_size=2)
 
 
 @pytest.mark.parametrize("size", [1, 7, 50, 99])
@@ -104,7 +173,7 @@ def test_parameter_sets_in_ranges_of_shots(backend, aer):
         (terminal(), {}, "sampled from one final state"),
         (terminal(), {"noise_model": PAULI, "method": "density_matrix"}, "sampled from one final state"),
         (terminal(), {"noise_model": NOISE["readout"]}, "sampled from one final state"),
-        (terminal(), {"noise_model": PAULI}, "takes density_matrix"),
+        (terminal(), {"noise_model": PAULI}, "chooses by the number of shots"),
         (dynamic(), {"shot_branching_enable": True}, "shot_branching_enable"),
     ],
 )

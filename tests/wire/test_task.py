@@ -82,7 +82,8 @@ def test_options_and_noise():
     sent, errors = decode_noise(encoder.blobs[task.noise])
     assert sent == noise
     assert errors == ()
-    options, simulator = decode_context(task.context)
+    options, simulator, widths = decode_context(task.context)
+    assert widths == (2, 2)
     assert options == {"method": "statevector", "fusion_enable": False}
     assert simulator == Simulator()
 
