@@ -15,9 +15,13 @@ from .errors import InvalidCircuitError, MissingExtraError
 MAX_BYTES = 64 * 2**20
 """The largest file that is read."""
 
+MAX_BITS = 100_000
+"""The largest register that OpenQASM may declare: a few bytes of text would fill the memory otherwise."""
+
 _QPY_MAGIC = b"QISKIT"
 # The version statement stands first, but for comments. Possessive, so that no file makes it backtrack.
 _HEADER = re.compile(r"(?:\s++|//[^\n]*+|/\*.*?\*/)*+OPENQASM\s++(\d++)(?:\.\d++)?+\s*+;", re.DOTALL)
+_REGISTER = re.compile(r"\b(?:qreg|creg)\s+\w+\s*\[\s*([\d_]+)\s*\]|\b(?:qubit|bit)\s*\[\s*([\d_]+)\s*\]")
 # Qiskit's QPY reader draws a coloured backtrace around what went wrong.
 _RUST_CAUSE = re.compile(r"Backtrace.*?Error: ([^\n\x1b]+)", re.DOTALL)
 _SYMENGINE_VERSIONS = range(10, 13)
@@ -73,6 +77,9 @@ def _read_qasm(path: Path, raw: bytes) -> QuantumCircuit:
             f"{path} is neither OpenQASM 2, OpenQASM 3 nor QPY. OpenQASM begins with 'OPENQASM 2.0;' or "
             "'OPENQASM 3.0;'; QPY is what qiskit.qpy.dump writes."
         )
+    for found in _REGISTER.finditer(text):
+        if int((found[1] or found[2]).replace("_", "") or 0) > MAX_BITS:
+            raise InvalidCircuitError(f"{path} declares {found[0]}; registers of up to {MAX_BITS} bits are read.")
     version = int(header[1])
     if version == 3:
         return _read_qasm3(path, text)

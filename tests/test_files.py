@@ -188,3 +188,19 @@ def test_parameters_survive_qpy(write):
 def test_printable_takes_out_what_a_terminal_obeys():
     assert printable("θ-7 ok") == "θ-7 ok"
     assert printable("a\x1b[2Jb\nc\u202ed") == "a�[2Jb�c�d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OPENQASM 2.0; qreg q[1000000000];",
+        "OPENQASM 2.0; qreg q[2]; creg  c [ 100001 ];",
+        "OPENQASM 3.0; qubit[100_000_000] q;",
+        "OPENQASM 3.0; bit [100001] c;",
+    ],
+)
+def test_a_register_that_would_fill_the_memory_is_refused(tmp_path, text):
+    file = tmp_path / "wide.qasm"
+    file.write_text(text)
+    with pytest.raises(InvalidCircuitError, match=r"declares .* registers of up to 100000 bits"):
+        read_circuits(file)
