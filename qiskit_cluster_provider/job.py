@@ -160,6 +160,8 @@ class ClusterJob(JobV1):
         results = list(dispatch.results.values())
         experiments = dispatch.work.experiments
         cost = 0.0 if dispatch.plan is None else sum(dispatch.plan.slices[r.index].cost for r in results)
+        worked = sum(result.seconds for result in results)
+        at_once = max(1, sum(info.state == "running" for info in infos))
         seconds = (dispatch.ended_at or time.monotonic()) - dispatch.started_at
         ended = dispatch.ended_at is not None
         lost = [info for info in infos if info.state == "failed"]
@@ -171,7 +173,7 @@ class ClusterJob(JobV1):
             experiments_failed=len(self.errors()),
             experiments_total=experiments,
             seconds=seconds,
-            seconds_left=0.0 if ended else (seconds * (experiments / cost - 1) if cost else None),
+            seconds_left=0.0 if ended else (worked / cost * (experiments - cost) / at_once if cost else None),
         )
 
     def errors(self) -> list[Failure]:

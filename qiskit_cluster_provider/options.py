@@ -14,6 +14,7 @@ from typing import Any
 
 from .errors import ClusterConfigError, OptionTypeError, UnknownOptionError, nearest
 
+_MEANT = {"seed": "seed_simulator", "threads": "max_parallel_threads", "noise": "noise_model"}
 SEED_MODES = ("aer", "independent")
 
 
@@ -84,6 +85,8 @@ def check_names(given: Mapping[str, Any], known: Mapping[str, Any] | set[str], w
     """
     for name in given:
         if name not in known:
+            if name in _MEANT:
+                raise UnknownOptionError(f"{what} has no option {name!r}. Aer's name is {_MEANT[name]!r}.")
             raise UnknownOptionError(f"{what} has no option {name!r}. {nearest(name, set(known))}")
 
 

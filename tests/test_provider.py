@@ -233,6 +233,7 @@ def test_the_interpreter_ends_though_nothing_was_closed(tmp_path):
     done = subprocess.run([sys.executable, script, root], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "True"
     assert done.returncode == 0, done.stderr
+    assert done.stderr == "Python ended with 1 unfinished job(s), now cancelled; wait for result() to keep them.\n"
     left = [
         p
         for p in psutil.process_iter(["cmdline", "ppid"])
@@ -278,3 +279,20 @@ def test_a_copied_backend_shares_its_cluster_and_none_is_pickled(own):
     assert sum(twin.run(quick()).result().get_counts().values()) == 5
     with pytest.raises(ClusterError, match="cannot be pickled"):
         pickle.dumps(backend)
+
+
+def test_a_program_that_closes_nothing_ends_without_a_word(tmp_path):
+    import subprocess
+    import sys
+
+    script = (
+        "from qiskit import QuantumCircuit\n"
+        "from qiskit_cluster_provider import ClusterProvider\n"
+        "circuit = QuantumCircuit(1, 1)\n"
+        "circuit.measure(0, 0)\n"
+        "backend = ClusterProvider().get_backend('aer-local', workers=2)\n"
+        "print(backend.run([circuit] * 20).result().success)\n"
+    )
+    for _ in range(4):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)

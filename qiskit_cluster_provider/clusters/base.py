@@ -6,6 +6,7 @@ import contextvars
 import importlib.util
 import os
 import threading
+import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,11 +20,13 @@ from pydantic_settings import (
 )
 
 from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
+from .quiet import at_exit, quiet
 
 if TYPE_CHECKING:
     from distributed import Client
 
 ENV_PREFIX = "QISKIT_CLUSTER_"
+_OPEN: weakref.WeakSet[Cluster] = weakref.WeakSet()
 
 
 class ClusterConfig(BaseSettings):
@@ -121,6 +124,7 @@ class Cluster:
         self._closed = False
         self._process = 0
         self._lock = threading.RLock()
+        _OPEN.add(self)
         # A distributed.Client wants to be left in the context in which it was entered, whatever the thread.
         self._context = contextvars.copy_context()
 
@@ -128,6 +132,11 @@ class Cluster:
     def started(self) -> bool:
         """Whether it is connected."""
         return self._client is not None
+
+    @property
+    def mine(self) -> bool:
+        """Whether it was connected in this process, and not before a fork."""
+        return self._process == os.getpid()
 
     @property
     def usable(self) -> bool:
@@ -146,7 +155,7 @@ class Cluster:
                 raise ClusterConnectionError(
                     f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
                 )
-            if self._client is not None and self._process != os.getpid():
+            if self._client is not None and not self.mine:
                 raise ClusterConnectionError(
                     f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
                     "not survive a fork; make a ClusterProvider in this process."
@@ -187,7 +196,18 @@ class Cluster:
             self._closed = True
             stack, self._stack, self._client = self._stack, None, None
         if stack is not None:
-            self._context.run(stack.close)
+            with quiet():
+                self._context.run(stack.close)
+
+
+def _close_all() -> None:
+    """What nobody closed, in the process that connected it."""
+    for cluster in list(_OPEN):
+        if cluster.started and cluster.mine:
+            cluster.close()
+
+
+at_exit(_close_all)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 from qiskit.providers import JobStatus
 
+from ..clusters.quiet import at_exit
 from ..errors import ClusterConnectionError, ClusterError
 from ..plan import Plan, SliceResult, Work, cut
 from ..progress import (
@@ -32,6 +34,7 @@ from .transport import Future, Transport
 
 logger = logging.getLogger("qiskit_cluster_provider")
 
+_UNFINISHED: set[Dispatch] = set()
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
 _LOOK_AGAIN = 1.0  # seconds after which a cluster is asked whether it has grown
 
@@ -94,6 +97,7 @@ class Dispatch:
 
     def start(self) -> None:
         """Begin; returns at once."""
+        _UNFINISHED.add(self)
         self._thread.start()
 
     def listen(self, listener: Listener) -> None:
@@ -268,6 +272,7 @@ class Dispatch:
                 ]
             self.ended_at = time.monotonic()
         self._emit(JobFinished(self.job_id, self.status().name))
+        _UNFINISHED.discard(self)
         self.finished.set()  # last, so that a progress bar is complete before the result is printed
 
     def _emit(self, event: Event) -> None:
@@ -287,3 +292,17 @@ def _tell(listener: Callable[[Event], Any], event: Event) -> None:
 def _reason(error: BaseException) -> str:
     text = str(getattr(error, "message", None) or error).strip()
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}, without a word"
+
+
+def _cancel_all() -> None:
+    """When Python ends: a job that nobody waited for is lost, which its user should be told."""
+    jobs = list(_UNFINISHED)
+    for job in jobs:
+        job.cancel()
+    if jobs:
+        logger.warning("Python ended with %d unfinished job(s), now cancelled; wait for result() to keep them.", len(jobs))
+
+
+at_exit(_cancel_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_UNFINISHED.clear)  # they are the parent's

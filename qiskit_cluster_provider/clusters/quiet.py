@@ -1,0 +1,33 @@
+"""Closing in order, and without a word: what Dask says while it is taken down is not the user's business."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the loggers of Dask and of its event loop."""
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    loggers = [logging.getLogger(name) for name in (*names, "tornado.application")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def at_exit(function: Callable[[], None]) -> None:
+    """Call ``function`` when Python ends, while threads can still be used.
+
+    ``atexit`` comes too late: thread pools, Dask's among them, have been shut down by then. The hook that comes
+    before them is the one that ``concurrent.futures`` itself uses; it is private, so ``atexit`` stands in for it.
+    """
+    getattr(threading, "_register_atexit", atexit.register)(function)
