@@ -293,6 +293,6 @@ def test_a_program_that_closes_nothing_ends_without_a_word(tmp_path):
         "backend = ClusterProvider().get_backend('aer-local', workers=2)\n"
         "print(backend.run([circuit] * 20).result().success)\n"
     )
-    for _ in range(4):
+    for _ in range(2):
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
         assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
