@@ -300,7 +300,9 @@ def _cancel_all() -> None:
     for job in jobs:
         job.cancel()
     if jobs:
-        logger.warning("Python ended with %d unfinished job(s), now cancelled; wait for result() to keep them.", len(jobs))
+        logger.warning(
+            "Python ended with %d unfinished job(s), now cancelled; wait for result() to keep them.", len(jobs)
+        )
 
 
 at_exit(_cancel_all)

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,6 @@ def write_files(document, folder):
             (folder / found[1]).write_text(body)
 
 
-@pytest.mark.skipif(find_spec("qiskit_cluster_provider.cli") is None, reason="there is no command line yet")
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if commands(d)], ids=lambda d: d.name)
 def test_shell_blocks_run(document, tmp_path):
     write_files(document, tmp_path)
