@@ -1,6 +1,10 @@
 """Every Python block of README.md and of docs/ runs, in one namespace for each document."""
 
 import os
+
+# Before anything loads OpenBLAS: its kernels differ in the last bits, and workers use this one.
+os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
+
 import tempfile
 from typing import Any
 

@@ -2,9 +2,6 @@
 
 import os
 
-# Before anything loads OpenBLAS: its kernels differ in the last bits, and workers use this one.
-os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
-
 import pytest
 from hypothesis import HealthCheck, settings
 from qiskit_aer import AerSimulator
