@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import importlib.util
+import logging
 import os
 import threading
 import weakref
@@ -25,6 +26,7 @@ from .quiet import at_exit, quiet
 if TYPE_CHECKING:
     from distributed import Client
 
+logger = logging.getLogger("qiskit_cluster_provider")
 ENV_PREFIX = "QISKIT_CLUSTER_"
 _OPEN: weakref.WeakSet[Cluster] = weakref.WeakSet()
 
@@ -204,7 +206,10 @@ def _close_all() -> None:
     """What nobody closed, in the process that connected it."""
     for cluster in list(_OPEN):
         if cluster.started and cluster.mine:
-            cluster.close()
+            try:
+                cluster.close()
+            except RuntimeError:  # asyncio's very last step wants a thread, which Python 3.12 refuses by now
+                logger.debug("closing %s at the end of Python", cluster.name, exc_info=True)
 
 
 at_exit(_close_all)
