@@ -221,8 +221,8 @@ class Dispatch:
             self.results[index] = result
             info = self._infos[index]
             self._infos[index] = replace(info, state="done", seconds=result.seconds, attempts=max(1, info.attempts))
-        size = len(result.experiments)
-        self._emit(SliceDone(self.job_id, index, size, result.failed, result.seconds))
+        assert self.plan is not None
+        self._emit(SliceDone(self.job_id, index, self.plan.slices[index].size, result.failed, result.seconds))
 
     def _retry(self, index: int, reason: str, waiting: deque[int]) -> None:
         if self._cancelled:

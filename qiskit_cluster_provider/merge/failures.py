@@ -45,9 +45,8 @@ def failures(plan: Plan, results: Iterable[SliceResult], lost: Mapping[int, str]
     found: dict[int, Failure] = {}
     for result in results:
         start = plan.slices[result.index].experiments[0]
-        for offset, experiment in enumerate(result.experiments):
-            if not experiment["success"]:
-                found.setdefault(start + offset, failure(plan, start + offset, experiment["status"]))
+        for offset, status in result.errors.items():
+            found.setdefault(start + offset, failure(plan, start + offset, status))
     for slice_index, reason in lost.items():
         for index in range(*plan.slices[slice_index].experiments):
             found.setdefault(index, failure(plan, index, reason))

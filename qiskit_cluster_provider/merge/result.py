@@ -48,7 +48,7 @@ def merge(
     first = results[min(results)] if results else None
     metadata = {
         **({} if first is None else first.metadata),
-        "base_seed": plan.work.base_seed,
+        "base_seed": plan.work.batches[0].base_seed,
         "seed_mode": plan.work.seed_mode,
         "slices": len(plan.slices),
     }

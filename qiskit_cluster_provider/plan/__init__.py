@@ -1,7 +1,25 @@
 """What runs, and how it is cut: pure data, made and tested without a cluster and without Aer."""
 
 from .circuits import prepare
-from .model import Item, Plan, Run, Simulator, Slice, SliceResult, Work
+from .model import Batch, Item, Plan, Run, Simulator, Slice, SliceResult, Work
+from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
 from .slices import cut
 
-__all__ = ["Item", "Plan", "Run", "Simulator", "Slice", "SliceResult", "Work", "cut", "prepare"]
+__all__ = [
+    "Batch",
+    "Bits",
+    "ExpectationValues",
+    "Item",
+    "Operator",
+    "Output",
+    "Parities",
+    "Plan",
+    "Readout",
+    "Run",
+    "Simulator",
+    "Slice",
+    "SliceResult",
+    "Work",
+    "cut",
+    "prepare",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from qiskit.circuit import ParameterExpression, QuantumCircuit
 from ..errors import InvalidCircuitError
 from ..options import SliceOptions
 from .instructions import instructions
-from .model import Item, Simulator, Work
+from .model import Batch, Item, Simulator, Work
 from .seeds import draw_base_seed
 from .shots import check_divisible
 
@@ -45,15 +45,39 @@ def prepare(
             raise TypeError(f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit.")
     binds = _check_binds(circuits, parameter_binds)
 
+    items = tuple(_items(circuits, binds))
+    return gather(
+        lambda shots, seed: [Batch(items, shots, seed(), channel_errors(circuits))],
+        aer_options,
+        slice_options,
+        simulator,
+    )
+
+
+def gather(
+    batches: Callable[[int, Callable[[], int]], list[Batch]],
+    aer_options: Mapping[str, Any],
+    slice_options: SliceOptions,
+    simulator: Simulator,
+) -> Work:
+    """The work of ``batches``, checked.
+
+    Args:
+        batches: makes them from the ``shots`` option and a function that gives a batch its base seed: the
+            user's, or one drawn for it alone.
+        aer_options: Aer's effective options.
+        slice_options: ours.
+        simulator: what the workers must rebuild.
+
+    Raises:
+        ShotSlicingError: ``max_shot_size`` would change the answer.
+    """
     options = {k: v for k, v in aer_options.items() if v is not None}
     seed = options.pop("seed_simulator", None)
     work = Work(
-        items=tuple(_items(circuits, binds)),
-        shots=int(options.pop("shots")),
-        base_seed=draw_base_seed() if seed is None else int(seed),
+        batches=tuple(batches(int(options.pop("shots")), lambda: draw_base_seed() if seed is None else int(seed))),
         noise_model=options.pop("noise_model", None),
         options=options,
-        channel_errors=tuple(_channel_errors(circuits)),
         simulator=simulator,
         seed_mode=slice_options.seed_mode,
         max_job_size=slice_options.max_job_size,
@@ -86,17 +110,16 @@ def _items(circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any]
     for index, (circuit, bind) in enumerate(zip(circuits, binds, strict=True)):
         values = _values(index, circuit, bind)
         if id(circuit) not in snapshots:  # a circuit that stands in the list twice travels once
-            snapshots[id(circuit)] = _snapshot(circuit)
+            snapshots[id(circuit)] = snapshot_of(circuit)
         snapshot, by_binding = snapshots[id(circuit)]
-        if values is not None and snapshot.num_parameters != values.shape[1]:
-            kept = [i for i, p in enumerate(circuit.parameters) if p in snapshot.parameters]
-            values = np.ascontiguousarray(values[:, kept])
-        item = Item(snapshot, circuit.metadata, values, first, by_binding)
+        if values is not None:
+            values = columns_of(snapshot, circuit, values)
+        item = Item(snapshot, circuit.metadata, values, first, by_binding, source=index)
         yield item
         first += item.experiments
 
 
-def _snapshot(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
+def snapshot_of(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
     """A copy that the user cannot change behind our back, and whether its rows must be bound.
 
     Aer gives parameter set j the global phase of set j-1, so that a parametrised phase (usual after
@@ -115,6 +138,16 @@ def _snapshot(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
     without.global_phase = 0.0
     # A circuit whose only parameters are in its phase would lose its parameter sets.
     return (without, False) if without.num_parameters else (snapshot, True)
+
+
+def columns_of(
+    snapshot: QuantumCircuit, circuit: QuantumCircuit, values: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The columns of ``values`` whose parameters are still in the snapshot of ``circuit``."""
+    if snapshot.num_parameters == values.shape[1]:
+        return values
+    kept = [i for i, p in enumerate(circuit.parameters) if p in snapshot.parameters]
+    return np.ascontiguousarray(values[:, kept])
 
 
 def _values(index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None) -> npt.NDArray[np.float64] | None:
@@ -164,12 +197,12 @@ def _names(parameters: Sequence[Any]) -> str:
     return names if len(parameters) <= 5 else f"{names} and {len(parameters) - 5} more"
 
 
-def _channel_errors(circuits: Sequence[QuantumCircuit]) -> Iterator[Any]:
-    """Errors of quantum channel instructions (circuits to which a ``QuantumError`` was appended)."""
-    seen = set()
+def channel_errors(circuits: Iterable[QuantumCircuit]) -> tuple[Any, ...]:
+    """Errors of quantum channel instructions (circuits to which a ``QuantumError`` was appended), each once."""
+    found: dict[Any, Any] = {}
     for circuit in {id(c): c for c in circuits}.values():
         for operation in instructions(circuit):
             error = getattr(operation, "_quantum_error", None)
-            if error is not None and error.id not in seen:
-                seen.add(error.id)
-                yield error
+            if error is not None:
+                found.setdefault(error.id, error)
+    return tuple(found.values())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
+
+from .outputs import Output, Parities
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,9 @@ class Item:
             ``circuit.parameters``; ``None`` for a circuit that has none.
         first: global number of its first experiment.
         bind: bind each row on the worker, because Aer's own binding would get the global phase wrong.
+        source: index of the circuit or PUB that it comes from.
+        first_row: where its parameter sets begin among those of its source.
+        output: what is asked of each experiment; ``None`` is Aer's whole result.
     """
 
     circuit: QuantumCircuit
@@ -31,16 +36,69 @@ class Item:
     values: npt.NDArray[np.float64] | None
     first: int
     bind: bool = False
+    source: int = 0
+    first_row: int = 0
+    output: Output | None = None
+
+    @property
+    def variants(self) -> int:
+        """Experiments for each parameter set."""
+        return 1 if self.output is None else self.output.variants
 
     @property
     def experiments(self) -> int:
-        """How many experiments this item is: its parameter sets, or one."""
-        return 1 if self.values is None else len(self.values)
+        """How many experiments this item is: its parameter sets, or one, times its variants."""
+        return (1 if self.values is None else len(self.values)) * self.variants
 
     @property
     def name(self) -> str:
         """The circuit's name."""
         return str(self.circuit.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a single machine would run in one call of Aer.
+
+    Its experiments are numbered, and so seeded, from 0, and Aer lets its circuits influence each other.
+
+    Attributes:
+        items: at least one.
+        shots: per experiment.
+        base_seed: given by the user or drawn once; see :mod:`.seeds`.
+        channel_errors: the errors of quantum channel instructions anywhere in it. Aer adds them to the
+            noise model that all its circuits share, so that each slice must have them.
+    """
+
+    items: tuple[Item, ...]
+    shots: int
+    base_seed: int
+    channel_errors: tuple[Any, ...] = ()
+
+    @property
+    def first(self) -> int:
+        """Global number of its first experiment."""
+        return self.items[0].first
+
+    @property
+    def stop(self) -> int:
+        """Global number after its last experiment."""
+        return self.items[-1].first + self.items[-1].experiments
+
+    @cached_property
+    def widths(self) -> tuple[int, int]:
+        """The most qubits and the most classical bits of a circuit; Aer lets them decide for all."""
+        return (
+            max(item.circuit.num_qubits for item in self.items),
+            max(_clbits(item) for item in self.items),
+        )
+
+
+def _clbits(item: Item) -> int:
+    clbits: int = item.circuit.num_clbits
+    if isinstance(item.output, Parities):
+        clbits += max(readout.circuit.num_clbits for readout in item.output.readouts)
+    return clbits
 
 
 @dataclass(frozen=True)
@@ -61,48 +119,53 @@ class Work:
     """All that determines the answer of a run; not yet cut.
 
     Attributes:
-        items: in the order of the run.
-        shots: per experiment.
-        base_seed: given by the user or drawn once; see :mod:`.seeds`.
+        batches: in order; one for ``backend.run``, several for the primitives.
         options: Aer's effective options that are not ``None`` (without shots, seed and noise model).
         noise_model: the effective noise model, or ``None``.
-        channel_errors: the errors of quantum channel instructions anywhere in the batch. Aer adds them
-            to the noise model that all circuits of a batch share, so that each slice must have them.
-        divisible: cut each experiment into slices of ``max_shot_size`` shots.
+        simulator: what the workers rebuild.
+        seed_mode, max_job_size, max_shot_size: as in :class:`~qiskit_cluster_provider.options.SliceOptions`.
     """
 
-    items: tuple[Item, ...]
-    shots: int
-    base_seed: int
+    batches: tuple[Batch, ...]
     options: Mapping[str, Any]
     noise_model: Any = None
-    channel_errors: tuple[Any, ...] = ()
     simulator: Simulator = Simulator()
     seed_mode: str = "aer"
     max_job_size: int | None = None
     max_shot_size: int | None = None
 
     @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """Of all batches, in order."""
+        return tuple(item for batch in self.batches for item in batch.items)
+
+    @cached_property
     def experiments(self) -> int:
         """Number of experiments of the whole run."""
         return sum(item.experiments for item in self.items)
 
-    @cached_property
-    def widths(self) -> tuple[int, int]:
-        """The most qubits and the most classical bits of a circuit; Aer lets them decide for all of a batch."""
-        circuits = [item.circuit for item in self.items]
-        return max(c.num_qubits for c in circuits), max(c.num_clbits for c in circuits)
+    def divided(self, batch: Batch) -> bool:
+        """Whether the experiments of ``batch`` are cut into ranges of shots."""
+        return self.max_shot_size is not None and self.max_shot_size < batch.shots
 
     @cached_property
     def _firsts(self) -> list[int]:
         return [item.first for item in self.items]
+
+    @cached_property
+    def _batch_firsts(self) -> list[int]:
+        return [batch.first for batch in self.batches]
+
+    def batch_of(self, experiment: int) -> int:
+        """Index of the batch that global ``experiment`` belongs to."""
+        return bisect_right(self._batch_firsts, experiment) - 1
 
     def item_of(self, experiment: int) -> int:
         """Index of the item that global ``experiment`` belongs to."""
         return bisect_right(self._firsts, experiment) - 1
 
     def pieces(self, start: int, stop: int) -> list[tuple[int, int, int]]:
-        """The experiments ``start`` to ``stop`` as ``(item index, first row, last row + 1)``."""
+        """The experiments ``start`` to ``stop`` as ``(item index, first, last + 1)``, counted within the item."""
         found = []
         index = self.item_of(start)
         while start < stop:
@@ -115,12 +178,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Run:
-    """One call of Aer inside a slice: experiments ``start`` to ``stop`` from ``seed`` on."""
+    """One call of Aer inside a slice: experiments ``start`` to ``stop`` of ``batch``, from ``seed`` on."""
 
     start: int
     stop: int
     seed: int
     shots: int
+    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -132,7 +196,7 @@ class Slice:
         item: index of the item in which it begins.
         experiments: ``(start, stop)``, global numbers.
         shots: ``(start, stop)`` if it is a part of one experiment, else ``None``.
-        runs: one call of Aer, or one for each experiment if seeds are independent.
+        runs: one call of Aer for each batch, or one for each experiment if seeds are independent.
         cost: relative cost, in experiments.
     """
 
@@ -162,32 +226,51 @@ class Plan:
     slices: tuple[Slice, ...]
 
     def __str__(self) -> str:
+        work = self.work
+        if not self.slices:
+            return "nothing to run"
         sizes = [piece.size for piece in self.slices]
+        shots = sorted({batch.shots for batch in work.batches})
+        seeds = list(dict.fromkeys(batch.base_seed for batch in work.batches))
         return (
-            f"{self.work.experiments} experiments of {len(self.work.items)} circuits, {self.work.shots} shots, "
+            f"{work.experiments} experiments of {len(work.items)} circuits, "
+            f"{' or '.join(map(str, shots)) if len(shots) < 4 else f'{shots[0]} to {shots[-1]}'} shots, "
             f"in {len(self.slices)} slices of {min(sizes)} to {max(sizes)} experiments, "
-            f"base seed {self.work.base_seed}"
+            f"base seed {seeds[0] if len(seeds) == 1 else f'of each of {len(work.batches)} batches'}"
         )
 
 
 @dataclass(frozen=True)
 class SliceResult:
-    """What came back for a slice: Aer's raw experiment dictionaries, in order.
+    """What came back for a slice.
 
     Attributes:
         index: of the slice.
-        experiments: one dictionary for each, as Aer's C++ returns them: ``shots``, ``success``,
-            ``data``, ``metadata``, ``seed_simulator``, ``status``, ``header`` ...
+        experiments: for items without an ``output``, one dictionary for each experiment, as Aer's C++
+            returns them: ``shots``, ``success``, ``data``, ``metadata``, ``seed_simulator``, ``status``,
+            ``header`` ...
         metadata: of Aer's result as a whole.
         seconds: wall time on the worker.
+        arrays: for items with an ``output``, one array for each piece of the slice's runs.
+        refused: for the same, the experiments that Aer could not run: place in the slice -> status.
+        paths: for the same, the simulation methods used, and whether shots were sampled from a final state.
     """
 
     index: int
     experiments: tuple[dict[str, Any], ...]
     metadata: Mapping[str, Any]
     seconds: float
+    arrays: tuple[npt.NDArray[Any], ...] = ()
+    refused: Mapping[int, str] = field(default_factory=dict)
+    paths: frozenset[tuple[str, bool]] = frozenset()
+
+    @cached_property
+    def errors(self) -> Mapping[int, str]:
+        """The experiments that Aer could not run: place in the slice -> status."""
+        raw = {i: str(one["status"]) for i, one in enumerate(self.experiments) if not one["success"]}
+        return raw | dict(self.refused)
 
     @property
     def failed(self) -> int:
         """How many of its experiments Aer could not run."""
-        return sum(not experiment["success"] for experiment in self.experiments)
+        return len(self.errors)

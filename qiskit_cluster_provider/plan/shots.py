@@ -8,7 +8,7 @@ be on the per-shot path is refused; the merge checks Aer's ``measure_sampling`` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
@@ -16,7 +16,8 @@ from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp, WhileLoopOp
 
 from ..errors import ShotSlicingError
 from .instructions import instructions
-from .model import Item, Work
+from .model import Batch, Item, Work
+from .outputs import ExpectationValues, Parities, measured
 
 TRAJECTORY_METHODS = ("automatic", "statevector", "matrix_product_state", "stabilizer")
 """Methods that simulate quantum noise shot by shot."""
@@ -33,44 +34,57 @@ def check_divisible(work: Work) -> None:
     Raises:
         ShotSlicingError: the answer would change, or a saved quantity cannot be merged.
     """
-    if work.max_shot_size is None or work.max_shot_size >= work.shots:
+    divided = [batch for batch in work.batches if work.divided(batch)]
+    if not divided:
         return
     noisy = _noisy_operations(work.noise_model)
     checked = set()
-    for index, item in enumerate(work.items):
-        if id(item.circuit) in checked:
-            continue
-        checked.add(id(item.circuit))
-        reason = _unmergeable_save(item.circuit)
-        if reason is None and work.seed_mode == "aer":
-            reason = _indivisible(item, work, noisy)
-        if reason is not None:
-            raise ShotSlicingError(
-                f"max_shot_size={work.max_shot_size} would change the answer of circuit {item.name!r} "
-                f"(index {index}): {reason}"
-            )
+    for batch in divided:
+        for item in batch.items:
+            if id(item.circuit) in checked:
+                continue
+            checked.add(id(item.circuit))
+            reason = _unmergeable_save(item.circuit) if item.output is None else None
+            if reason is None and work.seed_mode == "aer":
+                reason = _indivisible(item, batch, work, noisy)
+            if reason is not None:
+                raise ShotSlicingError(
+                    f"max_shot_size={work.max_shot_size} would change the answer of circuit {item.name!r} "
+                    f"(index {item.source}): {reason}"
+                )
 
 
-def _indivisible(item: Item, work: Work, noisy: Noisy) -> str | None:
+def _indivisible(item: Item, batch: Batch, work: Work, noisy: Noisy) -> str | None:
     method = str(work.options.get("method", "automatic"))
     independent = "leave max_shot_size out, or take seed_mode='independent'."
     if work.options.get("shot_branching_enable"):
         return f"shot_branching_enable shares random numbers between shots; {independent}"
-    has_noise = bool(noisy) or bool(work.channel_errors) or _has_passes(work.noise_model)
+    has_noise = bool(noisy) or bool(batch.channel_errors) or _has_passes(work.noise_model)
     if has_noise and method == "automatic":
         return (
             "with noise, method 'automatic' chooses by the number of shots, and a range of them would get another "
             f"method; set one, for example method='statevector', or {independent}"
         )
-    kept = _kept(item.circuit)
-    touched = _is_noisy(item.circuit, kept, noisy)
-    collapses = _measures_in_the_middle(kept)
-    if not (touched and method in TRAJECTORY_METHODS) and not (collapses and method in COLLAPSE_METHODS):
-        return (
-            f"with method {method!r} its shots are sampled from one final state, which is fast and is one "
-            f"random stream; {independent}"
-        )
+    for kept in _views(item):
+        touched = _is_noisy(item.circuit, kept, noisy)
+        collapses = _measures_in_the_middle(kept)
+        if not (touched and method in TRAJECTORY_METHODS) and not (collapses and method in COLLAPSE_METHODS):
+            return (
+                f"with method {method!r} its shots are sampled from one final state, which is fast and is one "
+                f"random stream; {independent}"
+            )
     return None
+
+
+def _views(item: Item) -> Iterator[list[CircuitInstruction]]:
+    """The instructions that matter, for each circuit that Aer is given for ``item``."""
+    if isinstance(item.output, ExpectationValues):
+        yield list(item.circuit.data)  # saved on all qubits
+    elif isinstance(item.output, Parities):
+        for readout in item.output.readouts:
+            yield _kept(measured(item.circuit, readout))
+    else:
+        yield _kept(item.circuit)
 
 
 def _kept(circuit: QuantumCircuit) -> list[CircuitInstruction]:

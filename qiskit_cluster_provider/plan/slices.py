@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import groupby
 
 from .cost import automatic_job_size
 from .model import Plan, Run, Slice, Work
@@ -15,41 +16,59 @@ def cut(work: Work, slots: int) -> Plan:
     Experiment slices may depend on ``slots``, the number of worker threads: they never change an
     answer. Shot slices depend on the work alone.
     """
-    ranges = list(_ranges(work, slots))
-    if work.seed_mode == "independent":
-        seeds = IndependentSeeds(work.base_seed)
-        runs = [
-            tuple(Run(i, i + 1, seeds.seed(i, first, last - first), last - first) for i in range(start, stop))
-            for start, stop, first, last in ranges
-        ]
-    else:
-        runs = [
-            (Run(start, stop, aer_seed(work.base_seed, start, first), last - first),)
-            for start, stop, first, last in ranges
-        ]
+    runs = _runs_of(work)
     slices = []
-    for index, ((start, stop, first, last), slice_runs) in enumerate(zip(ranges, runs, strict=True)):
-        whole = last - first == work.shots
+    for index, (start, stop, shots) in enumerate(_ranges(work, slots)):
+        total = work.batches[work.batch_of(start)].shots
+        share = 1.0 if shots is None else (shots[1] - shots[0]) / total
         slices.append(
             Slice(
                 index=index,
                 item=work.item_of(start),
                 experiments=(start, stop),
-                shots=None if whole else (first, last),
-                runs=slice_runs,
-                cost=(stop - start) * (last - first) / work.shots,
+                shots=shots,
+                runs=tuple(runs(start, stop, shots)),
+                cost=(stop - start) * share,
             )
         )
     return Plan(work, tuple(slices))
 
 
-def _ranges(work: Work, slots: int) -> Iterator[tuple[int, int, int, int]]:
-    """``(first experiment, last + 1, first shot, last + 1)`` of each slice, in order."""
-    if work.max_shot_size is not None and work.max_shot_size < work.shots:
-        for experiment in range(work.experiments):
-            for first in range(0, work.shots, work.max_shot_size):
-                yield experiment, experiment + 1, first, min(work.shots, first + work.max_shot_size)
-        return
+Shots = tuple[int, int] | None
+
+
+def _ranges(work: Work, slots: int) -> Iterator[tuple[int, int, Shots]]:
+    """``(first experiment, last + 1, range of shots)`` of each slice, in order."""
     size = work.max_job_size or automatic_job_size(work.experiments, slots)
-    for start in range(0, work.experiments, size):
-        yield start, min(work.experiments, start + size), 0, work.shots
+    for divided, group in groupby(work.batches, work.divided):
+        batches = list(group)
+        if not divided:
+            stop = batches[-1].stop
+            for start in range(batches[0].first, stop, size):
+                yield start, min(stop, start + size), None
+            continue
+        assert work.max_shot_size is not None
+        for batch in batches:
+            for experiment in range(batch.first, batch.stop):
+                for first in range(0, batch.shots, work.max_shot_size):
+                    yield experiment, experiment + 1, (first, min(batch.shots, first + work.max_shot_size))
+
+
+def _runs_of(work: Work) -> Callable[[int, int, Shots], Iterator[Run]]:
+    """The rule that gives a range of experiments its runs."""
+    independent = IndependentSeeds(work.batches[0].base_seed) if work.seed_mode == "independent" else None
+
+    def runs(start: int, stop: int, shots: Shots) -> Iterator[Run]:
+        while start < stop:
+            index = work.batch_of(start)
+            batch = work.batches[index]
+            first, last = shots or (0, batch.shots)
+            end = min(stop, batch.stop)
+            if independent is None:
+                yield Run(start, end, aer_seed(batch.base_seed, start - batch.first, first), last - first, index)
+            else:
+                for i in range(start, end):
+                    yield Run(i, i + 1, independent.seed(i, first, last - first), last - first, index)
+            start = end
+
+    return runs

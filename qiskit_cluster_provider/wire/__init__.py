@@ -6,6 +6,7 @@ every Dask worker does. On the way back nothing is pickled: results are msgpack 
 
 from .circuits import decode_circuits, encode_circuits
 from .envelope import VERSION
+from .outputs import decode_output, encode_output
 from .results import decode_result, encode_result
 from .task import Encoder, Piece, Task, TaskRun, decode_context, decode_noise, decode_task
 
@@ -18,8 +19,10 @@ __all__ = [
     "decode_circuits",
     "decode_context",
     "decode_noise",
+    "decode_output",
     "decode_result",
     "decode_task",
     "encode_circuits",
+    "encode_output",
     "encode_result",
 ]

@@ -4,7 +4,7 @@
 
     bytes 0-2   b"QCP"
     byte  3     version of the format
-    byte  4     kind: b"t" task, b"c" circuits, b"o" context, b"n" noise model, b"r" result
+    byte  4     kind: b"t" task, b"c" circuits, b"o" context, b"n" noise model, b"e" output, b"r" result
     byte  5     b"z" zstandard, b"-" plain
     bytes 6-    body
 """

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from ..plan import SliceResult
 from .envelope import seal, unseal
 
 
-def encode_result(
-    index: int, experiments: Sequence[Mapping[str, Any]], metadata: Mapping[str, Any], seconds: float
-) -> bytes:
-    """The bytes of slice ``index``: Aer's raw experiment dictionaries and the metadata of its result.
+def encode_result(result: SliceResult) -> bytes:
+    """The bytes of ``result``.
 
     Raises:
         WireError: a saved quantity has a type that the format does not know.
     """
-    body = {"index": index, "experiments": list(experiments), "metadata": dict(metadata), "seconds": seconds}
+    body = {
+        "index": result.index,
+        "experiments": list(result.experiments),
+        "metadata": dict(result.metadata),
+        "seconds": result.seconds,
+        "arrays": list(result.arrays),
+        "refused": dict(result.refused),
+        "paths": [list(path) for path in sorted(result.paths)],
+    }
     return seal(b"r", body)
 
 
@@ -28,4 +31,12 @@ def decode_result(message: bytes) -> SliceResult:
         WireError: bytes of another version or kind.
     """
     body = unseal(b"r", message)
-    return SliceResult(body["index"], tuple(body["experiments"]), body["metadata"], body["seconds"])
+    return SliceResult(
+        index=body["index"],
+        experiments=tuple(body["experiments"]),
+        metadata=body["metadata"],
+        seconds=body["seconds"],
+        arrays=tuple(body["arrays"]),
+        refused=body["refused"],
+        paths=frozenset((method, sampled) for method, sampled in body["paths"]),
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,47 +19,84 @@ import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
 from ..errors import WireError
-from ..plan import Plan, Simulator, Slice
+from ..plan import Batch, Output, Plan, Simulator, Slice
 from .circuits import encode_circuits
 from .envelope import seal, unseal
+from .outputs import encode_output
 
 _INLINE_BELOW = 2048  # bytes: a task of its own for a blob costs more than sending so little again
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Some parameter rows of one circuit: circuit ``position`` of bundle ``bundle`` of the task."""
+    """Some experiments of one item: circuit ``position`` of bundle ``bundle`` of the task.
+
+    Attributes:
+        bundle, position: its circuit.
+        values: the parameter rows that it touches.
+        bind: bind each row before Aer sees it.
+        output: which of the task's outputs, or ``None`` for Aer's whole result.
+        start, stop: its experiments, counted from the first of ``values``' first row.
+    """
 
     bundle: int
     position: int
     values: npt.NDArray[np.float64] | None
     bind: bool
+    output: int | None
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True, eq=False)
 class TaskRun:
-    """One call of Aer."""
+    """One call of Aer.
+
+    Attributes:
+        seed: of its first experiment.
+        shots: per experiment.
+        widths: the most qubits and classical bits of a circuit of the user's whole batch.
+        noise: which of the task's noise models, or ``None``.
+        pieces: what it runs.
+    """
 
     seed: int
     shots: int
+    widths: tuple[int, int]
+    noise: int | None
     pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A slice as the worker sees it. Bundles, context and noise are messages, or names of blobs."""
+    """A slice as the worker sees it. Bundles, context, noises and outputs are messages, or names of blobs."""
 
     index: int
     runs: tuple[TaskRun, ...]
     bundles: tuple[bytes | str, ...]
     context: bytes | str
-    noise: bytes | str | None
+    noises: tuple[bytes | str, ...]
+    outputs: tuple[bytes | str, ...]
 
     @property
     def blobs(self) -> list[str]:
         """Names of the blobs that it needs."""
-        parts = (*self.bundles, self.context, self.noise)
+        parts = (*self.bundles, self.context, *self.noises, *self.outputs)
         return [part for part in parts if isinstance(part, str)]
+
+
+class _Parts:
+    """The parts of one task, each once, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes | str] = []
+        self._places: dict[Any, int] = {}
+
+    def place(self, key: Any, make: Callable[..., bytes | str], *arguments: Any) -> int:
+        if key not in self._places:
+            self._places[key] = len(self.messages)
+            self.messages.append(make(*arguments))
+        return self._places[key]
 
 
 class Encoder:
@@ -75,13 +112,11 @@ class Encoder:
         work = plan.work
         uses: Counter[int] = Counter()
         for piece in plan.slices:
-            uses.update({id(work.items[i].circuit) for i, _, _ in work.pieces(*piece.experiments)})
+            items = [work.items[i] for i, _, _ in work.pieces(*piece.experiments)]
+            uses.update({id(item.circuit) for item in items} | {id(item.output) for item in items})
         self._shared = {key for key, count in uses.items() if count > 1}
-        self._bundles: dict[int, bytes | str] = {}
-        self._context = self._blob(_encode_context(work.options, work.simulator, work.widths))
-        self._noise: bytes | str | None = None
-        if work.noise_model is not None or work.channel_errors:
-            self._noise = self._blob(_encode_noise(work.noise_model, work.channel_errors))
+        self._made: dict[Any, bytes | str] = {}
+        self._context = self._blob(_encode_context(work.options, work.simulator))
 
     def encode(self, piece: Slice) -> tuple[tuple[str, ...], bytes]:
         """The names of the blobs that the task of ``piece`` needs, and its message.
@@ -90,42 +125,66 @@ class Encoder:
             WireError: a circuit of it cannot be sent; the message has its name.
         """
         work = self._plan.work
-        bundles: list[bytes | str] = []
-        shared: dict[int, int] = {}
+        bundles, noises, outputs = _Parts(), _Parts(), _Parts()
         own: dict[int, tuple[int, QuantumCircuit]] = {}
         runs = []
         for run in piece.runs:
+            batch = work.batches[run.batch]
             pieces = []
             for item_index, start, stop in work.pieces(run.start, run.stop):
                 item = work.items[item_index]
-                key = id(item.circuit)
+                circuit, output = item.circuit, item.output
+                key = id(circuit)
                 if key in self._shared:
-                    if key not in shared:
-                        shared[key] = len(bundles)
-                        bundles.append(self._shared_bundle(item.circuit))
-                    place = [shared[key], 0]
+                    place = [bundles.place(key, self._shared_bundle, circuit), 0]
                 else:
-                    place = [-1, own.setdefault(key, (len(own), item.circuit))[0]]
-                values = None if item.values is None else item.values[start:stop]
-                pieces.append([*place, values, item.bind])
-            runs.append({"seed": run.seed, "shots": run.shots, "pieces": pieces})
+                    place = [-1, own.setdefault(key, (len(own), circuit))[0]]
+                row, end = start // item.variants, -(-stop // item.variants)
+                which = None if output is None else outputs.place(id(output), self._output, output)
+                pieces.append(
+                    [
+                        *place,
+                        None if item.values is None else item.values[row:end],
+                        item.bind,
+                        which,
+                        start - row * item.variants,
+                        stop - row * item.variants,
+                    ]
+                )
+            noise = None
+            if work.noise_model is not None or batch.channel_errors:
+                errors = tuple(error.id for error in batch.channel_errors)
+                noise = noises.place(errors, self._noise, errors, batch)
+            head = {"seed": run.seed, "shots": run.shots, "widths": list(batch.widths), "noise": noise}
+            runs.append({**head, "pieces": pieces})
         if own:
-            bundles.append(encode_circuits([circuit for _, circuit in own.values()]))
+            bundles.messages.append(encode_circuits([circuit for _, circuit in own.values()]))
+        parts = [*bundles.messages, self._context, *noises.messages, *outputs.messages]
         body = {
             "index": piece.index,
             "runs": runs,
-            "bundles": bundles,
+            "bundles": bundles.messages,
             "context": self._context,
-            "noise": self._noise,
+            "noises": noises.messages,
+            "outputs": outputs.messages,
         }
-        names = [part for part in (*bundles, self._context, self._noise) if isinstance(part, str)]
-        return tuple(dict.fromkeys(names)), seal(b"t", body)
+        return tuple(dict.fromkeys(part for part in parts if isinstance(part, str))), seal(b"t", body)
+
+    def _output(self, output: Output) -> bytes | str:
+        if id(output) not in self._shared:
+            return encode_output(output)
+        return self._once(id(output), encode_output, output)
+
+    def _noise(self, key: Any, batch: Batch) -> bytes | str:
+        return self._once(("noise", key), _encode_noise, self._plan.work.noise_model, batch.channel_errors)
+
+    def _once(self, key: Any, encode: Callable[..., bytes], *arguments: Any) -> bytes | str:
+        if key not in self._made:
+            self._made[key] = self._blob(encode(*arguments))
+        return self._made[key]
 
     def _shared_bundle(self, circuit: QuantumCircuit) -> bytes | str:
-        key = id(circuit)
-        if key not in self._bundles:
-            self._bundles[key] = self._blob(encode_circuits([circuit]))
-        return self._bundles[key]
+        return self._once(id(circuit), encode_circuits, [circuit])
 
     def _blob(self, message: bytes) -> bytes | str:
         if len(message) < _INLINE_BELOW or len(self._plan.slices) == 1:
@@ -147,31 +206,31 @@ def decode_task(message: bytes) -> Task:
         TaskRun(
             seed=run["seed"],
             shots=run["shots"],
-            pieces=tuple(Piece(last if b < 0 else b, p, values, bind) for b, p, values, bind in run["pieces"]),
+            widths=tuple(run["widths"]),
+            noise=run["noise"],
+            pieces=tuple(Piece(last if bundle < 0 else bundle, *rest) for bundle, *rest in run["pieces"]),
         )
         for run in body["runs"]
     )
-    return Task(body["index"], runs, tuple(body["bundles"]), body["context"], body["noise"])
+    parts = [tuple(body[name]) for name in ("bundles", "noises", "outputs")]
+    return Task(body["index"], runs, parts[0], body["context"], parts[1], parts[2])
 
 
-def _encode_context(options: Mapping[str, Any], simulator: Simulator, widths: tuple[int, int]) -> bytes:
+def _encode_context(options: Mapping[str, Any], simulator: Simulator) -> bytes:
     configuration = simulator.configuration
     body = {
         "options": dict(options),
         "method": simulator.method,
         "configuration": None if configuration is None else dict(configuration),
         "basis_gates": list(simulator.basis_gates),
-        "widths": list(widths),
     }
     return seal(b"o", body)
 
 
-def decode_context(message: bytes) -> tuple[dict[str, Any], Simulator, tuple[int, int]]:
-    """Aer's options, the simulator to rebuild, and the most qubits and classical bits of the whole run."""
+def decode_context(message: bytes) -> tuple[dict[str, Any], Simulator]:
+    """Aer's options, and the simulator to rebuild."""
     body = unseal(b"o", message)
-    simulator = Simulator(body["method"], body["configuration"], tuple(body["basis_gates"]))
-    qubits, clbits = body["widths"]
-    return body["options"], simulator, (qubits, clbits)
+    return body["options"], Simulator(body["method"], body["configuration"], tuple(body["basis_gates"]))
 
 
 def _encode_noise(noise_model: Any, channel_errors: Sequence[Any]) -> bytes:

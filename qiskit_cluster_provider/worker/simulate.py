@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Any
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
-from qiskit.quantum_info import Clifford, StabilizerState
-from qiskit.transpiler import Target
-from qiskit_aer import AerSimulator
-from qiskit_aer.backends.backendconfiguration import AerBackendConfiguration
 from qiskit_aer.noise import NoiseModel
 
 from .. import wire
-from ..plan import Simulator
+from ..plan import ExpectationValues, Output, Parities, SliceResult
+from ..plan.outputs import measured
 from ..plan.seeds import aer_seed
+from .aer import Aer, Experiment, Template
+from .outputs import bound, chunks, collect, plain, saving, with_state
 
 Fetch = Callable[[list[str]], list[bytes]]
 _CACHED_BYTES = 64 * 2**20  # messages whose decoded form is kept, by their size on the wire
@@ -45,19 +44,19 @@ class Simulation:
         fetched = dict(zip(missing, fetch(missing), strict=True)) if missing else {}
 
         bundles = [self._decoded(part, fetched, wire.decode_circuits) for part in task.bundles]
-        options, simulator, widths = self._decoded(task.context, fetched, wire.decode_context)
-        noise: Any = None
-        if task.noise is not None:
-            noise = self._decoded(task.noise, fetched, _decode_noise)
-        aer = Aer(options, simulator, noise, widths)
+        options, simulator = self._decoded(task.context, fetched, wire.decode_context)
+        noises = [self._decoded(part, fetched, _decode_noise) for part in task.noises]
+        outputs = [self._decoded(part, fetched, wire.decode_output) for part in task.outputs]
 
-        experiments: list[dict[str, Any]] = []
-        metadata: Mapping[str, Any] = {}
+        found = _Found()
         for run in task.runs:
-            pieces = [_bound(bundles[p.bundle][p.position], p.values, p.bind) for p in run.pieces]
-            found, metadata = aer.run([one for piece in pieces for one in piece], run.seed, run.shots)
-            experiments += found
-        return wire.encode_result(task.index, experiments, metadata, time.perf_counter() - start)
+            aer = Aer(options, simulator, None if run.noise is None else noises[run.noise])
+            jobs = [
+                _Job(p, bundles[p.bundle][p.position], None if p.output is None else outputs[p.output])
+                for p in run.pieces
+            ]
+            _run(aer, run, jobs, found)
+        return wire.encode_result(found.result(task.index, time.perf_counter() - start))
 
     def _decoded(self, part: bytes | str, fetched: Mapping[str, bytes], decode: Callable[[bytes], Any]) -> Any:
         if isinstance(part, bytes):
@@ -75,36 +74,132 @@ class Simulation:
 
 
 @dataclass(frozen=True, eq=False)
-class Template:
-    """A circuit and the rows of its parameters; ``None`` if it has none."""
+class _Job:
+    """A piece, with its circuit and what is asked of it."""
 
+    piece: wire.Piece
     circuit: QuantumCircuit
-    values: Any
+    output: Output | None
 
     @property
-    def rows(self) -> int:
-        """Number of experiments."""
-        return 1 if self.values is None else len(self.values)
-
-    def row(self, index: int) -> Template:
-        """One experiment of it."""
-        return self if self.values is None else Template(self.circuit, self.values[index : index + 1])
-
-    @property
-    def binds(self) -> dict[Any, list[float]]:
-        """In the form of ``parameter_binds``."""
-        if self.values is None:
-            return {}
-        return {p: self.values[:, i].tolist() for i, p in enumerate(self.circuit.parameters)}
+    def shares_state(self) -> bool:
+        return isinstance(self.output, Parities) and self.output.share_state
 
 
-def _bound(circuit: QuantumCircuit, values: Any, bind: bool) -> list[Template]:
-    if not bind:
-        return [Template(circuit, values)]
-    bound = [circuit.assign_parameters(row) for row in values]
-    for one in bound:
-        one.name = circuit.name
-    return [Template(one, None) for one in bound]
+@dataclass
+class _Found:
+    """What a task's runs have given so far."""
+
+    experiments: list[Experiment] = field(default_factory=list)
+    arrays: list[Any] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    paths: set[tuple[str, bool]] = field(default_factory=set)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, job: _Job, experiments: Sequence[Experiment]) -> None:
+        """The experiments of one piece."""
+        if job.output is None:
+            self.experiments += [plain(one) for one in experiments]
+            return
+        self.arrays.append(collect(job.output, job.circuit, job.piece.start, experiments))
+        for offset, one in enumerate(experiments, self.count):
+            if not one["success"]:
+                self.refused[offset] = one["status"]
+            else:
+                metadata = one["metadata"]
+                self.paths.add((str(metadata.get("method")), bool(metadata.get("measure_sampling"))))
+        self.count += len(experiments)
+
+    def result(self, index: int, seconds: float) -> SliceResult:
+        return SliceResult(
+            index,
+            tuple(self.experiments),
+            self.metadata,
+            seconds,
+            tuple(self.arrays),
+            self.refused,
+            frozenset(self.paths),
+        )
+
+
+def _run(aer: Aer, run: wire.TaskRun, jobs: Sequence[_Job], found: _Found) -> None:
+    """One call of Aer as the user sees it; neighbours that share no state are one call indeed."""
+    offset = 0
+    saving_circuits: dict[tuple[int, int], QuantumCircuit] = {}
+    for shares, group in groupby(jobs, lambda job: job.shares_state):
+        members = list(group)
+        if shares:
+            for job in members:
+                experiments = _share_state(aer, run, job, offset)
+                found.add(job, experiments)
+                offset += len(experiments)
+            continue
+        templates = []
+        for job in members:
+            templates += _templates(job, saving_circuits)
+        experiments, found.metadata = aer.run(_joined(templates), aer_seed(run.seed, offset), run.shots, run.widths)
+        offset += len(experiments)
+        left = iter(experiments)
+        for job in members:
+            found.add(job, list(islice(left, job.piece.stop - job.piece.start)))
+
+
+def _templates(job: _Job, saving_circuits: dict[tuple[int, int], QuantumCircuit]) -> list[Template]:
+    piece, output = job.piece, job.output
+    if isinstance(output, Parities):
+        return [_measured(job, output, index) for index in range(piece.start, piece.stop)]
+    circuit = job.circuit
+    if isinstance(output, ExpectationValues):
+        key = id(circuit), id(output)
+        if key not in saving_circuits:
+            saving_circuits[key] = saving(circuit, output)
+        circuit = saving_circuits[key]
+    return bound(circuit, piece.values, piece.bind)
+
+
+def _measured(job: _Job, output: Parities, index: int) -> Template:
+    """The circuit of one row and one of its readouts."""
+    row, readout = divmod(index, output.variants)
+    values = None if job.piece.values is None else job.piece.values[row : row + 1]
+    (one,) = bound(job.circuit, values, job.piece.bind)
+    return Template(measured(one.circuit, output.readouts[readout]), one.values)
+
+
+def _share_state(aer: Aer, run: wire.TaskRun, job: _Job, offset: int) -> list[Experiment]:
+    """The experiments of a piece, with the state of each row simulated once for all its readouts."""
+    piece, output = job.piece, job.output
+    assert isinstance(output, Parities)
+    state_circuit = job.circuit.copy()
+    state_circuit.save_statevector(label="_qcp_state")
+    experiments: list[Experiment] = []
+    for first, last in chunks(job.circuit, -(-piece.stop // output.variants)):
+        values = None if piece.values is None else piece.values[first:last]
+        states, _ = aer.run(bound(state_circuit, values, piece.bind), run.seed, 1, run.widths)
+        templates = []
+        for index in range(max(piece.start, first * output.variants), min(piece.stop, last * output.variants)):
+            row, readout = divmod(index, output.variants)
+            state = states[row - first]
+            if state["success"]:
+                prepared = with_state(job.circuit, np.asarray(state["data"]["_qcp_state"]))
+                templates.append(Template(measured(prepared, output.readouts[readout]), None))
+            else:  # it will fail by itself, in words that fit
+                templates.append(_measured(job, output, index))
+        seed = aer_seed(run.seed, offset + len(experiments))
+        experiments += aer.run(templates, seed, run.shots, run.widths)[0]
+    return experiments
+
+
+def _joined(templates: Sequence[Template]) -> list[Template]:
+    """Neighbours of one circuit become rows of one template: Aer assembles it once."""
+    joined: list[Template] = []
+    for _, group in groupby(templates, lambda template: id(template.circuit)):
+        members = list(group)
+        if len(members) == 1 or members[0].values is None:
+            joined += members
+        else:
+            joined.append(Template(members[0].circuit, np.concatenate([one.values for one in members])))
+    return joined
 
 
 def _decode_noise(message: bytes) -> NoiseModel:
@@ -115,138 +210,3 @@ def _decode_noise(message: bytes) -> NoiseModel:
     for error in channel_errors:
         noise_model.add_all_qubit_quantum_error(error, error.id)
     return noise_model
-
-
-class Aer:
-    """The user's simulator, rebuilt."""
-
-    def __init__(self, options: Mapping[str, Any], simulator: Simulator, noise: Any, widths: tuple[int, int]) -> None:
-        self._widths = widths
-        self._options = {"max_parallel_threads": 1, **options}
-        if noise is not None:
-            self._options["noise_model"] = noise
-        if simulator.configuration is None:
-            self._aer = AerSimulator()
-            return
-        # A simulator that was made from a device assembles the device's gates only.
-        configuration = AerBackendConfiguration.from_dict(dict(simulator.configuration))
-        self._aer = AerSimulator(configuration=configuration, target=Target())
-        self._aer.set_options(method=simulator.method, basis_gates=list(simulator.basis_gates))
-
-    def run(
-        self, templates: Sequence[Template], seed: int, shots: int
-    ) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
-        """Raw experiment dictionaries, one for each row, and the metadata of the whole.
-
-        A circuit that makes Aer refuse the batch fails alone: the batch is run again one by one, with
-        the seeds that each would have had.
-        """
-        count = sum(template.rows for template in templates)
-        try:
-            result = self._call(templates, seed, shots)
-        except Exception as error:
-            if count == 1:
-                return [_failure(error, seed)], {}
-        else:
-            if len(result["results"]) == count:
-                return [_raw(experiment) for experiment in result["results"]], result["metadata"]
-            if count == 1:
-                return [_failure(result["status"], seed)], {}
-        singles = [template.row(i) for template in templates for i in range(template.rows)]
-        experiments: list[dict[str, Any]] = []
-        metadata: Mapping[str, Any] = {}
-        for offset, single in enumerate(singles):
-            found, metadata = self.run([single], aer_seed(seed, offset), shots)
-            experiments += found
-        return experiments, metadata
-
-    def _call(self, templates: Sequence[Template], seed: int, shots: int) -> dict[str, Any]:
-        binds = [template.binds for template in templates]
-        circuits = [template.circuit for template in templates]
-        companion = self._companion(circuits)
-        if companion is not None:
-            circuits.insert(0, companion)
-            binds.insert(0, {})
-            seed = aer_seed(seed, -1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # raised on the client, where the user is
-            job = self._aer.run(
-                circuits,
-                parameter_binds=binds if any(binds) else None,
-                seed_simulator=seed,
-                shots=shots,
-                **self._options,
-            )
-            result: dict[str, Any] = job.result().to_dict()
-        if companion is not None:
-            result["results"] = result["results"][1:]
-        return result
-
-    def _companion(self, circuits: Sequence[QuantumCircuit]) -> QuantumCircuit | None:
-        """A circuit to run before the others and to drop, so that they do not notice that the batch was cut.
-
-        Aer lets the widest circuit of a batch decide for all: with classical bits anywhere, each circuit has
-        counts; without truncation, each has the most qubits. The companion is as wide as the user's batch.
-
-        With noise that is not unitary (a device's relaxation) and method ``automatic``, Aer 0.18.2 forgets the
-        gates of a circuit that it simulates as a density matrix after it has simulated another one by
-        trajectories: ``[12 qubits, 1 qubit]`` gives other counts than ``[1 qubit, 12 qubits]``. A density matrix at
-        the head of the batch brings each circuit the counts that it has when it runs alone.
-        """
-        qubits, clbits = self._widths
-        truncates = self._options.get("enable_truncation", True)
-        narrow = max(circuit.num_clbits for circuit in circuits) < clbits
-        if not truncates and max(circuit.num_qubits for circuit in circuits) < qubits:
-            narrow = True
-        mixed = truncates and self._mixes_methods(circuits)
-        if not (narrow or mixed):
-            return None
-        companion = QuantumCircuit(1 if truncates else qubits, clbits, name="companion")
-        if mixed:
-            companion.save_density_matrix()
-        return companion
-
-    def _mixes_methods(self, circuits: Sequence[QuantumCircuit]) -> bool:
-        """Whether Aer may choose another method for each circuit, and noise is at work."""
-        if self._options.get("noise_model") is None or len({id(c) for c in circuits}) == 1:
-            return False
-        return bool(self._options.get("method", "automatic") == "automatic")
-
-
-def _failure(error: Exception | str, seed: int) -> dict[str, Any]:
-    """The shape of Aer's own failed experiment."""
-    text = error if isinstance(error, str) else f"{type(error).__name__}: {_message(error)}"
-    text = text.removeprefix("ERROR: ")
-    return {"success": False, "status": f"ERROR: {text}", "shots": 0, "seed_simulator": seed, "data": {}}
-
-
-def _message(error: Exception) -> str:
-    return str(getattr(error, "message", error))
-
-
-def _raw(experiment: dict[str, Any]) -> dict[str, Any]:
-    """Saved quantities as plain arrays and dictionaries; the client's Aer dresses them again."""
-    header = experiment.get("header")
-    if header is not None:
-        header = header if isinstance(header, dict) else header.to_dict()
-        experiment["header"] = {k: v for k, v in header.items() if k != "metadata"}
-    types = experiment.get("metadata", {}).get("result_types", {})
-    experiment["data"] = {
-        key: _undress(value) if key in types else value for key, value in experiment["data"].items()
-    }
-    return experiment
-
-
-def _undress(value: Any) -> Any:
-    if isinstance(value, StabilizerState):
-        return value.clifford.to_dict()
-    if isinstance(value, Clifford):
-        return value.to_dict()
-    if isinstance(value, Mapping):
-        return {key: _undress(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_undress(one) for one in value]
-    data = getattr(value, "data", None)
-    if isinstance(data, np.ndarray) and not isinstance(value, np.ndarray):
-        return data  # Statevector, DensityMatrix, Operator, SuperOp
-    return value

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from qiskit_cluster_provider.errors import WireError
+from qiskit_cluster_provider.plan import SliceResult
 from qiskit_cluster_provider.wire import VERSION, decode_result, encode_result
 from qiskit_cluster_provider.wire.envelope import pack, seal, unpack, unseal
 
@@ -88,7 +89,7 @@ def test_nothing_in_a_result_can_execute():
 
 def test_results():
     experiments = [{"success": True, "data": {"counts": {"0x0": 3}}}, {"success": False, "status": "ERROR"}]
-    result = decode_result(encode_result(7, experiments, {"omp_enabled": True}, 0.5))
+    result = decode_result(encode_result(SliceResult(7, tuple(experiments), {"omp_enabled": True}, 0.5)))
     assert result.index == 7
     assert list(result.experiments) == experiments
     assert result.metadata == {"omp_enabled": True}

@@ -78,12 +78,13 @@ def test_options_and_noise():
     encoder = Encoder(made)
     names, payload = encoder.encode(made.slices[0])
     task = decode_task(payload)
-    assert task.noise in names
-    sent, errors = decode_noise(encoder.blobs[task.noise])
+    (noise,) = task.noises
+    assert noise in names
+    sent, errors = decode_noise(encoder.blobs[noise])
     assert sent == noise
     assert errors == ()
-    options, simulator, widths = decode_context(task.context)
-    assert widths == (2, 2)
+    options, simulator = decode_context(task.context)
+    assert task.runs[0].widths == (2, 2)
     assert options == {"method": "statevector", "fusion_enable": False}
     assert simulator == Simulator()
 
