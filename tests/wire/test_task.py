@@ -78,9 +78,9 @@ def test_options_and_noise():
     encoder = Encoder(made)
     names, payload = encoder.encode(made.slices[0])
     task = decode_task(payload)
-    (noise,) = task.noises
-    assert noise in names
-    sent, errors = decode_noise(encoder.blobs[noise])
+    (name,) = task.noises
+    assert name in names
+    sent, errors = decode_noise(encoder.blobs[name])
     assert sent == noise
     assert errors == ()
     options, simulator = decode_context(task.context)
