@@ -14,13 +14,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .backend import ClusterBackend
     from .job import ClusterJob
+    from .primitive_job import ClusterPrimitiveJob
+    from .primitives import EstimatorV2, SamplerV2
     from .provider import ClusterProvider
 
 __version__ = "0.1.0"
-__all__ = ["ClusterBackend", "ClusterJob", "ClusterProvider", "__version__"]
+__all__ = [
+    "ClusterBackend",
+    "ClusterJob",
+    "ClusterPrimitiveJob",
+    "ClusterProvider",
+    "EstimatorV2",
+    "SamplerV2",
+    "__version__",
+]
 
 # Loaded when asked for: a Dask scheduler imports this package to pass our tasks on, and has no qiskit.
-_HOMES = {"ClusterBackend": ".backend", "ClusterJob": ".job", "ClusterProvider": ".provider"}
+_HOMES = {
+    "ClusterBackend": ".backend",
+    "ClusterJob": ".job",
+    "ClusterPrimitiveJob": ".primitive_job",
+    "ClusterProvider": ".provider",
+    "EstimatorV2": ".primitives",
+    "SamplerV2": ".primitives",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import logging
 import uuid
@@ -170,35 +171,53 @@ class ClusterBackend(BackendV2):
             TypeError: something is no circuit, or an option has the wrong type.
         """
         batch = [circuits] if isinstance(circuits, QuantumCircuit) else list(circuits)
-        check_names(run_options, self._known_run_options(), f"{self.name}.run()")
+        aer_options, slice_options = self._effective(run_options, f"{self.name}.run()", stacklevel=4)
+        work = prepare(batch, parameter_binds, aer_options, slice_options, self._simulator())
+        job_id, dispatch = self._dispatch(work, slice_options)
+        job = ClusterJob(self, job_id, dispatch, progress=slice_options.progress)
+        job.submit()
+        return job
+
+    # What the primitives use too
+
+    def _effective(
+        self, run_options: Mapping[str, Any], what: str, stacklevel: int
+    ) -> tuple[dict[str, Any], SliceOptions]:
+        """Aer's options and ours for a run, checked: those of the backend and ``run_options`` over them."""
+        check_names(run_options, self._known_run_options(), what)
         ours = {key: value for key, value in run_options.items() if key in SLICE_OPTION_NAMES}
         aers = {key: value for key, value in run_options.items() if key not in SLICE_OPTION_NAMES}
-        check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=3)
+        check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=stacklevel)
         _check_noise_model(aers)
         self._check_method(aers.get("method"))
-        slice_options = self._slice_options.updated(**ours)
-        work = self._work(batch, parameter_binds, aers, slice_options)
+        options = {key: value for key, value in self._aer.options.__dict__.items() if key not in _AER_SHARES}
+        # Aer lets run(noise_model=None) switch noise off, and takes any other None for "not given".
+        options.update((k, v) for k, v in aers.items() if v is not None or k == "noise_model")
+        return options, self._slice_options.updated(**ours)
 
+    def _dispatch(self, work: Work, slice_options: SliceOptions) -> tuple[str, Dispatch]:
+        """A new job's id, and what will run ``work`` for it."""
         job_id = str(uuid.uuid4())
         transport = choose_transport(slice_options.executor, self._cluster.client)
         dispatch = Dispatch(job_id, work, transport, slice_options.retries)
         if slice_options.callback is not None:
             dispatch.listen(slice_options.callback)
-        job = ClusterJob(self, job_id, dispatch, progress=slice_options.progress)
-        job.submit()
-        return job
+        return job_id, dispatch
 
-    def _work(
-        self,
-        batch: list[QuantumCircuit],
-        binds: list[Mapping[Any, Any]] | None,
-        run_options: Mapping[str, Any],
-        slice_options: SliceOptions,
-    ) -> Work:
-        options = {key: value for key, value in self._aer.options.__dict__.items() if key not in _AER_SHARES}
-        # Aer lets run(noise_model=None) switch noise off, and takes any other None for "not given".
-        options.update((k, v) for k, v in run_options.items() if v is not None or k == "noise_model")
-        return prepare(batch, binds, options, slice_options, self._simulator())
+    def _with_options(self, options: Mapping[str, Any]) -> Self:
+        """A backend on the same cluster with further options; this one stays as it is."""
+        other = copy.copy(self)
+        other._aer = copy.copy(self._aer)
+        for name, value in vars(self._aer).items():
+            if isinstance(value, (dict, Options)):
+                setattr(other._aer, name, copy.copy(value))
+        other.set_options(**options)
+        return other
+
+    def _with_simulator(self, simulator: AerSimulator) -> Self:
+        """A backend on the same cluster that stands in for ``simulator``, with this one's slice options."""
+        ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
+        return type(self)(self._cluster, provider=self.provider, simulator=simulator, **ours)
 
     def _simulator(self) -> Simulator:
         if not self._aer._from_backend:

@@ -8,6 +8,8 @@
         │   ├── UnknownOptionError          (TypeError)    a name that nobody knows, with the nearest one
         │   └── OptionTypeError             (TypeError)    a value of a type that cannot be cast
         ├── InvalidCircuitError             (ValueError)   a circuit or its parameters, by name and index
+        ├── InvalidPubError                 (ValueError)   a PUB of a primitive, by index
+        │   └── PubTypeError                (TypeError)    something in it has the wrong type
         ├── ShotSlicingError                (ValueError)   max_shot_size would change the answer
         ├── MissingExtraError               (ImportError)  what to install
         ├── ClusterConnectionError          (ConnectionError)  no cluster, a dead address, a closed client
@@ -15,6 +17,7 @@
         └── ClusterJobError                 (JobError)
             ├── ClusterJobTimeoutError      (JobTimeoutError, TimeoutError)  nothing is lost: ask again
             ├── ClusterJobCancelledError    (CancelledError)
+            ├── PubsFailedError             PUBs that Aer could not run; the others are kept
             └── SlicesLostError             slices that no retry could save; the others are kept
 
 A message states the fact and then the next step.
@@ -50,6 +53,14 @@ class InvalidCircuitError(ClusterError, ValueError):
     """A circuit, or its parameter values, cannot be run. Names the circuit and its index."""
 
 
+class InvalidPubError(ClusterError, ValueError):
+    """A PUB cannot be run. Names its index."""
+
+
+class PubTypeError(InvalidPubError, TypeError):
+    """Something in a PUB has the wrong type. Names the PUB's index."""
+
+
 class ShotSlicingError(ClusterError, ValueError):
     """``max_shot_size`` would change the answer of this experiment."""
 
@@ -76,6 +87,10 @@ class ClusterJobTimeoutError(ClusterJobError, JobTimeoutError, TimeoutError):
 
 class ClusterJobCancelledError(ClusterJobError, CancelledError):
     """The job was cancelled before it finished."""
+
+
+class PubsFailedError(ClusterJobError):
+    """PUBs that Aer could not run, by index and with Aer's words. ``partial_result()`` has the others."""
 
 
 class SlicesLostError(ClusterJobError):

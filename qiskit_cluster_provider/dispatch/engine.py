@@ -148,6 +148,10 @@ class Dispatch:
             self._end()
 
     def _run(self) -> None:
+        if not self.work.experiments:
+            self.plan = Plan(self.work, ())  # and no cluster has to be there for that
+            self._emit(JobStarted(self.job_id, 0, 0))
+            return
         threads = int(self.work.options.get("max_parallel_threads", 1))
         self._transport.open(self.job_id, threads, self._on_started)
         plan = cut(self.work, self._transport.slots())

@@ -131,7 +131,7 @@ def _run(aer: Aer, run: wire.TaskRun, jobs: Sequence[_Job], found: _Found) -> No
         members = list(group)
         if shares:
             for job in members:
-                experiments = _share_state(aer, run, job, offset)
+                experiments, found.metadata = _share_state(aer, run, job, offset)
                 found.add(job, experiments)
                 offset += len(experiments)
             continue
@@ -166,13 +166,14 @@ def _measured(job: _Job, output: Parities, index: int) -> Template:
     return Template(measured(one.circuit, output.readouts[readout]), one.values)
 
 
-def _share_state(aer: Aer, run: wire.TaskRun, job: _Job, offset: int) -> list[Experiment]:
-    """The experiments of a piece, with the state of each row simulated once for all its readouts."""
+def _share_state(aer: Aer, run: wire.TaskRun, job: _Job, offset: int) -> tuple[list[Experiment], Mapping[str, Any]]:
+    """The experiments of a piece, and Aer's metadata, the state of each row simulated once for all its readouts."""
     piece, output = job.piece, job.output
     assert isinstance(output, Parities)
     state_circuit = job.circuit.copy()
     state_circuit.save_statevector(label="_qcp_state")
     experiments: list[Experiment] = []
+    metadata: Mapping[str, Any] = {}
     for first, last in chunks(job.circuit, -(-piece.stop // output.variants)):
         values = None if piece.values is None else piece.values[first:last]
         states, _ = aer.run(bound(state_circuit, values, piece.bind), run.seed, 1, run.widths)
@@ -186,8 +187,9 @@ def _share_state(aer: Aer, run: wire.TaskRun, job: _Job, offset: int) -> list[Ex
             else:  # it will fail by itself, in words that fit
                 templates.append(_measured(job, output, index))
         seed = aer_seed(run.seed, offset + len(experiments))
-        experiments += aer.run(templates, seed, run.shots, run.widths)[0]
-    return experiments
+        found, metadata = aer.run(templates, seed, run.shots, run.widths)
+        experiments += found
+    return experiments, metadata
 
 
 def _joined(templates: Sequence[Template]) -> list[Template]:

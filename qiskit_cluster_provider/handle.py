@@ -1,0 +1,195 @@
+"""What a job of ``backend.run`` and a job of a primitive have in common: a dispatch, seen from outside."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qiskit.providers import JobStatus
+
+from .bars import ProgressBar
+from .dispatch import Dispatch, SliceInfo
+from .errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError
+from .plan import Plan
+from .progress import Listener, Progress
+
+
+class JobHandle:
+    """Submit, watch, wait for and cancel a dispatch. A mixin: the other base gives ``job_id()``.
+
+    The job goes on in the background; every method here may be called at any time, from any thread.
+    """
+
+    job_id: Callable[[], str]
+    _dispatch: Dispatch
+    _where: str
+
+    def _watch(self, dispatch: Dispatch, where: str, *, progress: bool) -> None:
+        """Take ``dispatch``, which runs on the backend ``where``, and show a bar if ``progress``."""
+        self._dispatch = dispatch
+        self._where = where
+        self._submitted = False
+        if progress:
+            dispatch.listen(ProgressBar())
+
+    def submit(self) -> None:
+        """Begin.
+
+        Raises:
+            ClusterJobError: it has begun already.
+        """
+        if self._submitted:
+            raise ClusterJobError(f"job {self.job_id()} has been submitted already; call backend.run() again.")
+        self._submitted = True
+        self._dispatch.start()
+
+    def _wait(self, timeout: float | None) -> None:
+        """Wait for an end that left every slice with a result.
+
+        Raises:
+            ClusterJobTimeoutError: it is not finished. Nothing is lost: ask again.
+            ClusterJobCancelledError: it was cancelled.
+            SlicesLostError: slices failed for a reason that is not the circuits', after all retries.
+            ClusterConnectionError: the cluster could not be reached.
+        """
+        if not self._submitted:
+            raise ClusterJobError(f"job {self.job_id()} has not been submitted; call submit() first.")
+        if not self._dispatch.finished.wait(timeout):
+            raise ClusterJobTimeoutError(
+                f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}). It goes on: call "
+                "result() again, or partial_result() for what is there."
+            )
+        if self._dispatch.status() is JobStatus.CANCELLED:
+            raise ClusterJobCancelledError(
+                f"job {self.job_id()} was cancelled ({self.progress()}); partial_result() has what was finished."
+            )
+        if self._dispatch.error is not None:
+            raise self._dispatch.error
+        if self._dispatch.lost:
+            raise self._lost_error()
+
+    def _plan_now(self) -> tuple[Plan, bool]:
+        """The plan, and whether all its slices have a result.
+
+        Raises:
+            ClusterJobError: the plan is not made yet, so that it is unknown what is missing.
+        """
+        plan = self._dispatch.plan
+        if plan is None:
+            raise ClusterJobError(f"job {self.job_id()} has no plan yet ({self.status().value}); ask again later.")
+        return plan, len(self._dispatch.results) == len(plan.slices)
+
+    def status(self) -> JobStatus:
+        """INITIALIZING before :meth:`submit`; VALIDATING while the cluster is reached and the plan is made; QUEUED
+        until a worker begins; then RUNNING, and DONE, ERROR or CANCELLED. A result in which circuits failed
+        is DONE, as Aer has it; ERROR means that :meth:`result` raises.
+        """
+        return self._dispatch.status() if self._submitted else JobStatus.INITIALIZING
+
+    def cancel(self) -> bool:
+        """Start no more slices and end those that run.
+
+        Returns:
+            True if it is cancelled now, False if it had ended before.
+        """
+        if not self._submitted:
+            return False
+        return self._dispatch.cancel()
+
+    def wait_for_final_state(
+        self,
+        timeout: float | None = None,
+        wait: float = 5,
+        callback: Callable[..., Any] | None = None,
+    ) -> None:
+        """Wait for the end, as ``JobV1`` does, but without oversleeping.
+
+        Args:
+            timeout: seconds; ``None`` waits for ever.
+            wait: seconds between calls of ``callback``.
+            callback: called as ``callback(job_id, status, job)`` while waiting.
+
+        Raises:
+            ClusterJobTimeoutError: not finished in time; the job goes on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._dispatch.finished.wait(_until(deadline, wait if callback else None)):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise ClusterJobTimeoutError(
+                    f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}); it goes on."
+                )
+            if callback:
+                callback(self.job_id(), self.status(), self)
+
+    def progress(self) -> Progress:
+        """How far it is, in slices and experiments, and the seconds that are probably left."""
+        dispatch = self._dispatch
+        infos = dispatch.infos()
+        results = list(dispatch.results.values())
+        experiments = dispatch.work.experiments
+        cost = 0.0 if dispatch.plan is None else sum(dispatch.plan.slices[r.index].cost for r in results)
+        worked = sum(result.seconds for result in results)
+        at_once = max(1, sum(info.state == "running" for info in infos))
+        seconds = (dispatch.ended_at or time.monotonic()) - dispatch.started_at
+        ended = dispatch.ended_at is not None
+        lost = [info for info in infos if info.state == "failed"]
+        return Progress(
+            slices_done=len(results),
+            slices_failed=len(lost),
+            slices_total=len(infos),
+            experiments_done=int(cost + 1e-9),
+            experiments_failed=len(self.errors()),
+            experiments_total=experiments,
+            seconds=seconds,
+            seconds_left=0.0 if ended else (worked / cost * (experiments - cost) / at_once if cost else None),
+        )
+
+    def errors(self) -> Sequence[Any]:
+        """What failed so far."""
+        raise NotImplementedError
+
+    def slices(self) -> list[SliceInfo]:
+        """The state of each slice; empty until the plan is made."""
+        return self._dispatch.infos()
+
+    def add_callback(self, callback: Listener) -> None:
+        """Call ``callback(event)`` with each event of :mod:`qiskit_cluster_provider.progress` from now on.
+
+        It runs in the job's own thread, so that it must not wait for the job.
+        """
+        self._dispatch.listen(callback)
+
+    def _unfinished(self) -> str:
+        """The things without data, for a message."""
+        raise NotImplementedError
+
+    def _lost_error(self) -> SlicesLostError:
+        index, reason = next(iter(self._dispatch.lost.items()))
+        assert self._dispatch.plan is not None
+        first, stop = self._dispatch.plan.slices[index].experiments
+        return SlicesLostError(
+            f"{len(self._dispatch.lost)} of {len(self._dispatch.plan.slices)} slices failed, among them slice "
+            f"{index} with experiments {first} to {stop - 1}: {reason}\nWithout data: {self._unfinished()}. "
+            "job.partial_result() has all others, job.errors() lists these."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.job_id()} {self.status().name}: {self.progress()}>"
+
+    def _repr_html_(self) -> str:
+        progress = self.progress()
+        share = 100 * progress.experiments_done / max(1, progress.experiments_total)
+        return (
+            f"<div><b>{type(self).__name__}</b> <code>{self.job_id()}</code> on {html.escape(self._where)}: "
+            f"{self.status().name}<br><progress max='100' value='{share:.0f}'></progress> "
+            f"{html.escape(str(progress))}</div>"
+        )
+
+
+def _until(deadline: float | None, wait: float | None) -> float | None:
+    left = None if deadline is None else max(0.0, deadline - time.monotonic())
+    if wait is None or left is None:
+        return wait if left is None else left
+    return min(wait, left)

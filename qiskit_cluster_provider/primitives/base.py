@@ -1,0 +1,85 @@
+"""What both primitives do: take PUBs in, refuse bad ones by index, and begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.exceptions import QiskitError
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+
+from ..backend import ClusterBackend
+from ..errors import ClusterError, InvalidPubError, PubTypeError
+from ..options import SliceOptions
+from ..plan import Work
+from ..primitive_job import ClusterPrimitiveJob, Merge
+from .options import PrimitiveOptions
+
+P = TypeVar("P", SamplerPub, EstimatorPub)
+
+
+def effective(
+    backend: ClusterBackend, options: PrimitiveOptions, run_options: Mapping[str, Any], what: str
+) -> tuple[ClusterBackend, dict[str, Any], SliceOptions]:
+    """The backend with the primitive's own options, and Aer's options and ours for a run.
+
+    Raises:
+        UnknownOptionError: an option that Aer would ignore.
+        TypeError: an option of the wrong type.
+    """
+    own = {**options.simulator.backend_options(), **options.backend_options}
+    if own:
+        backend = backend._with_options(own)
+    aer_options, slice_options = backend._effective(run_options, what, stacklevel=5)
+    return backend, aer_options, slice_options
+
+
+def coerced(pubs: Iterable[Any], coerce: Callable[[Any], P], freeze: Callable[[P, QuantumCircuit], P]) -> list[P]:
+    """PUBs as Qiskit's containers, with copies of their circuits, which the user may go on to change.
+
+    Args:
+        pubs: what the user gave to ``run``.
+        coerce: one of them to a container.
+        freeze: a container with another circuit.
+
+    Raises:
+        InvalidPubError: with the PUB's index.
+        PubTypeError: the same for a wrong type.
+    """
+    if isinstance(pubs, (QuantumCircuit, SamplerPub, EstimatorPub)):
+        raise PubTypeError(f"run() takes a list of PUBs, not a {type(pubs).__name__}; put it into brackets.")
+    copies: dict[int, tuple[QuantumCircuit, QuantumCircuit]] = {}
+    found = []
+    for index, pub in enumerate(pubs):
+        try:
+            one = coerce(pub)
+        except ClusterError:
+            raise
+        except TypeError as error:
+            raise PubTypeError(f"PUB {index}: {error}") from error
+        except (ValueError, QiskitError) as error:
+            raise InvalidPubError(f"PUB {index}: {' '.join(map(str, error.args))}") from error
+        except AttributeError as error:  # Qiskit looks into whatever it is given
+            raise PubTypeError(f"PUB {index} cannot be read: {error}.") from error
+        circuit = one.circuit
+        if id(circuit) not in copies:
+            copies[id(circuit)] = circuit, circuit.copy()
+        found.append(freeze(one, copies[id(circuit)][1]))
+    return found
+
+
+def begin(
+    backend: ClusterBackend,
+    work: Work,
+    slice_options: SliceOptions,
+    pubs: Sequence[SamplerPub] | Sequence[EstimatorPub],
+    merge: Merge,
+) -> ClusterPrimitiveJob:
+    """Start ``work``, and give the job that watches it."""
+    job_id, dispatch = backend._dispatch(work, slice_options)
+    shapes = [pub.parameter_values.shape for pub in pubs]
+    job = ClusterPrimitiveJob(job_id, dispatch, shapes, merge, backend.name, progress=slice_options.progress)
+    job.submit()
+    return job

@@ -1,0 +1,142 @@
+"""``EstimatorV2`` on the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, Self
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BaseEstimatorV2
+from qiskit.primitives.containers import EstimatorPubLike
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.transpiler import PassManager
+from qiskit.transpiler.passes import Optimize1qGatesDecomposition
+
+from ..backend import ClusterBackend
+from ..errors import ClusterConfigError, InvalidPubError
+from ..merge.pubs import merge_estimator
+from ..plan.estimates import exact_work, shots_work
+from ..plan.pubs import pub_name
+from ..primitive_job import ClusterPrimitiveJob
+from .base import begin, coerced, effective
+from .mode import backend_of, simulating
+from .options import EstimatorOptions
+
+
+class EstimatorV2(BaseEstimatorV2):
+    """Expectation values of observables in the states that circuits prepare, on a cluster.
+
+    With a seed, standard errors and the noise that stands for a precision are those of
+    ``qiskit_aer.primitives.EstimatorV2``, and expectation values differ from its by rounding only (its own sums
+    have no fixed order); they are the same in every bit however the work is cut.
+
+    Args:
+        mode: a backend of :class:`~qiskit_cluster_provider.ClusterProvider`, or the name of one.
+        options: of :class:`EstimatorOptions`, as a dictionary or an object.
+
+    Raises:
+        UnknownOptionError: an option that does not exist.
+        ClusterConfigError: a value that cannot be used.
+        TypeError: ``mode`` or an option has the wrong type.
+    """
+
+    def __init__(
+        self,
+        mode: ClusterBackend | str = "aer-local",
+        *,
+        options: Mapping[str, Any] | EstimatorOptions | None = None,
+    ) -> None:
+        self._backend = backend_of(mode)
+        self._options = EstimatorOptions.of(options)
+        self._effective()
+
+    @classmethod
+    def from_backend(cls, backend: Any, *, mode: ClusterBackend | str = "aer-local", **options: Any) -> Self:
+        """An estimator that simulates ``backend``, with its noise if it is a device.
+
+        Args:
+            backend: a device or fake device, or an ``AerSimulator``.
+            mode: on whose cluster.
+            options: of the constructor.
+        """
+        return cls(simulating(backend, mode), **options)
+
+    @property
+    def backend(self) -> ClusterBackend:
+        """Where it runs."""
+        return self._backend
+
+    @property
+    def mode(self) -> ClusterBackend:
+        """Where it runs, under the name of ``qiskit_ibm_runtime``."""
+        return self._backend
+
+    @property
+    def options(self) -> EstimatorOptions:
+        """Options; assignments are checked, and hold for later runs."""
+        return self._options
+
+    def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> ClusterPrimitiveJob:
+        """Estimate each PUB; returns at once.
+
+        Args:
+            pubs: tuples ``(circuit, observables, parameter values, precision)``; the last two may be left out.
+                Parameter values and observables are broadcast against each other, as numpy does.
+            precision: of PUBs that do not say; default: the options'.
+
+        Returns:
+            A job whose result has, for each PUB, ``data.evs`` and ``data.stds``: float64 of the PUB's shape.
+
+        Raises:
+            InvalidPubError: a PUB that cannot be run, with its index.
+            PubTypeError: something in a PUB has the wrong type.
+            ShotSlicingError: ``max_shot_size`` would change the answer.
+            ClusterConfigError: an option.
+        """
+        default = self._options.precision if precision is None else precision
+        ready = coerced(
+            pubs,
+            lambda pub: EstimatorPub.coerce(pub, default),
+            lambda pub, circuit: EstimatorPub(
+                circuit, pub.observables, pub.parameter_values, pub.precision, validate=False
+            ),
+        )
+        backend, aer_options, slice_options = self._effective()
+        simulator = backend._simulator()
+        seed = aer_options.get("seed_simulator")
+        if self._options.estimation == "exact":
+            if seed is not None and seed < 0 and any(pub.precision > 0 for pub in ready):
+                raise ClusterConfigError(
+                    f"seed_simulator={seed} cannot seed the noise of a precision; use 0 or more."
+                )
+            work, estimates = exact_work(ready, aer_options, slice_options, simulator)
+        else:
+            for index, pub in enumerate(ready):
+                if not pub.precision > 0:
+                    raise InvalidPubError(
+                        f"{pub_name(index, pub.circuit)}: its precision is {pub.precision}, and no number of shots "
+                        "reaches that; give a positive one, or use estimation='exact'."
+                    )
+            work, estimates = shots_work(
+                ready,
+                aer_options,
+                slice_options,
+                simulator,
+                abelian_grouping=self._options.abelian_grouping,
+                translate=partial(_translate, backend),
+            )
+        merge = partial(merge_estimator, pubs=ready, estimates=estimates, seed=seed)
+        return begin(backend, work, slice_options, ready, merge)
+
+    def _effective(self) -> Any:
+        run_options = self._options.checked_run_options()
+        return effective(self._backend, self._options, run_options, "run_options of EstimatorV2")
+
+
+def _translate(backend: ClusterBackend, circuits: list[QuantumCircuit]) -> list[QuantumCircuit]:
+    """Readout circuits in the gates of ``backend``, as ``BackendEstimatorV2`` has them."""
+    target = backend.target
+    basis = list(target.operation_names)
+    translated = PassManager([Optimize1qGatesDecomposition(basis=basis, target=target)]).run(circuits)
+    return list(translated)

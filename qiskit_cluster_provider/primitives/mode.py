@@ -1,0 +1,59 @@
+"""Where a primitive runs: ``mode=`` a backend, or the name of one."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from qiskit.providers import BackendV2
+from qiskit_aer import AerSimulator
+
+from ..backend import ClusterBackend
+from ..errors import OptionTypeError
+from ..provider import ClusterProvider
+
+_lock = threading.Lock()
+_provider: ClusterProvider | None = None
+
+
+def backend_of(mode: ClusterBackend | str) -> ClusterBackend:
+    """The backend that ``mode`` is, or names.
+
+    Backends that are named come from one provider, so that primitives share their clusters. These are
+    closed when Python ends, or by ``primitive.backend.close()``.
+
+    Raises:
+        OptionTypeError: it is neither.
+        QiskitBackendNotFoundError: there is none of that name.
+    """
+    if isinstance(mode, ClusterBackend):
+        return mode
+    if isinstance(mode, str):
+        global _provider
+        with _lock:
+            if _provider is None:
+                _provider = ClusterProvider()
+            return _provider.get_backend(mode)
+    raise OptionTypeError(
+        f"mode must be a backend of ClusterProvider().get_backend(...) or the name of one, not "
+        f"{type(mode).__name__}. For a device there is from_backend(device, mode=...)."
+    )
+
+
+def simulating(device: Any, mode: ClusterBackend | str) -> ClusterBackend:
+    """A backend on the cluster of ``mode`` that simulates ``device``.
+
+    Args:
+        device: a device or fake device, whose target and noise it takes over; an ``AerSimulator``; or a
+            cluster backend, which is itself.
+        mode: where.
+
+    Raises:
+        OptionTypeError: ``device`` is no backend.
+    """
+    if isinstance(device, ClusterBackend):
+        return device
+    if not isinstance(device, BackendV2):
+        raise OptionTypeError(f"from_backend() needs a BackendV2, not {type(device).__name__}.")
+    simulator = device if isinstance(device, AerSimulator) else AerSimulator.from_backend(device)
+    return backend_of(mode)._with_simulator(simulator)

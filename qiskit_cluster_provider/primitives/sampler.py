@@ -1,0 +1,145 @@
+"""``SamplerV2`` on the cluster."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, Self
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BaseSamplerV2
+from qiskit.primitives.containers import DataBin, SamplerPubLike
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+
+from ..backend import ClusterBackend
+from ..errors import InvalidPubError
+from ..merge.pubs import merge_sampler
+from ..plan.pubs import pub_name, sampler_work
+from ..primitive_job import ClusterPrimitiveJob
+from .base import begin, coerced, effective
+from .mode import backend_of, simulating
+from .options import SamplerOptions
+
+
+class SamplerV2(BaseSamplerV2):
+    """Samples the outcomes of circuits on a cluster.
+
+    With a seed, the bits are those of ``qiskit_aer.primitives.SamplerV2``, however the work is cut: PUBs of the
+    same number of shots are numbered through, and experiment ``i`` of them has the seed ``seed + 2113 i``.
+
+    Args:
+        mode: a backend of :class:`~qiskit_cluster_provider.ClusterProvider`, or the name of one.
+        default_shots: of PUBs that do not say.
+        seed: base seed; default: ``run_options["seed_simulator"]``, the backend's, or one drawn for each run.
+        options: of :class:`SamplerOptions`, as a dictionary or an object.
+
+    Raises:
+        UnknownOptionError: an option that does not exist.
+        ClusterConfigError: a value that cannot be used.
+        TypeError: ``mode`` or an option has the wrong type.
+    """
+
+    def __init__(
+        self,
+        mode: ClusterBackend | str = "aer-local",
+        *,
+        default_shots: int | None = None,
+        seed: int | None = None,
+        options: Mapping[str, Any] | SamplerOptions | None = None,
+    ) -> None:
+        self._backend = backend_of(mode)
+        self._options = SamplerOptions.of(options)
+        if default_shots is not None:
+            self._options.default_shots = default_shots
+        self._seed = seed
+        self._effective()
+
+    @classmethod
+    def from_backend(cls, backend: Any, *, mode: ClusterBackend | str = "aer-local", **options: Any) -> Self:
+        """A sampler that simulates ``backend``, with its noise if it is a device.
+
+        Args:
+            backend: a device or fake device, or an ``AerSimulator``.
+            mode: on whose cluster.
+            options: of the constructor.
+        """
+        return cls(simulating(backend, mode), **options)
+
+    @property
+    def backend(self) -> ClusterBackend:
+        """Where it runs."""
+        return self._backend
+
+    @property
+    def mode(self) -> ClusterBackend:
+        """Where it runs, under the name of ``qiskit_ibm_runtime``."""
+        return self._backend
+
+    @property
+    def default_shots(self) -> int:
+        """Shots of PUBs that do not say."""
+        return self._options.default_shots
+
+    @property
+    def seed(self) -> int | None:
+        """The base seed that was given."""
+        return self._seed
+
+    @property
+    def options(self) -> SamplerOptions:
+        """Options; assignments are checked, and hold for later runs."""
+        return self._options
+
+    def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> ClusterPrimitiveJob:
+        """Sample each PUB; returns at once.
+
+        Args:
+            pubs: circuits, or tuples ``(circuit, parameter values, shots)``; the last two may be left out.
+            shots: of PUBs that do not say; default: ``default_shots``.
+
+        Returns:
+            A job whose result has, for each PUB and each of its classical registers, a ``BitArray`` of the
+            PUB's shape.
+
+        Raises:
+            InvalidPubError: a PUB that cannot be run, with its index.
+            PubTypeError: something in a PUB has the wrong type.
+            ShotSlicingError: ``max_shot_size`` would change the answer.
+            ClusterConfigError: an option.
+        """
+        default = self.default_shots if shots is None else shots
+        ready = coerced(
+            pubs,
+            lambda pub: SamplerPub.coerce(pub, default),
+            lambda pub, circuit: SamplerPub(circuit, pub.parameter_values, pub.shots, validate=False),
+        )
+        for index, pub in enumerate(ready):
+            _check_registers(index, pub.circuit)
+        backend, aer_options, slice_options = self._effective()
+        work = sampler_work(ready, aer_options, slice_options, backend._simulator())
+        return begin(backend, work, slice_options, ready, partial(merge_sampler, pubs=ready))
+
+    def _effective(self) -> Any:
+        run_options = self._options.checked_run_options()
+        if self._seed is not None:
+            run_options["seed_simulator"] = self._seed
+        return effective(self._backend, self._options, run_options, "run_options of SamplerV2")
+
+
+def _check_registers(index: int, circuit: QuantumCircuit) -> None:
+    if not circuit.cregs:
+        warnings.warn(
+            f"{pub_name(index, circuit)} has no classical registers, so that its result will be empty; "
+            "add measurements, for example circuit.measure_all().",
+            UserWarning,
+            stacklevel=3,
+        )
+    try:
+        DataBin(**{register.name: None for register in circuit.cregs}, shape=())
+    except (TypeError, ValueError) as error:
+        names = ", ".join(register.name for register in circuit.cregs)
+        raise InvalidPubError(
+            f"{pub_name(index, circuit)}: a result cannot have fields of the names of its registers ({names}): "
+            f"{error}. Give the register another name."
+        ) from error
