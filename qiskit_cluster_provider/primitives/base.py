@@ -53,6 +53,8 @@ def coerced(pubs: Iterable[Any], coerce: Callable[[Any], P], freeze: Callable[[P
     copies: dict[int, tuple[QuantumCircuit, QuantumCircuit]] = {}
     found = []
     for index, pub in enumerate(pubs):
+        if isinstance(pub, str):  # it has a length, and Qiskit would say so
+            raise PubTypeError(f"PUB {index} is a text, {pub!r:.40}; a PUB begins with a circuit.")
         try:
             one = coerce(pub)
         except ClusterError:

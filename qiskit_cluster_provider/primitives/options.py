@@ -173,7 +173,10 @@ def _translated(error: ValidationError, model: type[BaseModel]) -> ClusterConfig
     said = []
     for one in error.errors():
         name = ".".join(map(str, one["loc"]))
-        if one["type"] == "extra_forbidden":
+        inner = one.get("ctx", {}).get("error")
+        if isinstance(inner, ClusterConfigError):  # of options inside options
+            return inner
+        if one["type"] in ("extra_forbidden", "no_such_attribute"):
             return UnknownOptionError(f"{model.__name__} has no option {name!r}. {nearest(name, model.model_fields)}")
         if one["type"].endswith(_TYPE_ERRORS):
             return OptionTypeError(f"option {name}: {one['msg']}, not {one['input']!r:.60}.")
