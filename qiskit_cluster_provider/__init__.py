@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .primitive_job import ClusterPrimitiveJob
     from .primitives import EstimatorV2, SamplerV2
     from .provider import ClusterProvider
+    from .quantum_instance import QuantumInstance
 
 __version__ = "0.1.0"
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ClusterPrimitiveJob",
     "ClusterProvider",
     "EstimatorV2",
+    "QuantumInstance",
     "SamplerV2",
     "__version__",
 ]
@@ -36,6 +38,7 @@ _HOMES = {
     "ClusterPrimitiveJob": ".primitive_job",
     "ClusterProvider": ".provider",
     "EstimatorV2": ".primitives",
+    "QuantumInstance": ".quantum_instance",
     "SamplerV2": ".primitives",
 }
 

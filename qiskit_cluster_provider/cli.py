@@ -46,7 +46,8 @@ def demo(
         from qiskit_aer import AerSimulator
         from rich.console import Console
 
-        from .demo import compare, footnote, table, warm_up, workloads
+        from .demo import compare, footnote, table, warm_up
+        from .workloads import workloads
 
         console = Console(highlight=False)
         backend = _backend(provider, "aer-local", workers=workers)

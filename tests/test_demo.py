@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from qiskit_cluster_provider.cli import app
-from qiskit_cluster_provider.demo import workloads
+from qiskit_cluster_provider.workloads import Pubs, workloads
 
 from .test_cli import rows
 
@@ -22,12 +22,14 @@ def test_demo(invoke):
     table = rows(done)
     assert {name: cells[:2] for name, cells in table.items()} == {
         "Clifford": ["2", "yes"],
-        "quantum volume": ["4", "yes"],
+        "quantum volume": ["3", "yes"],
         "GHZ": ["1", "yes"],
         "noisy": ["1", "yes"],
-        "mid-circuit measurement": ["2", "yes"],
+        "mid-circuit measurement": ["1", "yes"],
         "parameter matrix": ["2", "yes"],
-        "all": ["12", "6 of 6"],
+        "SamplerV2": ["1", "yes"],
+        "EstimatorV2": ["1", "yes"],
+        "all": ["12", "8 of 8"],
     }
     for cluster, local, ratio in (map(float, cells[2:]) for cells in table.values()):
         assert cluster > 0
@@ -44,7 +46,8 @@ def test_demo_notices_what_is_not_identical(invoke, monkeypatch):
     done = invoke("demo", "--circuits", 5, "--shots", 50, "--workers", 1)
     assert done.exit_code == 1
     assert rows(done)["Clifford"][1] == "no"
-    assert rows(done)["all"][1] == "0 of 5"
+    same, total = rows(done)["all"][1].split(" of ")
+    assert int(same) < int(total)
     assert "Error: Clifford: results[0]." in done.stderr
 
 
@@ -52,19 +55,23 @@ def test_demo_notices_what_is_not_identical(invoke, monkeypatch):
 def test_the_workloads_are_as_many_as_asked_for(count):
     batch = workloads(count, seed=1)
     assert sum(workload.experiments for workload in batch) == count
-    assert all(5 <= circuit.num_qubits <= 12 for workload in batch for circuit in workload.circuits)
+    circuits = [c for w in batch for c in ((pub[0] for pub in w.pubs) if isinstance(w, Pubs) else w.circuits)]
+    assert all(5 <= circuit.num_qubits <= 12 for circuit in circuits)
     if count >= 10:
-        assert len(batch) == 6
+        assert len(batch) == 8
 
 
 def test_the_workloads_depend_on_the_seed_alone():
     def everything(seed):
-        return [
-            (list(w.circuits), [list(bind.values()) for bind in w.parameter_binds or []]) for w in workloads(30, seed)
-        ]
+        """What tells two workloads from each other; parameters are never equal to those of another vector."""
+        for w in workloads(30, seed):
+            if isinstance(w, Pubs):
+                yield [pub[-1].tolist() for pub in w.pubs]
+            elif w.parameter_binds:
+                yield [list(bind.values()) for bind in w.parameter_binds]
+            else:
+                yield list(w.circuits)
 
-    first, again, other = everything(1), everything(1), everything(2)
-    same = [one[0] == two[0] or one[1] == two[1] != [] for one, two in zip(first, again, strict=True)]
-    assert same == [True] * 6
-    different = [(one[0], one[1]) != (two[0], two[1]) for one, two in zip(first, other, strict=True)]
-    assert different == [True] * 6
+    first, again, other = (list(everything(seed)) for seed in (1, 1, 2))
+    assert first == again
+    assert all(one != two for one, two in zip(first, other, strict=True))

@@ -16,11 +16,11 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from ..backend import ClusterBackend
 from ..errors import ClusterConfigError, InvalidPubError
 from ..merge.pubs import merge_estimator
+from ..mode import backend_of, simulating
 from ..plan.estimates import exact_work, shots_work
 from ..plan.pubs import pub_name
 from ..primitive_job import ClusterPrimitiveJob
 from .base import begin, coerced, effective
-from .mode import backend_of, simulating
 from .options import EstimatorOptions
 
 

@@ -15,10 +15,10 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from ..backend import ClusterBackend
 from ..errors import InvalidPubError
 from ..merge.pubs import merge_sampler
+from ..mode import backend_of, simulating
 from ..plan.pubs import pub_name, sampler_work
 from ..primitive_job import ClusterPrimitiveJob
 from .base import begin, coerced, effective
-from .mode import backend_of, simulating
 from .options import SamplerOptions
 
 

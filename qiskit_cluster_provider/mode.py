@@ -1,4 +1,4 @@
-"""Where a primitive runs: ``mode=`` a backend, or the name of one."""
+"""Where something runs: a backend, or the name of one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 
-from ..backend import ClusterBackend
-from ..errors import OptionTypeError
-from ..provider import ClusterProvider
+from .backend import ClusterBackend
+from .errors import OptionTypeError
+from .provider import ClusterProvider
 
 _lock = threading.Lock()
 _provider: ClusterProvider | None = None
