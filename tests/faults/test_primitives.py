@@ -27,9 +27,8 @@ def test_sampler(on_cluster, client, deaths):
     circuit, shots = busy(0.3)
     killer = KillOnce(client, deaths)
     options = {"run_options": {"max_job_size": 1, "callback": killer}}
-    job = SamplerV2(on_cluster, seed=3, default_shots=shots, options=options).run(
-        [circuit] * 6 + [(circuit, None, 9)]
-    )
+    pubs = [*[circuit] * 6, (circuit, None, 9)]
+    job = SamplerV2(on_cluster, seed=3, default_shots=shots, options=options).run(pubs)
     ours = job.result(timeout=150)
     assert len(killer.killed) == deaths
     assert max(info.attempts for info in job.slices()) > 1
