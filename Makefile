@@ -39,7 +39,7 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(INSTALL) --group test
+	$(INSTALL) -e '.[all,integrations]' --group test
 	touch $@
 
 $(VENV)/.installed-tox: $(VENV)/.python constraints.txt

@@ -122,6 +122,8 @@ def _values(
     evs = np.zeros(len(cells.rows))
     stds = np.full(len(cells.rows), pub.precision if estimate.shots is None else 0.0, dtype=np.float64)
     missing = np.zeros(len(cells.rows), dtype=np.bool_)
+    by_row = np.argsort(cells.rows, kind="stable")
+    sorted_rows = cells.rows[by_row]
     for share in estimate.shares:
         first, last = share.rows
         numbers = found.items[share.item]
@@ -130,9 +132,10 @@ def _values(
         absent = np.asarray(numbers.missing.reshape(last - first, variants).any(axis=1))
         if estimate.shots is not None:
             table = (estimate.shots - 2 * table) / estimate.shots
-        here = (cells.rows >= first) & (cells.rows < last)
+        start, stop = np.searchsorted(sorted_rows, share.rows)
+        here = by_row[start:stop]
         for column, (places, coefficients) in share.sums.items():
-            chosen = np.flatnonzero(here & (cells.columns == column))
+            chosen = here[cells.columns[here] == column]
             rows = cells.rows[chosen] - first
             total, spread = np.zeros(len(rows)), np.zeros(len(rows))
             for place, coefficient in zip(places, coefficients, strict=True):
