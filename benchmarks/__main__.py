@@ -1,6 +1,6 @@
 """Wall time of ours against what a user would use instead; interleaved, repeated, medians as ratios.
 
-Columns are seconds divided by those of one AerSimulator with one thread, in the same round: below 1 is faster.
+Columns are seconds divided by those of Aer with one thread (the first column), in the same round: below 1 is faster.
 The cluster is up and its processes are warm before anything is timed.
 """
 
@@ -23,8 +23,9 @@ from distributed import Client, LocalCluster
 from qiskit_aer import AerSimulator
 
 from qiskit_cluster_provider import ClusterProvider
-from qiskit_cluster_provider.testing import differences
+from qiskit_cluster_provider.testing import differences, pub_differences
 
+from . import primitives
 from .workloads import FULL, QUICK, Workload
 
 BASE = "AerSimulator, 1 thread"
@@ -56,7 +57,10 @@ def contenders(backend: Any, naive: Client) -> dict[str, Callable[[Workload], An
     }
 
 
-def measure(workload: Workload, runs: dict[str, Callable[[Workload], Any]], rounds: int) -> dict[str, Any]:
+def measure(
+    workload: Any, runs: dict[str, Callable[[Any], Any]], rounds: int, differ: Callable[[Any, Any], list[str]]
+) -> dict[str, Any]:
+    base, *_ = runs
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     results = {}
     for _ in range(rounds):
@@ -64,29 +68,49 @@ def measure(workload: Workload, runs: dict[str, Callable[[Workload], Any]], roun
             start = time.perf_counter()
             results[name] = run(workload)
             seconds[name].append(time.perf_counter() - start)
-    identical = differences(results["qiskit-cluster-provider"], results[BASE]) == []
-    ratios = {
-        name: [mine / base for mine, base in zip(times, seconds[BASE], strict=True)]
-        for name, times in seconds.items()
-    }
     return {
         "workload": workload.name,
         "experiments": workload.experiments,
+        "base": base,
         "seconds": seconds,
-        "ratios": ratios,
-        "identical": identical,
+        "ratios": {
+            name: [mine / first for mine, first in zip(times, seconds[base], strict=True)]
+            for name, times in seconds.items()
+        },
+        "identical": differ(results["qiskit-cluster-provider"], results[base]) == [],
     }
 
 
 def row(found: dict[str, Any]) -> str:
     cells = []
     for name, ratios in found["ratios"].items():
-        if name == BASE:
+        if name == found["base"]:
             cells.append(f"{statistics.median(found['seconds'][name]):.2f} s")
         else:
             cells.append(f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})")
     same = "yes" if found["identical"] else "NO"
     return f"| {found['workload']} | {' | '.join(cells)} | {same} |"
+
+
+def table(
+    makers: list[Callable[[], Any]],
+    runs: dict[str, Callable[[Any], Any]],
+    rounds: int,
+    differ: Callable[[Any, Any], list[str]],
+    warm: Any,
+) -> list[dict[str, Any]]:
+    """Warm up, measure, and print a Markdown table as it grows."""
+    for run in runs.values():
+        run(warm)
+    base, *_ = runs
+    print(f"| workload | {' | '.join(runs)} | identical to {base} |")
+    print(f"|---|{'---|' * (len(runs) + 1)}")
+    found = []
+    for make in makers:
+        found.append(measure(make(), runs, rounds, differ))
+        print(row(found[-1]), flush=True)
+    print()
+    return found
 
 
 def main() -> int:
@@ -108,16 +132,15 @@ def main() -> int:
         ClusterProvider() as provider,
     ):
         backend = provider.get_backend("aer-local", workers=arguments.workers)
-        runs = contenders(backend, naive)
-        warm = QUICK[0]()
-        for run in runs.values():
-            run(warm)
-        print(f"| workload | {' | '.join(runs)} | identical to {BASE} |")
-        print(f"|---|{'---|' * (len(runs) + 1)}")
-        found = []
-        for make in QUICK if arguments.quick else FULL:
-            found.append(measure(make(), runs, arguments.rounds))
-            print(row(found[-1]), flush=True)
+        quick, rounds = arguments.quick, arguments.rounds
+        found = table(QUICK if quick else FULL, contenders(backend, naive), rounds, differences, QUICK[0]())
+        found += table(
+            primitives.QUICK if quick else primitives.FULL,
+            primitives.contenders(backend),
+            rounds,
+            pub_differences,
+            primitives.QUICK[1](),
+        )
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(found, indent=1))
