@@ -19,13 +19,21 @@ from qiskit_aer.noise import NoiseModel
 
 from .clusters import Cluster, find_kinds
 from .dispatch import Dispatch, choose_transport
-from .errors import ClusterConfigError, OptionTypeError
+from .errors import ClusterConfigError, OptionTypeError, UnknownOptionError
 from .job import ClusterJob
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_aer_values, check_names
 from .plan import Simulator, Work, prepare
 
 logger = logging.getLogger("qiskit_cluster_provider")
 
+_OF_DEVICES: dict[str, tuple[Any, ...]] = {
+    "rep_delay": (None,),
+    "init_qubits": (None, True),
+    "meas_level": (None, 2),
+    "meas_return": (None, "single"),
+}
+"""Options of devices that mthree and qiskit-experiments give to any backend, and the values that a simulation
+fulfils by itself."""
 _AER_SHARES = ("executor", "max_job_size", "max_shot_size")
 """Aer has options of these names and ignores them; here they work."""
 
@@ -159,7 +167,7 @@ class ClusterBackend(BackendV2):
             circuits: a circuit, or any iterable of circuits.
             parameter_binds: for each circuit ``{parameter: [value of set 0, value of set 1, ...]}``. The sets
                 travel as arrays; no bound circuit is made here.
-            run_options: override options for this run.
+            run_options: override options for this run. ``job_tags``, a list of texts, is kept in ``job.metadata``.
 
         Returns:
             The submitted job.
@@ -171,10 +179,11 @@ class ClusterBackend(BackendV2):
             TypeError: something is no circuit, or an option has the wrong type.
         """
         batch = [circuits] if isinstance(circuits, QuantumCircuit) else list(circuits)
+        tags = {key: run_options.pop(key) for key in ("job_tags",) if key in run_options}
         aer_options, slice_options = self._effective(run_options, f"{self.name}.run()", stacklevel=4)
         work = prepare(batch, parameter_binds, aer_options, slice_options, self._simulator())
         job_id, dispatch = self._dispatch(work, slice_options)
-        job = ClusterJob(self, job_id, dispatch, progress=slice_options.progress)
+        job = ClusterJob(self, job_id, dispatch, progress=slice_options.progress, **tags)
         job.submit()
         return job
 
@@ -184,6 +193,7 @@ class ClusterBackend(BackendV2):
         self, run_options: Mapping[str, Any], what: str, stacklevel: int
     ) -> tuple[dict[str, Any], SliceOptions]:
         """Aer's options and ours for a run, checked: those of the backend and ``run_options`` over them."""
+        run_options = _without_device_options(run_options)
         check_names(run_options, self._known_run_options(), what)
         ours = {key: value for key, value in run_options.items() if key in SLICE_OPTION_NAMES}
         aers = {key: value for key, value in run_options.items() if key not in SLICE_OPTION_NAMES}
@@ -213,6 +223,14 @@ class ClusterBackend(BackendV2):
                 setattr(other._aer, name, copy.copy(value))
         other.set_options(**options)
         return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A backend with options of its own, on the same cluster.
+
+        The local mode of qiskit-ibm-runtime makes one for each run. Values stay the same objects: an executor
+        cannot be copied, a callback must be called where it is, and to copy a device's noise model takes a second.
+        """
+        return self._with_options({})
 
     def _with_simulator(self, simulator: AerSimulator) -> Self:
         """A backend on the same cluster that stands in for ``simulator``, with this one's slice options."""
@@ -305,6 +323,15 @@ class ClusterBackend(BackendV2):
             for key, value in rows.items()
         )
         return f"<table><caption><b>ClusterBackend</b></caption>{body}</table>"
+
+
+def _without_device_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    for name, fulfilled in _OF_DEVICES.items():
+        if name in options and options[name] not in fulfilled:
+            raise UnknownOptionError(
+                f"{name}={options[name]!r} is for devices and has no effect on a simulation; leave it out."
+            )
+    return {name: value for name, value in options.items() if name not in _OF_DEVICES}
 
 
 def _check_noise_model(options: Mapping[str, Any]) -> None:

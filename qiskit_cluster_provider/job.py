@@ -6,7 +6,7 @@ import datetime
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import JobV1
 from qiskit.result import Result
@@ -27,8 +27,10 @@ class ClusterJob(JobHandle, JobV1):
     The job goes on in the background; every method here may be called at any time, from any thread.
     """
 
-    def __init__(self, backend: ClusterBackend, job_id: str, dispatch: Dispatch, *, progress: bool) -> None:
-        super().__init__(backend, job_id)
+    def __init__(
+        self, backend: ClusterBackend, job_id: str, dispatch: Dispatch, *, progress: bool, **metadata: Any
+    ) -> None:
+        super().__init__(backend, job_id, **metadata)
         self._watch(dispatch, backend.name, progress=progress)
         self._date = datetime.datetime.now().isoformat()
         self._result: Result | None = None

@@ -214,3 +214,27 @@ def test_importing_the_package_is_light():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_options_of_devices_that_libraries_give_to_any_backend(backend):
+    job = backend.run(quick(), rep_delay=None, meas_level=2, init_qubits=True, job_tags=["calibration"], shots=10)
+    assert job.result().success
+    assert job.metadata == {"job_tags": ["calibration"]}
+    for option in ({"rep_delay": 0.1}, {"meas_level": 1}, {"init_qubits": False}, {"meas_return": "avg"}):
+        with pytest.raises(UnknownOptionError, match="no effect on a simulation"):
+            backend.run(quick(), **option)
+
+
+def test_a_deep_copy_has_options_of_its_own_on_the_same_cluster(backend):
+    from concurrent.futures import ThreadPoolExecutor
+    from copy import deepcopy
+
+    events = []
+    with ThreadPoolExecutor(1) as executor:
+        backend.set_options(executor=executor, callback=events.append, shots=10)
+        other = deepcopy(backend)
+        other.set_options(shots=20, method="statevector")
+        assert other.run(quick()).result().results[0].shots == 20
+    assert events
+    assert other.cluster is backend.cluster
+    assert (backend.options.shots, backend.options.method) == (10, "automatic")

@@ -96,8 +96,7 @@ def _place(plan: Plan, piece: Slice, result: SliceResult, found: Collected) -> N
             array = next(arrays)
             output, values = work.items[index].output, found.items[index].values
             if isinstance(output, Bits):
-                if array.shape[1]:  # a failed one has no shots
-                    values[start:stop, first_shot:last_shot] = array
+                values[start:stop, first_shot:last_shot] = array
                 continue
             assert output is not None
             place = slice(output.position(start), output.position(stop))

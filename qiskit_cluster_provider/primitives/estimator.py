@@ -73,6 +73,11 @@ class EstimatorV2(BaseEstimatorV2):
         return self._backend
 
     @property
+    def default_precision(self) -> float:
+        """Precision of PUBs that do not say."""
+        return self._options.precision
+
+    @property
     def options(self) -> EstimatorOptions:
         """Options; assignments are checked, and hold for later runs."""
         return self._options

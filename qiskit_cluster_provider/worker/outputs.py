@@ -55,17 +55,20 @@ def with_state(circuit: QuantumCircuit, state: npt.NDArray[np.complex128]) -> Qu
     return whole
 
 
-def collect(output: Output, circuit: QuantumCircuit, start: int, experiments: Sequence[Experiment]) -> Any:
+def collect(
+    output: Output, circuit: QuantumCircuit, start: int, shots: int, experiments: Sequence[Experiment]
+) -> npt.NDArray[Any]:
     """The numbers of consecutive experiments, as :mod:`..plan.outputs` has them; zeros for one that failed.
 
     Args:
         output: what was asked.
         circuit: the item's circuit.
         start: place of the first one within the item's rows.
+        shots: of each.
         experiments: Aer's.
     """
     if isinstance(output, Bits):
-        return np.stack([_bits(one, circuit.num_clbits) for one in experiments])
+        return np.stack([_bits(one, circuit.num_clbits, shots) for one in experiments])
     if isinstance(output, ExpectationValues):
         names = [_label(index) for index in range(len(output.operators))]
         rows = [[one["data"][name] if one["success"] else 0.0 for name in names] for one in experiments]
@@ -81,12 +84,12 @@ def _label(index: int) -> str:
     return f"_qcp_{index}"
 
 
-def _bits(experiment: Experiment, clbits: int) -> npt.NDArray[np.uint8]:
+def _bits(experiment: Experiment, clbits: int, shots: int) -> npt.NDArray[np.uint8]:
     """Aer's memory as bytes. A circuit without measurement has none, and all its bits are 0."""
     size = -(-clbits // 8)
     memory = experiment["data"].get("memory")
     if not memory or not size:
-        return np.zeros((experiment["shots"], size), dtype=np.uint8)
+        return np.zeros((shots, size), dtype=np.uint8)
     table = {outcome: int(outcome, 16).to_bytes(size, "big") for outcome in set(memory)}
     packed = b"".join([table[outcome] for outcome in memory])
     return np.frombuffer(packed, dtype=np.uint8).reshape(-1, size)

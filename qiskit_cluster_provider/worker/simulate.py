@@ -97,12 +97,12 @@ class _Found:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     count: int = 0
 
-    def add(self, job: _Job, experiments: Sequence[Experiment]) -> None:
-        """The experiments of one piece."""
+    def add(self, job: _Job, shots: int, experiments: Sequence[Experiment]) -> None:
+        """The experiments of one piece, of ``shots`` each."""
         if job.output is None:
             self.experiments += [plain(one) for one in experiments]
             return
-        self.arrays.append(collect(job.output, job.circuit, job.piece.start, experiments))
+        self.arrays.append(collect(job.output, job.circuit, job.piece.start, shots, experiments))
         for offset, one in enumerate(experiments, self.count):
             if not one["success"]:
                 self.refused[offset] = one["status"]
@@ -132,7 +132,7 @@ def _run(aer: Aer, run: wire.TaskRun, jobs: Sequence[_Job], found: _Found) -> No
         if shares:
             for job in members:
                 experiments, found.metadata = _share_state(aer, run, job, offset)
-                found.add(job, experiments)
+                found.add(job, run.shots, experiments)
                 offset += len(experiments)
             continue
         templates = []
@@ -142,7 +142,7 @@ def _run(aer: Aer, run: wire.TaskRun, jobs: Sequence[_Job], found: _Found) -> No
         offset += len(experiments)
         left = iter(experiments)
         for job in members:
-            found.add(job, list(islice(left, job.piece.stop - job.piece.start)))
+            found.add(job, run.shots, list(islice(left, job.piece.stop - job.piece.start)))
 
 
 def _templates(job: _Job, saving_circuits: dict[tuple[int, int], QuantumCircuit]) -> list[Template]:
