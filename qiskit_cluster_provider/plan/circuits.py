@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import ParameterExpression, QuantumCircuit
+from qiskit.circuit import Instruction, Operation, ParameterExpression, QuantumCircuit
 
 from ..errors import InvalidCircuitError
 from ..options import SliceOptions
@@ -122,22 +122,42 @@ def _items(circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any]
 def snapshot_of(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
     """A copy that the user cannot change behind our back, and whether its rows must be bound.
 
-    Aer gives parameter set j the global phase of set j-1, so that a parametrised phase (usual after
-    transpiling to rz) would make saved amplitudes depend on the slicing. Counts do not depend on the
-    phase: it is dropped. With save instructions each row is bound, on the worker.
+    Rows go to Aer as one template and its values, but where Aer would not bind them as Qiskit does, each
+    row is bound on the worker:
+
+    * Aer looks for parameters with ``Instruction.is_parameterized``, which says no for Qiskit's controlled
+      gates (cp, crx, cu1, mcp, ...), and simulates them with the angle 0;
+    * it gives parameter set j the global phase of set j-1, so that a parametrised phase (usual after
+      transpiling to rz) would make saved amplitudes depend on the slicing. Counts do not depend on the
+      phase: without save instructions it is dropped.
     """
     snapshot = circuit.copy()
     snapshot.metadata = {}
     snapshot._layout = None  # only a transpiler's next pass would want it, and it is large
-    phase = circuit.global_phase
-    if not (isinstance(phase, ParameterExpression) and phase.parameters):
+    operations = list(instructions(circuit)) if circuit.num_parameters else []
+    if any(_hides_parameters(operation) for operation in operations):
+        return snapshot, True
+    if not _is_free(circuit.global_phase):
         return snapshot, False
-    if any(operation.name.startswith("save_") for operation in instructions(circuit)):
+    if any(operation.name.startswith("save_") for operation in operations):
         return snapshot, True
     without = snapshot.copy()
     without.global_phase = 0.0
     # A circuit whose only parameters are in its phase would lose its parameter sets.
     return (without, False) if without.num_parameters else (snapshot, True)
+
+
+def _hides_parameters(operation: Operation) -> bool:
+    """Whether ``operation`` has parameters that ``is_parameterized`` denies."""
+    return (
+        isinstance(operation, Instruction)
+        and not operation.is_parameterized()
+        and any(_is_free(value) for value in operation.params)
+    )
+
+
+def _is_free(value: Any) -> bool:
+    return isinstance(value, ParameterExpression) and bool(value.parameters)
 
 
 def columns_of(

@@ -1,10 +1,23 @@
 """The same answer as one AerSimulator with one thread, over methods, noise, control flow, saves and slicing."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.circuit.classical import expr
+from qiskit.circuit.library import (
+    CPhaseGate,
+    CRXGate,
+    CRYGate,
+    CRZGate,
+    CU1Gate,
+    CU3Gate,
+    CUGate,
+    MCPhaseGate,
+)
 from qiskit.quantum_info import Operator, Pauli, SparsePauliOp, random_statevector
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import (
@@ -252,6 +265,37 @@ def test_a_parametrised_global_phase_is_right_where_aer_is_not(backend, aer, siz
         assert ours.results[index].header["name"] == "phase"
     wrong = aer.run(circuit, [{angle: values}], seed_simulator=1).result()
     assert not np.allclose(wrong.get_statevector(1).data, theirs.get_statevector(1).data)
+
+
+@pytest.mark.parametrize("size", [1, 2, None])
+def test_parameters_of_controlled_gates_are_right_where_aer_is_not(backend, aer, size):
+    """Aer overlooks them and simulates the angle 0; the truth is a run of bound circuits."""
+    angle = Parameter("angle")
+    for gate in (
+        CPhaseGate(angle), CRXGate(angle), CRYGate(2 * angle), CRZGate(angle), CUGate(angle, angle, 0.1, 0.2),
+        CU1Gate(angle), CU3Gate(angle, 0.1, angle), MCPhaseGate(angle, 2), CPhaseGate(angle, ctrl_state=0),
+    ):  # fmt: skip
+        circuit = QuantumCircuit(3)
+        circuit.h([0, 1, 2])
+        circuit.append(gate, range(gate.num_qubits))
+        with circuit.if_test(expr.lift(True)):
+            circuit.append(gate, reversed(range(gate.num_qubits)))
+        circuit.h([0, 1, 2])
+        circuit.measure_all()
+        values = [0.4, 1.1, 2.7]
+        options = {"seed_simulator": 3, "shots": 400}
+        ours = backend.run(circuit, [{angle: values}], max_job_size=size, **options).result()
+        # Qiskit 2.6 shares the blocks between copies, and assigned values with them.
+        message = pickle.dumps(circuit)
+        bound = [pickle.loads(message).assign_parameters([value]) for value in values]
+        theirs = aer.run(bound, **options).result()
+        assert [r.data.counts for r in ours.results] == [r.data.counts for r in theirs.results], gate.name
+    circuit = QuantumCircuit(2)
+    circuit.h([0, 1])
+    circuit.cp(angle, 0, 1)
+    circuit.save_statevector()
+    wrong = aer.run(circuit, [{angle: [0.4]}]).result().get_statevector()
+    assert np.allclose(wrong.data, 0.5)  # once Aer sees the angle, such rows need no binding
 
 
 @pytest.mark.parametrize("size", [1, 2, None])
