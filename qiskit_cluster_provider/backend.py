@@ -209,7 +209,7 @@ class ClusterBackend(BackendV2):
         """A new job's id, and what will run ``work`` for it."""
         job_id = str(uuid.uuid4())
         transport = choose_transport(slice_options.executor, self._cluster.client)
-        dispatch = Dispatch(job_id, work, transport, slice_options.retries)
+        dispatch = Dispatch(job_id, work, transport, slice_options)
         if slice_options.callback is not None:
             dispatch.listen(slice_options.callback)
         return job_id, dispatch

@@ -12,7 +12,9 @@
         │   └── PubTypeError                (TypeError)    something in it has the wrong type
         ├── ShotSlicingError                (ValueError)   max_shot_size would change the answer
         ├── MissingExtraError               (ImportError)  what to install
-        ├── ClusterConnectionError          (ConnectionError)  no cluster, a dead address, a closed client
+        ├── ClusterConnectionError          (ConnectionError)  no cluster, a dead address, no workers
+        │   ├── ClusterClosedError                             closed for good: no retry can help
+        │   └── ClusterVersionError                            a worker has other versions
         ├── WireError                       (ValueError)   bytes that this version cannot read or write
         └── ClusterJobError                 (JobError)
             ├── ClusterJobTimeoutError      (JobTimeoutError, TimeoutError)  nothing is lost: ask again
@@ -71,6 +73,14 @@ class MissingExtraError(ClusterError, ImportError):
 
 class ClusterConnectionError(ClusterError, ConnectionError):
     """The cluster cannot be started or reached."""
+
+
+class ClusterClosedError(ClusterConnectionError):
+    """The cluster, the client or the executor was closed, or belongs to the process before a fork."""
+
+
+class ClusterVersionError(ClusterConnectionError):
+    """A worker or the scheduler has versions that do not fit to this process; says what to install where."""
 
 
 class WireError(ClusterError, ValueError):

@@ -12,7 +12,7 @@ from qiskit.providers import JobStatus
 from .bars import ProgressBar
 from .dispatch import Dispatch, SliceInfo
 from .errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError
-from .plan import Plan
+from .plan import Plan, SliceResult
 from .progress import Listener, Progress
 
 
@@ -70,16 +70,16 @@ class JobHandle:
         if self._dispatch.lost:
             raise self._lost_error()
 
-    def _plan_now(self) -> tuple[Plan, bool]:
-        """The plan, and whether all its slices have a result.
+    def _now(self) -> tuple[Plan, dict[int, SliceResult], dict[int, str]]:
+        """The plan as it is cut now, the results that are there, and why others never will be, by slice.
 
         Raises:
             ClusterJobError: the plan is not made yet, so that it is unknown what is missing.
         """
-        plan = self._dispatch.plan
+        plan, results, missing = self._dispatch.snapshot()
         if plan is None:
             raise ClusterJobError(f"job {self.job_id()} has no plan yet ({self.status().value}); ask again later.")
-        return plan, len(self._dispatch.results) == len(plan.slices)
+        return plan, results, missing
 
     def status(self) -> JobStatus:
         """INITIALIZING before :meth:`submit`; VALIDATING while the cluster is reached and the plan is made; QUEUED
@@ -126,11 +126,11 @@ class JobHandle:
     def progress(self) -> Progress:
         """How far it is, in slices and experiments, and the seconds that are probably left."""
         dispatch = self._dispatch
+        plan, results, _ = dispatch.snapshot()
         infos = dispatch.infos()
-        results = list(dispatch.results.values())
         experiments = dispatch.work.experiments
-        cost = 0.0 if dispatch.plan is None else sum(dispatch.plan.slices[r.index].cost for r in results)
-        worked = sum(result.seconds for result in results)
+        cost = 0.0 if plan is None else sum(plan.slices[index].cost for index in results)
+        worked = sum(result.seconds for result in results.values())
         at_once = max(1, sum(info.state == "running" for info in infos))
         seconds = (dispatch.ended_at or time.monotonic()) - dispatch.started_at
         ended = dispatch.ended_at is not None

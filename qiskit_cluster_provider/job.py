@@ -70,19 +70,17 @@ class ClusterJob(JobHandle, JobV1):
         Raises:
             ClusterJobError: the plan is not made yet, so that it is unknown what is missing.
         """
-        _, complete = self._plan_now()
-        return self._merge(partial=not complete)
+        plan, results, _ = self._now()
+        return self._merge(partial=len(results) < len(plan.slices))
 
     def errors(self) -> list[Failure]:
         """The experiments that failed so far, with circuit name, global index and message."""
-        dispatch = self._dispatch
-        if dispatch.plan is None:
-            return []
-        return failures(dispatch.plan, list(dispatch.results.values()), dict(dispatch.lost))
+        plan, results, missing = self._dispatch.snapshot()
+        return [] if plan is None else failures(plan, list(results.values()), missing)
 
     def _merge(self, *, partial: bool) -> Result:
         dispatch = self._dispatch
-        assert dispatch.plan is not None
+        plan, results, missing = self._now()
         backend = self.backend()
         head = {
             "backend_name": backend.name,
@@ -91,7 +89,7 @@ class ClusterJob(JobHandle, JobV1):
             "date": self._date,
             "time_taken": (dispatch.ended_at or time.monotonic()) - dispatch.started_at,
         }
-        return merge(dispatch.plan, dict(dispatch.results), dict(dispatch.lost), head=head, partial=partial)
+        return merge(plan, results, missing, head=head, partial=partial)
 
     def _unfinished(self) -> str:
         found = self.errors()

@@ -6,6 +6,7 @@ qiskit-aer, and ours, which are the fields of :class:`SliceOptions`.
 
 from __future__ import annotations
 
+import math
 import numbers
 import warnings
 from collections.abc import Callable, Mapping
@@ -27,7 +28,10 @@ class SliceOptions:
         max_shot_size: shots per slice of one experiment (Aer's name); ``None`` never cuts an experiment.
         executor: a ``concurrent.futures.Executor`` or ``distributed.Client`` to use in place of the
             backend's own cluster.
-        retries: how often a slice is sent again after a lost worker or a lost connection.
+        retries: how often a slice is sent again after a lost worker.
+        slice_timeout: seconds that a slice may take on its worker; ``None`` allows 50 times what it is estimated
+            to take, and ten minutes more.
+        no_workers_timeout: seconds that a job waits for a worker or for a lost scheduler before it gives up.
         seed_mode: ``"aer"``, Aer's own seeds, the same answer as one machine; or ``"independent"``,
             a seed for each shot slice from :class:`numpy.random.SeedSequence`.
         progress: show a progress bar, in a terminal or a notebook.
@@ -38,6 +42,8 @@ class SliceOptions:
     max_shot_size: int | None = None
     executor: Any = None
     retries: int = 3
+    slice_timeout: float | None = None
+    no_workers_timeout: float = 300.0
     seed_mode: str = "aer"
     progress: bool = False
     callback: Callable[[Any], None] | None = None
@@ -48,6 +54,9 @@ class SliceOptions:
             if value is not None:
                 object.__setattr__(self, name, _whole(name, value, least=1))
         object.__setattr__(self, "retries", _whole("retries", self.retries, least=0))
+        if self.slice_timeout is not None:
+            object.__setattr__(self, "slice_timeout", _seconds("slice_timeout", self.slice_timeout))
+        object.__setattr__(self, "no_workers_timeout", _seconds("no_workers_timeout", self.no_workers_timeout))
         if self.seed_mode not in SEED_MODES:
             raise ClusterConfigError(
                 f"seed_mode={self.seed_mode!r} does not exist. {nearest(str(self.seed_mode), SEED_MODES)}"
@@ -75,6 +84,12 @@ def _whole(name: str, value: Any, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ClusterConfigError(f"{name} must be a whole number of at least {least}, not {value!r}.")
     return int(value)
+
+
+def _seconds(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
+        raise ClusterConfigError(f"{name} must be a finite number of seconds above 0, not {value!r}.")
+    return float(value)
 
 
 def check_names(given: Mapping[str, Any], known: Mapping[str, Any] | set[str], what: str) -> None:

@@ -99,8 +99,8 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
                         f"{self._count(found)} of {len(self._shapes)} PUBs failed: {_listed(found)}. "
                         "job.partial_result() has all others, job.errors() lists these."
                     )
-                plan, _ = self._plan_now()
-                self._result = self._merge(plan, dict(self._dispatch.results), partial=False)
+                plan, results, _ = self._now()
+                self._result = self._merge(plan, results, partial=False)
             return self._result
 
     def partial_result(self) -> PrimitiveResult[Any]:
@@ -113,10 +113,9 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
         Raises:
             ClusterJobError: the plan is not made yet, so that it is unknown what is missing.
         """
-        plan, complete = self._plan_now()
-        results = dict(self._dispatch.results)
+        plan, results, _ = self._now()
         result = self._merge(plan, results, partial=True)
-        if complete and not self.errors():
+        if len(results) == len(plan.slices) and not self.errors():
             result.metadata.pop("partial")
         return result
 
@@ -145,10 +144,8 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
 
     def errors(self) -> list[PubFailure]:
         """The parameter sets that failed so far, in order, with PUB, circuit name and message."""
-        plan = self._dispatch.plan
-        if plan is None:
-            return []
-        return self._failures(plan, dict(self._dispatch.results), dict(self._dispatch.lost))
+        plan, results, missing = self._dispatch.snapshot()
+        return [] if plan is None else self._failures(plan, results, missing)
 
     def _failures(self, plan: Plan, results: Mapping[int, SliceResult], lost: Mapping[int, str]) -> list[PubFailure]:
         messages = {one.index: one.message for one in failures(plan, results.values(), lost)}

@@ -49,10 +49,26 @@ class SliceRetried(Event):
 
 
 @dataclass(frozen=True)
+class SliceSplit(Event):
+    """Slice ``index`` could not be run for ``reason``; it goes on as ``parts`` smaller slices."""
+
+    index: int
+    parts: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class SliceFailed(Event):
     """Slice ``index`` was given up."""
 
     index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClusterTrouble(Event):
+    """For ``reason`` no slice can run now (no worker, a lost scheduler); empty when it is over."""
+
     reason: str
 
 

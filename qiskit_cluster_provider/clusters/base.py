@@ -20,7 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
+from ..errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
 from .quiet import at_exit, quiet
 
 if TYPE_CHECKING:
@@ -148,20 +148,26 @@ class Cluster:
     def client(self) -> Client:
         """Its client; the first call connects, which may start the cluster.
 
+        A client that has given up a scheduler that went away is replaced by a new one.
+
         Raises:
             MissingExtraError: with what to install.
-            ClusterConnectionError: it cannot be started or reached, or it was closed.
+            ClusterClosedError: it was closed, or connected before a fork.
+            ClusterConnectionError: it cannot be started or reached.
         """
         with self._lock:
             if self._closed:
-                raise ClusterConnectionError(
+                raise ClusterClosedError(
                     f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
                 )
             if self._client is not None and not self.mine:
-                raise ClusterConnectionError(
+                raise ClusterClosedError(
                     f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
                     "not survive a fork; make a ClusterProvider in this process."
                 )
+            if self._client is not None and self._client.status == "closed":
+                stack, self._stack, self._client = self._stack, None, None
+                self._leave(stack)
             if self._client is None:
                 self._process = os.getpid()
                 missing = self.kind.missing()
@@ -197,6 +203,9 @@ class Cluster:
         with self._lock:
             self._closed = True
             stack, self._stack, self._client = self._stack, None, None
+        self._leave(stack)
+
+    def _leave(self, stack: ExitStack | None) -> None:
         if stack is not None:
             with quiet():
                 self._context.run(stack.close)

@@ -1,6 +1,7 @@
 """Plan to slice results: submit, retry, cancel, and tell what happens."""
 
-from .engine import Dispatch, SliceInfo
+from .engine import Dispatch
+from .ledger import Attempt, SliceInfo
 from .transport import Transport, choose_transport
 
-__all__ = ["Dispatch", "SliceInfo", "Transport", "choose_transport"]
+__all__ = ["Attempt", "Dispatch", "SliceInfo", "Transport", "choose_transport"]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import time
+from asyncio import CancelledError as AsyncCancelledError
+from asyncio import TimeoutError as AsyncTimeoutError
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from typing import Any
 
 from distributed import Client
@@ -13,85 +17,126 @@ from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
-from ..errors import ClusterConnectionError
+from .. import versions
+from ..errors import ClusterClosedError, ClusterConnectionError, ClusterVersionError
 from ..worker import end_job, keep, run_slice
 from ..worker.children import Call
 from .transport import Future
 
+logger = logging.getLogger("qiskit_cluster_provider")
+
 _ASK_EVERY = 1.0  # seconds
+_ANSWER_WITHIN = 10.0  # seconds; a scheduler that is silent for longer counts as lost
 _SLOTS_IF_EMPTY = 4  # of a cluster that has no worker yet; it may grow with the load
+_MEMORY = "MEMORY"  # name of the Dask resource, in bytes, where workers declare it; the one of Dask's documentation
+_UNREACHED = (AsyncTimeoutError, TimeoutError, CommClosedError, OSError, AsyncCancelledError, RuntimeError)
 
 
 class DaskTransport:
-    """Each slice is one Dask task with ``bytes`` for arguments; each blob is a task that others depend on."""
+    """Each slice is one Dask task with ``bytes`` for arguments; each blob is a task that others depend on.
 
-    mendable: tuple[type[BaseException], ...] = (
-        KilledWorker,
-        FutureCancelledError,
-        CommClosedError,
-        OSError,
-    )
+    Args:
+        connect: gives the client, the same one until it is lost; raises if there is none.
+    """
 
     def __init__(self, connect: Callable[[], Client]) -> None:
         self._connect = connect
         self._client: Any = None
+        self._comm: Any = None
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
         self._job_id = ""
         self._topic = ""
+        self._started: Callable[[int, str], None] = lambda index, worker: None
         self._count = itertools.count()
-        self._sizes: tuple[float, dict[str, int]] = (0.0, {})
+        self._workers: dict[str, int] = {}
+        self._asked = 0.0
+        self._fitting: set[str] = set()  # addresses whose versions were compared
+        self._only: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may run it
+        self._has_memory = False
 
     def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
         """Connect, check that a slice fits, and listen for slices that begin."""
-        self._client = self._connect()
-        if self._client.asynchronous:
+        self._job_id, self._threads, self._started = job_id, threads, started
+        self._topic = f"qiskit-cluster-{job_id}"
+        client = self._reach()
+        if client.status != "running":
             raise ClusterConnectionError(
-                "this distributed.Client is asynchronous; make it with Client(..., asynchronous=False)."
+                f"the distributed.Client is {client.status}; hand over a client that is connected."
             )
-        if self._client.status != "running":
-            raise ClusterConnectionError(
-                f"the distributed.Client is {self._client.status}; hand over a client that is connected."
-            )
-        self._job_id, self._threads = job_id, threads
-        sizes = self._workers().values()
-        if sizes and max(sizes) < threads:
-            raise ClusterConnectionError(
-                f"max_parallel_threads={threads}, but the largest worker has {max(sizes)} threads; start workers "
-                f"with threads_per_worker={threads}."
-            )
-
-        def on_event(event: tuple[float, Mapping[str, Any]]) -> None:
-            started(event[1]["index"], event[1]["worker"])
-
-        topic = f"qiskit-cluster-{job_id}"
-        self._client.subscribe_topic(topic, on_event)
-        self._topic = topic
+        self._check_scheduler()
+        trouble = self.trouble()
+        if trouble and self._workers:
+            raise ClusterConnectionError(f"{trouble}.")
 
     def slots(self) -> int:
         """Over all workers, the slices of this job's number of threads that fit."""
-        sizes = self._workers().values()
-        if not sizes:
+        if not self._workers:
             return _SLOTS_IF_EMPTY
-        return max(1, sum(size // self._threads if self._threads else 1 for size in sizes))
+        return max(1, sum(n // self._threads if self._threads else 1 for n in self._workers.values()))
 
-    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> Future:
+    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice, after the blobs that the cluster does not have yet."""
-        self._connect()  # refuses once the cluster is closed
+        client = self._reach()
+        if client.status != "running":
+            raise ClusterConnectionError("the connection to the scheduler is lost")
         held = [self._blob(name, blobs) for name in call.blobs]
-        workers = None
-        if self._threads > 1:
-            workers = [address for address, n in self._workers().items() if n >= self._threads] or None
-        future: Future = self._client.submit(
+        key = f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}"
+        fit = [a for a, n in self._workers.items() if n >= self._threads] if self._threads > 1 else []
+        others = [a for a in fit or self._workers if a != avoid] if avoid else []
+        if fit:
+            self._only[key] = tuple(fit)
+        future: Future = client.submit(
             run_slice,
             tuple(call._replace(topic=self._topic)),
             payload,
             *held,
-            key=f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}",
-            workers=workers,
+            key=key,
+            workers=others or fit or None,
+            allow_other_workers=bool(others and not fit),
+            resources={_MEMORY: call.memory * 2**20} if call.memory and self._has_memory else None,
             pure=False,
         )
         return future
+
+    def trouble(self) -> str | None:
+        """Ask the scheduler for its workers, at most once a second."""
+        if time.monotonic() - self._asked < _ASK_EVERY:
+            return self._lacking()
+        try:
+            client = self._reach()
+        except ClusterClosedError:
+            raise
+        except ClusterConnectionError as error:
+            return str(error.message).rstrip(".")
+        where = client.scheduler.address if client.scheduler is not None else "the scheduler"
+        if client.status != "running":
+            return f"the connection to the scheduler {where} is lost"
+        try:
+            self._workers = dict(client.sync(client.scheduler.ncores, callback_timeout=_ANSWER_WITHIN))
+        except _UNREACHED as error:
+            logger.debug("the scheduler does not answer", exc_info=error)
+            return f"the scheduler {where} does not answer"
+        self._asked = time.monotonic()
+        new = [address for address in self._workers if address not in self._fitting]
+        if new:
+            self._check_workers(new)
+            workers = client.scheduler_info(n_workers=-1)["workers"].values()
+            self._has_memory = bool(workers) and all(_MEMORY in one.get("resources", {}) for one in workers)
+        return self._lacking()
+
+    def stranded(self, future: Any) -> bool:
+        """Of a slice with several threads: whether all workers have left that were large enough."""
+        only = self._only.get(future.key)
+        return only is not None and not any(address in self._workers for address in only)
+
+    def outcome(self, error: Exception) -> str:
+        """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
+        if isinstance(error, KilledWorker):
+            return "lost"
+        if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError)):
+            return "disconnected"
+        return "error"
 
     def running(self, future: Any) -> bool:
         """Dask's events tell, see :meth:`open`."""
@@ -100,13 +145,35 @@ class DaskTransport:
     def end(self) -> None:
         """Ask every worker to end the children that run this job."""
         if self._client is not None and self._client.status == "running":
-            self._client.run(end_job, self._job_id, on_error="ignore")
+            self._client.run(end_job, self._job_id, on_error="ignore", callback_timeout=_ANSWER_WITHIN)
 
     def close(self) -> None:
         """Stop listening and let Dask forget the blobs."""
         self._blobs.clear()
-        if self._topic and self._client.status == "running":
+        if self._client is not None and self._client.status == "running":
             self._client.unsubscribe_topic(self._topic)
+
+    def _reach(self) -> Any:
+        """The client; one that is new, or has lost its scheduler meanwhile, is prepared for this job."""
+        client: Any = self._connect()
+        if client.asynchronous:
+            raise ClusterClosedError(
+                "this distributed.Client is asynchronous; make it with Client(..., asynchronous=False)."
+            )
+        if client.status == "closed":
+            raise ClusterClosedError("the distributed.Client is closed; hand over a client that is connected.")
+        # Subscriptions and futures do not outlive a connection; its comm is new after each.
+        if client is not self._client or client.scheduler_comm is not self._comm:
+            self._blobs.clear()
+            self._only.clear()
+            self._fitting.clear()
+            self._client, self._comm = client, client.scheduler_comm
+            if client.status == "running":
+                client.subscribe_topic(self._topic, self._on_event)
+        return client
+
+    def _on_event(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        self._started(event[1]["index"], event[1]["worker"])
 
     def _blob(self, name: str, blobs: Mapping[str, bytes]) -> DaskFuture:
         future = self._blobs.get(name)
@@ -116,10 +183,52 @@ class DaskTransport:
             self._blobs[name] = future
         return future
 
-    def _workers(self) -> Mapping[str, int]:
-        """Threads of each worker; asked again at most once a second."""
-        asked, sizes = self._sizes
-        if not sizes or time.monotonic() - asked > _ASK_EVERY:
-            sizes = dict(self._client.nthreads())
-            self._sizes = time.monotonic(), sizes
-        return sizes
+    def _lacking(self) -> str | None:
+        where = self._client.scheduler.address
+        if not self._workers:
+            return f"the scheduler {where} has no workers; start some, for example: dask worker {where}"
+        largest = max(self._workers.values())
+        if largest < self._threads:
+            return (
+                f"max_parallel_threads={self._threads}, but the largest worker has {largest} threads; start workers "
+                f"with threads_per_worker={self._threads} (dask worker --nthreads {self._threads})"
+            )
+        return None
+
+    def _check_scheduler(self) -> None:
+        """It reads the tasks that pass through it, for which it needs this package, and nothing else of ours."""
+        client = self._client
+        try:
+            theirs = client.run_on_scheduler(versions.report, callback_timeout=_ANSWER_WITHIN)
+        except ImportError as error:
+            raise _not_installed(f"the scheduler {client.scheduler.address}", error) from error
+        except _UNREACHED:
+            return  # the next look tells
+        shared = {name: theirs[name] for name in ("python", "wire")}
+        said = versions.complaint(f"the scheduler {client.scheduler.address}", {**versions.report(), **shared})
+        if said:
+            raise ClusterVersionError(f"{said}.")
+
+    def _check_workers(self, addresses: list[str]) -> None:
+        client = self._client
+        try:
+            answers = client.run(
+                versions.report, workers=addresses, on_error="return", callback_timeout=_ANSWER_WITHIN
+            )
+        except _UNREACHED:
+            return  # the next look asks again, and each slice is compared on its worker
+        for address, theirs in answers.items():
+            if isinstance(theirs, ImportError):
+                raise _not_installed(f"worker {address}", theirs)
+            if isinstance(theirs, Mapping):  # else it left meanwhile
+                said = versions.complaint(f"worker {address}", theirs)
+                if said:
+                    raise ClusterVersionError(f"{said}.")
+                self._fitting.add(address)
+
+
+def _not_installed(where: str, error: ImportError) -> ClusterVersionError:
+    return ClusterVersionError(
+        f"{where} cannot import qiskit_cluster_provider of this version ({error}); there: pip install "
+        f"qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"
+    )

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from qiskit.providers import JobStatus
 
+from .. import versions
 from ..clusters.quiet import at_exit
-from ..errors import ClusterConnectionError, ClusterError
-from ..plan import Plan, SliceResult, Work, cut
+from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, ClusterVersionError
+from ..options import SliceOptions
+from ..plan import Needs, Plan, Slice, SliceResult, Work, cut
 from ..progress import (
+    ClusterTrouble,
     Event,
     JobFinished,
     JobStarted,
@@ -26,69 +29,51 @@ from ..progress import (
     SliceDone,
     SliceFailed,
     SliceRetried,
+    SliceSplit,
     SliceStarted,
 )
 from ..wire import Encoder, decode_result
 from ..worker.children import Call
+from .ledger import Attempt, Fate, Ledger, SliceInfo
 from .transport import Future, Transport
+from .watch import Watch
 
 logger = logging.getLogger("qiskit_cluster_provider")
 
 _UNFINISHED: set[Dispatch] = set()
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
-_LOOK_AGAIN = 1.0  # seconds after which a cluster is asked whether it has grown
-
-
-@dataclass(frozen=True)
-class SliceInfo:
-    """The state of one slice, as ``job.slices()`` shows it.
-
-    Attributes:
-        index: of the slice.
-        experiments: ``(start, stop)``, global numbers.
-        shots: ``(start, stop)`` if it is a part of one experiment, else ``None``.
-        state: ``waiting``, ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
-        attempts: how often it was begun.
-        worker: who began it last.
-        seconds: wall time on the worker, when done.
-    """
-
-    index: int
-    experiments: tuple[int, int]
-    shots: tuple[int, int] | None
-    state: str = "waiting"
-    attempts: int = 0
-    worker: str = ""
-    seconds: float | None = None
+_LOOK_AGAIN = 1.0  # seconds after which a cluster is asked whether it is there and has grown
+_GRACE = 60.0  # seconds over its timeout after which a slice's worker is not believed in any more
+_CLEAN = 10.0  # seconds for a cluster to be told that a job has ended
 
 
 class Dispatch:
     """Runs ``work`` and keeps what comes back.
 
     Attributes:
-        plan: once it is made.
-        results: slice index -> result.
-        lost: slice index -> why it was given up.
+        work: what to run.
         error: what ended the job before its slices could run.
+        finished: set at the end.
+        started_at, ended_at: on the monotonic clock, in seconds.
+        troubles: of the cluster, while no slice could run: ``(begin, end, reason)`` in seconds since the start.
     """
 
-    def __init__(self, job_id: str, work: Work, transport: Transport, retries: int) -> None:
+    def __init__(self, job_id: str, work: Work, transport: Transport, options: SliceOptions) -> None:
         self.job_id = job_id
-        self.plan: Plan | None = None
-        self.results: dict[int, SliceResult] = {}
-        self.lost: dict[int, str] = {}
+        self.work = work
         self.error: BaseException | None = None
         self.finished = threading.Event()
         self.started_at = time.monotonic()
         self.ended_at: float | None = None
-        self.work = work
+        self.troubles: list[tuple[float, float, str]] = []
         self._transport = transport
-        self._retries = retries
+        self._options = options
         self._listeners: list[Listener] = []
         self._lock = threading.RLock()
-        self._infos: list[SliceInfo] = []
+        self._ledger: Ledger | None = None
+        self._needs = Needs(work)
         self._inflight: dict[int, Future] = {}
-        self._tries: dict[int, int] = {}
+        self._waiting: deque[int] = deque()
         self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
         self._cancelled = False
         self._thread = threading.Thread(target=self._main, name=f"dispatch-{job_id}", daemon=True)
@@ -116,6 +101,37 @@ class Dispatch:
             self.finished.wait(timeout=10)
         return True
 
+    @property
+    def plan(self) -> Plan | None:
+        """Once it is made; its slices change when one is split."""
+        return None if self._ledger is None else self._ledger.plan
+
+    @property
+    def results(self) -> dict[int, SliceResult]:
+        """Slice index -> result, of those that came back."""
+        return {} if self._ledger is None else self._ledger.results
+
+    @property
+    def lost(self) -> dict[int, str]:
+        """Slice index -> why it was given up for a reason that is not its circuits'."""
+        return {} if self._ledger is None else self._ledger.lost
+
+    @property
+    def missing(self) -> dict[int, str]:
+        """Slice index -> why it will never have a result: lost, or its one experiment is at fault."""
+        with self._lock:
+            return {} if self._ledger is None else self._ledger.missing
+
+    def snapshot(self) -> tuple[Plan | None, dict[int, SliceResult], dict[int, str]]:
+        """Plan, results and missing slices of one moment."""
+        with self._lock:
+            return self.plan, dict(self.results), self.missing
+
+    def attempts(self) -> list[Attempt]:
+        """The tries of slices that have ended, in that order."""
+        with self._lock:
+            return [] if self._ledger is None else list(self._ledger.attempts)
+
     def status(self) -> JobStatus:
         """Computed from what is known, never stored."""
         with self._lock:
@@ -123,18 +139,20 @@ class Dispatch:
                 return JobStatus.CANCELLED
             if self.ended_at is not None:
                 return JobStatus.ERROR if self.error or self.lost else JobStatus.DONE
-            if self.plan is None or not (self._inflight or self.results or self.lost):
+            infos = self.infos()
+            if not infos or all(info.state == "waiting" and not info.attempts for info in infos):
                 return JobStatus.VALIDATING
-            begun = self.results or self.lost or any(info.state == "running" for info in self._infos)
-            if begun or any(self._transport.running(future) for future in self._inflight.values()):
-                return JobStatus.RUNNING
-            return JobStatus.QUEUED
+            begun = any(info.state in ("running", "done", "failed") or info.attempts for info in infos)
+            return JobStatus.RUNNING if begun else JobStatus.QUEUED
 
     def infos(self) -> list[SliceInfo]:
         """The state of each slice, in order; empty until there is a plan."""
         with self._lock:
+            if self._ledger is None:
+                return []
             running = {i for i, future in self._inflight.items() if self._transport.running(future)}
-            return [replace(info, state="running") if info.index in running else info for info in self._infos]
+            infos = self._ledger.infos
+            return [replace(info, state="running") if info.index in running else info for info in infos]
 
     # The job's thread
 
@@ -143,13 +161,13 @@ class Dispatch:
             self._run()
         except BaseException as error:  # whatever it is belongs to whoever asks for the result
             self.error = error
-            logger.info("job %s: the dispatch ended", self.job_id, exc_info=error)
+            logger.info("job %s: the dispatch ended: %s", self.job_id, error)
         finally:
             self._end()
 
     def _run(self) -> None:
         if not self.work.experiments:
-            self.plan = Plan(self.work, ())  # and no cluster has to be there for that
+            self._ledger = Ledger(Plan(self.work, ()), 0)  # and no cluster has to be there for that
             self._emit(JobStarted(self.job_id, 0, 0))
             return
         threads = int(self.work.options.get("max_parallel_threads", 1))
@@ -157,45 +175,86 @@ class Dispatch:
         plan = cut(self.work, self._transport.slots())
         encoder = Encoder(plan)
         with self._lock:
-            self._infos = [SliceInfo(s.index, s.experiments, s.shots) for s in plan.slices]
-            self.plan = plan
+            self._ledger = ledger = Ledger(plan, self._options.retries)
         logger.info("job %s: %s", self.job_id, plan)
         self._emit(JobStarted(self.job_id, len(plan.slices), plan.work.experiments))
-        waiting = deque(range(len(plan.slices)))
-        while (waiting or self._inflight) and not self._cancelled:
+        watch = Watch(self._options.no_workers_timeout)
+        self._waiting.extend(range(len(plan.slices)))
+        while (self._waiting or self._inflight) and not self._cancelled:
+            if watch.due():
+                self._look(watch, ledger)
             window = _AHEAD * self._transport.slots()
-            while waiting and len(self._inflight) < window and not self._cancelled:
-                self._submit(waiting.popleft(), plan, encoder, threads)
-            if not self._inflight:
-                continue
+            while self._waiting and len(self._inflight) < window and not self._cancelled:
+                if not self._submit(self._waiting.popleft(), ledger, encoder, threads):
+                    break
             try:
                 news = self._news.get(timeout=_LOOK_AGAIN)
             except queue.Empty:
                 continue
             if news is not None:
-                self._take(*news, waiting)
+                self._take(*news, ledger)
 
-    def _submit(self, index: int, plan: Plan, encoder: Encoder, threads: int) -> None:
+    def _look(self, watch: Watch, ledger: Ledger) -> None:
+        """Is the cluster there, and does no slice wait for a worker that will never answer?"""
+        trouble = self._transport.trouble()
+        for event in watch.note(trouble):
+            self._emit(ClusterTrouble(self.job_id, event))
+            logger.log(
+                logging.WARNING if event else logging.INFO, "job %s: %s", self.job_id, event or "the cluster is back"
+            )
+        now = self._now()
+        self.troubles = watch.troubles(self.started_at)
+        for index, future in list(self._inflight.items()):
+            late = ledger.running_for(index, now) - self._timeout(ledger.plan.slices[index]) - _GRACE
+            if late > 0:
+                reason = f"its worker {ledger.infos[index].worker} has not answered in time"
+            elif self._transport.stranded(future):
+                reason = "the workers that it could run on have left"
+            else:
+                continue
+            with self._lock:
+                self._inflight.pop(index, None)
+            future.cancel()
+            self._failed(index, "lost" if late > 0 else "disconnected", reason, ledger)
+
+    def _timeout(self, piece: Slice) -> float:
+        return self._options.slice_timeout or self._needs.timeout(piece)
+
+    def _submit(self, index: int, ledger: Ledger, encoder: Encoder, threads: int) -> bool:
+        """Send a slice, or give it up; False if nothing can be sent now."""
+        piece = ledger.plan.slices[index]
         try:
-            names, payload = encoder.encode(plan.slices[index])
+            names, payload = encoder.encode(piece)
         except ClusterError as error:
-            self._give_up(index, str(error.message))
-            return
-        call = Call(self.job_id, index, threads, names, marker="", topic="")
+            self._failed(index, "error", str(error.message), ledger)
+            return True
+        call = Call(
+            self.job_id,
+            index,
+            threads,
+            names,
+            timeout=self._timeout(piece),
+            memory=self._needs.memory(piece),
+            versions=versions.key(versions.report()),
+        )
         try:
-            future = self._transport.submit(call, payload, encoder.blobs)
-        except ClusterError:
-            raise
-        except Exception as error:  # a closed client, an executor that was shut down
-            raise ClusterConnectionError(
+            future = self._transport.submit(call, payload, encoder.blobs, avoid=ledger.infos[index].worker)
+        except ClusterClosedError as error:
+            raise type(error)(f"{error.message} job.partial_result() has what was finished.") from error
+        except ClusterConnectionError:  # the next look tells what is the matter
+            self._waiting.appendleft(index)
+            return False
+        except Exception as error:  # an executor that was shut down
+            raise ClusterClosedError(
                 f"slice {index} cannot be submitted: {error}. job.partial_result() has what was finished."
             ) from error
         with self._lock:
             self._inflight[index] = future
-            self._infos[index] = replace(self._infos[index], state="queued")
+            ledger.submitted(index, self._now())
         future.add_done_callback(lambda done: self._news.put((index, done)))
+        return True
 
-    def _take(self, index: int, future: Future, waiting: deque[int]) -> None:
+    def _take(self, index: int, future: Future, ledger: Ledger) -> None:
         with self._lock:
             if self._inflight.get(index) is not future:
                 return  # of a try that was given up
@@ -203,81 +262,81 @@ class Dispatch:
         try:
             outcome, message = future.result()
         except Exception as error:
-            if isinstance(error, (CancelledError, *self._transport.mendable)):
-                self._retry(index, _reason(error), waiting)
-            else:
-                self._give_up(index, _reason(error))
+            self._failed(index, self._transport.outcome(error), reason_of(error), ledger)
+            return
+        if outcome == "done":
+            self._keep(index, message, ledger)
+        elif outcome == "unfit":
+            where = f"worker {ledger.infos[index].worker}"
+            said = versions.complaint(where, json.loads(message)) or f"{where} has other versions."
+            raise ClusterVersionError(f"{said}. job.partial_result() has what was finished.")
+        elif outcome == "cancelled":
+            self._failed(index, "lost", "it was ended on its worker", ledger)
         else:
-            if outcome == "done":
-                self._keep(index, message)
-            elif outcome == "error":
-                self._give_up(index, message.decode())
-            else:
-                self._retry(index, message.decode() or "it was ended on its worker", waiting)
+            text = message.decode() or "its child ended without a word"
+            if outcome == "overran":
+                text += "; allow more with slice_timeout=, or make the circuit shorter"
+            self._failed(index, outcome, text, ledger)
 
-    def _keep(self, index: int, message: bytes) -> None:
+    def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
         try:
             result = decode_result(message)
         except ClusterError as error:
-            self._give_up(index, _reason(error))
+            self._failed(index, "error", reason_of(error), ledger)
             return
         with self._lock:
-            self.results[index] = result
-            info = self._infos[index]
-            self._infos[index] = replace(info, state="done", seconds=result.seconds, attempts=max(1, info.attempts))
-        assert self.plan is not None
-        self._emit(SliceDone(self.job_id, index, self.plan.slices[index].size, result.failed, result.seconds))
+            ledger.done(result, self._now())
+        piece = ledger.plan.slices[index]
+        self._emit(SliceDone(self.job_id, index, piece.size, result.failed, result.seconds))
 
-    def _retry(self, index: int, reason: str, waiting: deque[int]) -> None:
+    def _failed(self, index: int, outcome: str, reason: str, ledger: Ledger) -> None:
         if self._cancelled:
             return
-        tries = self._tries[index] = self._tries.get(index, 0) + 1
-        if tries > self._retries:
-            self._give_up(index, f"{reason} (tried {tries} times)")
-            return
-        logger.info("job %s: slice %d is sent again: %s", self.job_id, index, reason)
         with self._lock:
-            self._infos[index] = replace(self._infos[index], state="waiting")
-        waiting.appendleft(index)
-        self._emit(SliceRetried(self.job_id, index, tries, reason))
-
-    def _give_up(self, index: int, reason: str) -> None:
-        with self._lock:
-            self.lost[index] = reason
-            self._infos[index] = replace(self._infos[index], state="failed")
+            found = ledger.failed(index, outcome, reason, self._now())
+            again = ledger.split(index) if found is Fate.SPLIT else [index] if found is Fate.AGAIN else []
         first_line = reason.partition("\n")[0]
-        logger.info("job %s: slice %d failed: %s", self.job_id, index, first_line)
-        self._emit(SliceFailed(self.job_id, index, first_line))
+        logger.info("job %s: slice %d is %s: %s", self.job_id, index, found.value, first_line)
+        self._waiting.extendleft(reversed(again))
+        if found is Fate.AGAIN:
+            self._emit(SliceRetried(self.job_id, index, ledger.tries(index), first_line))
+        elif found is Fate.SPLIT:
+            self._emit(SliceSplit(self.job_id, index, len(again), first_line))
+        else:
+            self._emit(SliceFailed(self.job_id, index, first_line))
 
     def _on_started(self, index: int, worker: str) -> None:
         with self._lock:
-            info = self._infos[index]
-            late = info.state != "queued" and info.state != "running"
-            state = info.state if late else "running"
-            self._infos[index] = replace(info, state=state, attempts=info.attempts + 1, worker=worker)
+            if self._ledger is not None:
+                self._ledger.started(index, worker, self._now())
         self._emit(SliceStarted(self.job_id, index, worker))
+
+    def _now(self) -> float:
+        return time.monotonic() - self.started_at
 
     def _end(self) -> None:
         with self._lock:
             left, self._inflight = self._inflight, {}
+        cleaning = threading.Thread(target=self._clean, args=(list(left.values()),), daemon=True)
+        cleaning.start()
+        cleaning.join(_CLEAN)  # a scheduler that does not answer must not keep the job from its end
+        with self._lock:
+            if self._cancelled and self._ledger is not None:
+                self._ledger.cancelled(self._now())
+            self.ended_at = time.monotonic()
+        self._emit(JobFinished(self.job_id, self.status().name))
+        _UNFINISHED.discard(self)
+        self.finished.set()  # last, so that a progress bar is complete before the result is printed
+
+    def _clean(self, left: Sequence[Future]) -> None:
         try:
-            for future in left.values():
+            for future in left:
                 future.cancel()
             if left:
                 self._transport.end()
             self._transport.close()
         except Exception:  # the cluster may be gone; the job ends all the same
             logger.info("job %s: could not clean up", self.job_id, exc_info=True)
-        with self._lock:
-            if self._cancelled:
-                self._infos = [
-                    info if info.state in ("done", "failed") else replace(info, state="cancelled")
-                    for info in self._infos
-                ]
-            self.ended_at = time.monotonic()
-        self._emit(JobFinished(self.job_id, self.status().name))
-        _UNFINISHED.discard(self)
-        self.finished.set()  # last, so that a progress bar is complete before the result is printed
 
     def _emit(self, event: Event) -> None:
         with self._lock:
@@ -293,7 +352,8 @@ def _tell(listener: Callable[[Event], Any], event: Event) -> None:
         logger.exception("a listener failed on %s", event)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """An error in words, never empty."""
     text = str(getattr(error, "message", None) or error).strip()
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}, without a word"
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,6 @@ class ExecutorTransport:
     An executor has no way to end what runs: a file that appears does (on this machine).
     """
 
-    mendable: tuple[type[BaseException], ...] = ()
-
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._job_id = ""
@@ -38,10 +36,22 @@ class ExecutorTransport:
         workers = getattr(self._executor, "_max_workers", None)
         return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
 
-    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> Future:
+    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice; an executor keeps nothing, so its blobs go with it."""
         call = call._replace(marker=str(self._marker()))
         return self._executor.submit(run_slice, tuple(call), payload, *(blobs[name] for name in call.blobs))
+
+    def trouble(self) -> str | None:
+        """An executor tells when it is given something, and not before."""
+        return None
+
+    def stranded(self, future: Any) -> bool:
+        """It has no workers by name."""
+        return False
+
+    def outcome(self, error: Exception) -> str:
+        """A future that somebody cancelled is sent again; what else goes wrong in an executor is final."""
+        return "disconnected" if isinstance(error, CancelledError) else "error"
 
     def running(self, future: Any) -> bool:
         """As the executor says."""

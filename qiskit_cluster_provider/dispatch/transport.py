@@ -22,26 +22,46 @@ class Future(Protocol):
 
 
 class Transport(Protocol):
-    """One job's way to its workers.
-
-    Attributes:
-        mendable: errors of a future that another try can mend.
-    """
-
-    mendable: tuple[type[BaseException], ...]
+    """One job's way to its workers."""
 
     def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
         """Connect. ``started(slice index, worker)`` is to be called when a slice begins.
 
         Raises:
             ClusterConnectionError: there is no cluster, or no worker that has ``threads`` threads.
+            ClusterVersionError: a worker does not fit to this process.
         """
 
     def slots(self) -> int:
         """Slices that can run at the same time, now; at least 1."""
 
-    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> Future:
-        """Send one slice. ``blobs`` has at least the messages that ``call`` names."""
+    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
+        """Send one slice.
+
+        Args:
+            call: what a worker must know of it.
+            payload: its message.
+            blobs: at least the messages that ``call`` names.
+            avoid: a worker that it should not go to if there is another; or empty.
+
+        Raises:
+            ClusterClosedError: nothing can be sent any more.
+            ClusterConnectionError: nothing can be sent now.
+        """
+
+    def trouble(self) -> str | None:
+        """What keeps slices from being run now, as far as is known: the beginning of a sentence.
+
+        Raises:
+            ClusterClosedError: the cluster will not come back.
+            ClusterVersionError: a worker that came does not fit to this process.
+        """
+
+    def stranded(self, future: Any) -> bool:
+        """Whether no worker that is there may run it."""
+
+    def outcome(self, error: Exception) -> str:
+        """What an error of a future means: ``lost``, ``disconnected`` or ``error``."""
 
     def running(self, future: Any) -> bool:
         """Whether ``future`` is known to have begun, where no event tells."""

@@ -2,14 +2,16 @@
 
 from .circuits import prepare
 from .model import Batch, Item, Plan, Run, Simulator, Slice, SliceResult, Work
+from .needs import Needs
 from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
-from .slices import cut
+from .slices import cut, parts
 
 __all__ = [
     "Batch",
     "Bits",
     "ExpectationValues",
     "Item",
+    "Needs",
     "Operator",
     "Output",
     "Parities",
@@ -21,5 +23,6 @@ __all__ = [
     "SliceResult",
     "Work",
     "cut",
+    "parts",
     "prepare",
 ]

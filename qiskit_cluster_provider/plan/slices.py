@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from .cost import automatic_job_size
 from .model import Plan, Run, Slice, Work
 from .seeds import IndependentSeeds, aer_seed
+
+PARTS = 16
+"""Into how many parts a slice is cut that holds something that no child survives."""
 
 
 def cut(work: Work, slots: int) -> Plan:
@@ -32,6 +35,31 @@ def cut(work: Work, slots: int) -> Plan:
             )
         )
     return Plan(work, tuple(slices))
+
+
+def parts(work: Work, piece: Slice, index: int) -> list[Slice]:
+    """``piece`` in up to :data:`PARTS` smaller slices with the seeds and so the answers of the whole.
+
+    Args:
+        work: of the plan.
+        piece: of more than one experiment.
+        index: of the second part and, counted on, of the others; the first keeps that of ``piece``.
+    """
+    runs = _runs_of(work)
+    start, stop = piece.experiments
+    count = min(PARTS, stop - start)
+    ends = [start + (stop - start) * i // count for i in range(count + 1)]
+    return [
+        Slice(
+            index=piece.index if i == 0 else index + i - 1,
+            item=work.item_of(first),
+            experiments=(first, last),
+            shots=None,
+            runs=tuple(runs(first, last, None)),
+            cost=float(last - first),
+        )
+        for i, (first, last) in enumerate(pairwise(ends))
+    ]
 
 
 Shots = tuple[int, int] | None

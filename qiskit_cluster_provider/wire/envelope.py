@@ -19,9 +19,10 @@ import numpy as np
 import zstandard
 
 from ..errors import WireError
+from ..versions import WIRE_VERSION
 
 MAGIC = b"QCP"
-VERSION = 1
+VERSION = WIRE_VERSION
 _COMPRESS_FROM = 512  # bytes; below, the frame of zstandard outweighs its gain
 _ARRAY, _COMPLEX, _TUPLE = 1, 2, 3
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import BinaryIO
 
 from . import frames
@@ -24,9 +25,16 @@ def tie_to_parent(lifeline: int) -> None:
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
+def _offer_to_the_kernel() -> None:
+    """If memory runs out, this process is to go, and not the Dask worker with its heartbeat and its blobs."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+
+
 def main() -> None:
     """Serve slices on stdin and stdout."""
     tie_to_parent(int(sys.argv[1]))
+    _offer_to_the_kernel()
     requests = sys.stdin.buffer
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the frames
@@ -40,12 +48,13 @@ def main() -> None:
         frames.write(replies, frames.NEED, *(name.encode() for name in names))
         return frames.read(requests)[1]
 
+    frames.write(replies, frames.READY)
     while True:
         try:
-            _, (payload,) = frames.read(requests)
+            _, (payload, memory) = frames.read(requests)
         except EOFError:
             return
-        _serve(replies, lambda message=payload: simulation.run(message, fetch))
+        _serve(replies, lambda: simulation.run(payload, fetch, int(memory)))  # noqa: B023  (called at once)
 
 
 def _serve(replies: BinaryIO, work: object) -> None:

@@ -9,19 +9,21 @@ from __future__ import annotations
 import atexit
 import os
 import select
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, cast
 
 from . import frames
+from .deaths import how, last_words
+from .memory import memory_kills
 
 _POLL = 0.1  # seconds between looks at a cancel marker
-_LAST_WORDS = 2000  # bytes of a dead child's stderr that go into the error
+_START_TIMEOUT = 120.0  # seconds for the imports of a new child
 
 
 class Call(NamedTuple):
@@ -34,14 +36,24 @@ class Call(NamedTuple):
         blobs: names of the blobs that come with the task.
         marker: a file whose existence cancels the slice (executors), or empty.
         topic: Dask topic for the event "started", or empty.
+        timeout: seconds that it may take; 0 for no limit.
+        memory: MB that it probably needs; 0 for so little that it does not count.
+        versions: of the client, see :func:`qiskit_cluster_provider.versions.key`; empty is not compared.
     """
 
     job_id: str
     slice: int
     threads: int
-    blobs: tuple[str, ...]
-    marker: str
-    topic: str
+    blobs: tuple[str, ...] = ()
+    marker: str = ""
+    topic: str = ""
+    timeout: float = 0.0
+    memory: int = 0
+    versions: str = ""
+
+
+class SliceOverran(RuntimeError):
+    """The slice took longer than it may; its child was ended."""
 
 
 class ChildDied(RuntimeError):
@@ -62,6 +74,9 @@ class Child:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.cancelled = False
+        self.overran = False
+        self._ready = False
+        self._kills = memory_kills()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the child)
         lifeline, self._lifeline = os.pipe()
         try:
@@ -89,24 +104,63 @@ class Child:
         """Whether it can take another slice."""
         return self._process.poll() is None
 
-    def run(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> bytes:
-        """Run a slice; see :func:`.entry.run_slice`."""
+    def run(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], memory: int = 0) -> bytes:
+        """Run a slice; see :func:`.entry.run_slice`.
+
+        Args:
+            call: what is known of it.
+            payload: its message.
+            blobs: messages that it may ask for.
+            memory: MB that Aer may use; 0 leaves it to Aer.
+        """
         try:
-            frames.write(self._stdin, frames.RUN, payload)
-            while True:
-                self._wait(call.marker)
-                letter, parts = frames.read(self._stdout)
-                if letter != frames.NEED:
-                    break
-                needed = (name for name in (part.decode() for part in parts))
-                frames.write(self._stdin, frames.BLOBS, *(blobs[name] for name in needed))
+            if not self._ready:
+                with self._limit(_START_TIMEOUT):
+                    frames.read(self._stdout)
+                self._ready = True
+            with self._limit(call.timeout):
+                letter, parts = self._converse(call, payload, blobs, memory)
         except (EOFError, BrokenPipeError) as error:
             if self.cancelled:
                 raise SliceCancelled(f"slice {call.slice} was cancelled") from None
+            if self.overran:
+                if not self._ready:
+                    raise ChildDied(f"the simulating process was not ready after {_START_TIMEOUT:.0f} s") from None
+                raise SliceOverran(f"it took longer than {call.timeout:g} s") from None
             raise ChildDied(f"the simulating process {self._obituary()}") from error
         if letter == frames.ERROR:
             raise SliceError(parts[0].decode())
         return parts[0]
+
+    def _converse(
+        self, call: Call, payload: bytes, blobs: Mapping[str, bytes], memory: int
+    ) -> tuple[bytes, list[bytes]]:
+        frames.write(self._stdin, frames.RUN, payload, str(memory).encode())
+        while True:
+            self._wait(call.marker)
+            letter, parts = frames.read(self._stdout)
+            if letter != frames.NEED:
+                return letter, parts
+            frames.write(self._stdin, frames.BLOBS, *(blobs[part.decode()] for part in parts))
+
+    @contextmanager
+    def _limit(self, seconds: float) -> Iterator[None]:
+        """End the child after ``seconds``. A timer, since a stopped child may block a read and a write alike."""
+        if not seconds:
+            yield
+            return
+
+        def end() -> None:
+            self.overran = True
+            self._process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def kill(self) -> None:
         """End it at once."""
@@ -136,15 +190,9 @@ class Child:
                 self._process.kill()
 
     def _obituary(self) -> str:
-        code = self._process.wait()
-        try:
-            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
-        except ValueError:
-            how = f"was ended by signal {-code}"
-        size = self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, size - _LAST_WORDS))
-        words = self._stderr.read().decode(errors="replace").strip()
-        return f"{how}; its last words: {words}" if words else f"{how}, without a word"
+        end = how(self._process.wait(), memory_kills() > self._kills)
+        words = last_words(self._stderr)
+        return f"{end}; its last words: {words}" if words else f"{end}, without a word"
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -171,11 +219,13 @@ class ChildPool:
         self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
         self._closing: set[str] = set()  # workers
 
-    def run(self, call: Call, worker: str, threads: int, payload: bytes, blobs: Mapping[str, bytes]) -> bytes:
+    def run(
+        self, call: Call, worker: str, threads: int, payload: bytes, blobs: Mapping[str, bytes], memory: int = 0
+    ) -> bytes:
         """Run a slice for ``worker`` on an idle child, or on a new one."""
         child = self._take(call.job_id, worker, threads)
         try:
-            return child.run(call, payload, blobs)
+            return child.run(call, payload, blobs, memory)
         except BaseException as error:
             if not isinstance(error, SliceError):
                 child.kill()  # the pipes may hold half a message
@@ -183,7 +233,7 @@ class ChildPool:
         finally:
             with self._lock:
                 self._busy.pop(child, None)
-                healthy = child.alive and not child.cancelled
+                healthy = child.alive and not (child.cancelled or child.overran)
                 if healthy:
                     self._idle.append(child)
             if not healthy:

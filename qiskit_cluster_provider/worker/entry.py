@@ -6,22 +6,28 @@ abort of its C++ would take the worker with it.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any
 
-from .children import POOL, Call, ChildDied, SliceCancelled, SliceError
-from .threads import NotEnoughThreads, Threads
+from ..versions import key, report
+from .children import POOL, Call, ChildDied, SliceCancelled, SliceError, SliceOverran
+from .memory import memory_limit
+from .permits import NotEnoughThreads, Permits, Threads
 
 Outcome = tuple[str, bytes]
 OUTCOMES = {
     "done": "the result",
     "error": "Aer or this package raised; the text has the child's traceback",
     "died": "the child ended by a signal or an exit; the text has its last words",
+    "overran": "it took longer than it may, and its child was ended",
+    "unfit": "this worker has other versions than the client; the text names them",
     "cancelled": "the job was cancelled meanwhile",
 }
 
 _THREADS: dict[str, Threads] = {}
+_MEMORY: list[Permits] = []  # one for the process, however many Dask workers are in it
 
 
 def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
@@ -46,17 +52,43 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         name, capacity = worker.address, worker.state.nthreads
         if request.topic:
             worker.log_event(request.topic, {"index": request.slice, "worker": name})
+    if request.versions and request.versions != key(report()):
+        return "unfit", json.dumps(dict(report())).encode()
     threads = _THREADS.setdefault(name, Threads(capacity))
+    memory = _memory(worker)
     try:
-        with threads.reserve(request.threads) as count:
-            message = POOL.run(request, name, count, payload, dict(zip(request.blobs, blobs, strict=True)))
+        with threads.reserve(request.threads) as count, memory.reserve(request.memory) as reserved:
+            # A slice that needs little may still grow to its share.
+            share = memory.capacity * count // max(threads.capacity, os.cpu_count() or 1)
+            message = POOL.run(
+                request,
+                name,
+                count,
+                payload,
+                dict(zip(request.blobs, blobs, strict=True)),
+                max(share, reserved),
+            )
     except SliceCancelled:
         return "cancelled", b""
+    except SliceOverran as error:
+        return "overran", str(error).encode()
     except ChildDied as error:
         return "died", str(error).encode()
     except (SliceError, NotEnoughThreads, OSError) as error:
         return "error", str(error).encode()
     return "done", message
+
+
+def _memory(worker: Any) -> Permits:
+    """MB that the children of this process may use together: the Dask worker's limit, else the cgroup's or machine's.
+
+    Large slices wait here for each other. Dask's own resources would keep them off the worker altogether, but
+    have to be declared where it is started.
+    """
+    if not _MEMORY:
+        limit = getattr(getattr(worker, "memory_manager", None), "memory_limit", None) or memory_limit()
+        _MEMORY.append(Permits(max(1, int(limit) // 2**20)))
+    return _MEMORY[0]
 
 
 def keep(blob: bytes) -> bytes:
@@ -76,9 +108,10 @@ def end_worker(dask_worker: Any) -> None:
 
 def _dask_worker() -> Any:
     distributed = sys.modules.get("distributed")  # a process without it is no Dask worker
-    if distributed is None:
+    get_worker = getattr(distributed, "get_worker", None)  # nor is one that is just importing it
+    if get_worker is None:
         return None
     try:
-        return distributed.get_worker()
+        return get_worker()
     except ValueError:
         return None

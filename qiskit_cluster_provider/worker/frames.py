@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
-RUN, BLOBS, NEED, DONE, ERROR = b"R", b"B", b"N", b"D", b"E"
+READY, RUN, BLOBS, NEED, DONE, ERROR = b"S", b"R", b"B", b"N", b"D", b"E"
 _HEAD = struct.Struct("<cQ")
 
 

@@ -31,12 +31,14 @@ class Simulation:
         self._cache: OrderedDict[str, tuple[int, Any]] = OrderedDict()
         self._size = 0
 
-    def run(self, message: bytes, fetch: Fetch) -> bytes:
+    def run(self, message: bytes, fetch: Fetch, memory: int = 0) -> bytes:
         """Simulate the slice in ``message``.
 
         Args:
             message: of :meth:`wire.Encoder.encode`.
             fetch: gets the messages of blobs that are not remembered, by name.
+            memory: MB that Aer may use unless the user set ``max_memory_mb``; 0 leaves it to Aer, which takes
+                the machine's and knows no cgroup.
         """
         start = time.perf_counter()
         task = wire.decode_task(message)
@@ -45,6 +47,8 @@ class Simulation:
 
         bundles = [self._decoded(part, fetched, wire.decode_circuits) for part in task.bundles]
         options, simulator = self._decoded(task.context, fetched, wire.decode_context)
+        if memory:
+            options = {"max_memory_mb": memory, **options}
         noises = [self._decoded(part, fetched, _decode_noise) for part in task.noises]
         outputs = [self._decoded(part, fetched, wire.decode_output) for part in task.outputs]
 

@@ -14,7 +14,7 @@ from qiskit_cluster_provider.plan import Simulator, cut, prepare
 from qiskit_cluster_provider.wire import Encoder, decode_result
 from qiskit_cluster_provider.worker import end_job, run_slice
 from qiskit_cluster_provider.worker.children import Call, ChildPool
-from qiskit_cluster_provider.worker.threads import NotEnoughThreads, Threads
+from qiskit_cluster_provider.worker.permits import NotEnoughThreads, Threads
 
 from ..slow import endless, quick
 

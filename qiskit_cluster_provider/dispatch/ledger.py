@@ -1,0 +1,215 @@
+"""What became of each slice, and what is to be done about it. Knows no thread and no cluster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from ..plan import Plan, SliceResult, parts
+
+DEATHS = 2
+"""Deaths of its child after which a slice is not tried again as it is."""
+_DISCONNECTIONS = 20  # of one slice: a cluster that loses everything for so often is no cluster
+
+
+@dataclass(frozen=True)
+class SliceInfo:
+    """The state of one slice, as ``job.slices()`` shows it.
+
+    Attributes:
+        index: of the slice.
+        experiments: ``(start, stop)``, global numbers.
+        shots: ``(start, stop)`` if it is a part of one experiment, else ``None``.
+        state: ``waiting``, ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
+        attempts: how often it was begun.
+        worker: who began it last.
+        seconds: wall time on the worker, when done.
+    """
+
+    index: int
+    experiments: tuple[int, int]
+    shots: tuple[int, int] | None
+    state: str = "waiting"
+    attempts: int = 0
+    worker: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of a slice that has ended.
+
+    Attributes:
+        slice: its index.
+        experiments: ``(start, stop)`` that it was then.
+        worker: who had it; empty if nobody began.
+        submitted, started, ended: seconds since the job began; ``started`` is ``None`` if nobody began.
+        outcome: ``done``; ``error`` of Aer's or ours; ``died`` and ``overran`` of its child; ``lost`` with its
+            worker; ``disconnected`` from the scheduler; or ``cancelled``.
+        reason: in words, unless it is done.
+    """
+
+    slice: int
+    experiments: tuple[int, int]
+    worker: str
+    submitted: float
+    started: float | None
+    ended: float
+    outcome: str
+    reason: str = ""
+
+
+class Fate(Enum):
+    """What is done with a slice that did not come back."""
+
+    AGAIN = "sent again"
+    SPLIT = "split"
+    CULPRIT = "its one experiment is at fault"
+    LOST = "given up"
+
+
+def fate(outcomes: Sequence[str], size: int, retries: int, suspected: bool = False) -> Fate:
+    """The rule for a slice whose tries ended with ``outcomes``, the newest last.
+
+    What kills or outlasts its child twice is split until the culprit is alone; what was lost with its worker
+    is no culprit.
+
+    Args:
+        outcomes: as in :class:`Attempt`.
+        size: its experiments.
+        retries: the user's.
+        suspected: it is a part of a slice whose child died, so that one death more is enough.
+    """
+    last, counts = outcomes[-1], Counter(outcomes)
+    if last == "disconnected":
+        return Fate.AGAIN if counts[last] <= _DISCONNECTIONS else Fate.LOST
+    if last == "lost":
+        return Fate.AGAIN if counts[last] <= retries else Fate.LOST
+    if last not in ("died", "overran"):
+        return Fate.LOST
+    if size > 1:
+        if last == "overran" or suspected or counts["died"] >= min(DEATHS, retries + 1):
+            return Fate.SPLIT
+        return Fate.AGAIN
+    return Fate.AGAIN if counts["died"] + counts["overran"] < min(DEATHS, retries + 1) else Fate.CULPRIT
+
+
+class Ledger:
+    """The slices of one plan.
+
+    Attributes:
+        plan: with the slices as they are now; splitting changes it.
+        infos: one for each slice.
+        results: slice index -> result.
+        culprits: slice index -> why its one experiment cannot be simulated; a failure of its own circuit's.
+        lost: slice index -> why it was given up for a reason that is not its circuits'.
+        attempts: that ended, in that order.
+    """
+
+    def __init__(self, plan: Plan, retries: int) -> None:
+        self.plan = plan
+        self.infos = [SliceInfo(one.index, one.experiments, one.shots) for one in plan.slices]
+        self.results: dict[int, SliceResult] = {}
+        self.culprits: dict[int, str] = {}
+        self.lost: dict[int, str] = {}
+        self.attempts: list[Attempt] = []
+        self._retries = retries
+        self._outcomes: dict[int, list[str]] = {}
+        self._suspected: set[int] = set()
+        self._submitted: dict[int, float] = {}
+        self._started: dict[int, float] = {}
+
+    @property
+    def missing(self) -> dict[int, str]:
+        """Slices that will never have a result, and why."""
+        return self.lost | self.culprits
+
+    def submitted(self, index: int, now: float) -> None:
+        """It is on its way."""
+        self._submitted[index] = now
+        self._started.pop(index, None)
+        self._set(index, state="queued")
+
+    def started(self, index: int, worker: str, now: float) -> None:
+        """A worker has begun it."""
+        info = self.infos[index]
+        if info.state in ("queued", "running"):
+            self._started[index] = now
+            self._set(index, state="running", attempts=info.attempts + 1, worker=worker)
+        else:  # the news is older than the result
+            self._set(index, attempts=info.attempts + 1, worker=worker)
+
+    def running_for(self, index: int, now: float) -> float:
+        """Seconds since a worker began it; 0 if nobody has."""
+        return now - self._started[index] if index in self._started else 0.0
+
+    def done(self, result: SliceResult, now: float) -> None:
+        """It came back."""
+        index = result.index
+        self.results[index] = result
+        self._close(index, now, "done")
+        self._set(index, state="done", seconds=result.seconds, attempts=max(1, self.infos[index].attempts))
+
+    def failed(self, index: int, outcome: str, reason: str, now: float) -> Fate:
+        """It did not come back; says what is to be done, and has noted it down."""
+        self._close(index, now, outcome, reason)
+        outcomes = self._outcomes.setdefault(index, [])
+        outcomes.append(outcome)
+        piece = self.plan.slices[index]
+        found = fate(outcomes, piece.size, self._retries, index in self._suspected)
+        if found is Fate.AGAIN:
+            self._set(index, state="waiting")
+        elif found is Fate.CULPRIT:
+            times = f", in each of {len(outcomes)} tries alone" if len(outcomes) > 1 else ""
+            self.culprits[index] = reason + times
+            self._set(index, state="failed")
+        elif found is Fate.LOST:
+            tried = f" (tried {len(outcomes)} times)" if len(outcomes) > 1 else ""
+            self.lost[index] = reason + tried
+            self._set(index, state="failed")
+        return found
+
+    def tries(self, index: int) -> int:
+        """How often it did not come back."""
+        return len(self._outcomes.get(index, ()))
+
+    def split(self, index: int) -> list[int]:
+        """Put smaller slices in the place of ``index``; returns their indices."""
+        old = self.plan.slices
+        found = parts(self.plan.work, old[index], len(old))
+        slices = [*old[:index], found[0], *old[index + 1 :], *found[1:]]
+        self.plan = Plan(self.plan.work, tuple(slices))
+        self.infos[index] = replace(self.infos[index], experiments=found[0].experiments, state="waiting")
+        self.infos += [SliceInfo(one.index, one.experiments, one.shots) for one in found[1:]]
+        for one in found:
+            self._outcomes.pop(one.index, None)
+            self._suspected.add(one.index)
+        return [one.index for one in found]
+
+    def cancelled(self, now: float) -> None:
+        """What has no end yet has one now."""
+        for info in self.infos:
+            if info.state not in ("done", "failed"):
+                if info.state != "waiting":
+                    self._close(info.index, now, "cancelled", "the job was cancelled")
+                self._set(info.index, state="cancelled")
+
+    def _close(self, index: int, now: float, outcome: str, reason: str = "") -> None:
+        started = self._started.pop(index, None)
+        self.attempts.append(
+            Attempt(
+                slice=index,
+                experiments=self.infos[index].experiments,
+                worker=self.infos[index].worker if started is not None else "",
+                submitted=self._submitted.pop(index, now),
+                started=started,
+                ended=now,
+                outcome=outcome,
+                reason=reason,
+            )
+        )
+
+    def _set(self, index: int, **changes: object) -> None:
+        self.infos[index] = replace(self.infos[index], **changes)  # type: ignore[arg-type]
