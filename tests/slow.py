@@ -1,6 +1,9 @@
-"""A circuit that is done at once, and one that outlasts every test."""
+"""A circuit that is done at once, one that outlasts every test, and one that no child survives."""
 
-from qiskit.circuit import QuantumCircuit
+import os
+import signal
+
+from qiskit.circuit import Gate, QuantumCircuit
 
 
 def quick(name="quick"):
@@ -18,4 +21,24 @@ def endless(name="endless"):
     circuit.measure(0, 0)
     with circuit.while_loop((circuit.clbits[0], 1)):
         circuit.measure(0, 0)
+    return circuit
+
+
+class Deadly(Gate):
+    """A gate that ends the process that reads it, but for the one that made it: as an abort in C++ does."""
+
+    def __init__(self, number, home):
+        super().__init__("id", 1, [])
+        self.number = int(number)
+        self.home = home
+        if self.home != os.getpid():
+            os.kill(os.getpid(), self.number)
+
+    def __reduce__(self):
+        return Deadly, (self.number, self.home)
+
+
+def deadly(name="deadly", number=signal.SIGSEGV):
+    circuit = quick(name)
+    circuit.append(Deadly(number, os.getpid()), [0])
     return circuit
