@@ -83,6 +83,8 @@ class DaskTransport:
         held = [self._blob(name, blobs) for name in call.blobs]
         key = f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}"
         fit = [a for a, n in self._workers.items() if n >= self._threads] if self._threads > 1 else []
+        if self._threads > 1 and self._workers and not fit:
+            raise ClusterConnectionError(str(self._lacking()))
         others = [a for a in fit or self._workers if a != avoid] if avoid else []
         if fit:
             self._only[key] = tuple(fit)
@@ -218,7 +220,7 @@ class DaskTransport:
         except _UNREACHED:
             return  # the next look asks again, and each slice is compared on its worker
         for address, theirs in answers.items():
-            if isinstance(theirs, ImportError):
+            if isinstance(theirs, Exception) and versions.__package__ in str(theirs):  # Dask wraps an ImportError
                 raise _not_installed(f"worker {address}", theirs)
             if isinstance(theirs, Mapping):  # else it left meanwhile
                 said = versions.complaint(f"worker {address}", theirs)
@@ -227,7 +229,7 @@ class DaskTransport:
                 self._fitting.add(address)
 
 
-def _not_installed(where: str, error: ImportError) -> ClusterVersionError:
+def _not_installed(where: str, error: Exception) -> ClusterVersionError:
     return ClusterVersionError(
         f"{where} cannot import qiskit_cluster_provider of this version ({error}); there: pip install "
         f"qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"

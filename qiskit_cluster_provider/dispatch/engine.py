@@ -272,6 +272,8 @@ class Dispatch:
             raise ClusterVersionError(f"{said}. job.partial_result() has what was finished.")
         elif outcome == "cancelled":
             self._failed(index, "lost", "it was ended on its worker", ledger)
+        elif outcome == "small":  # sent when there was no worker whose size was known
+            self._failed(index, "disconnected", message.decode(), ledger)
         else:
             text = message.decode() or "its child ended without a word"
             if outcome == "overran":

@@ -22,6 +22,7 @@ OUTCOMES = {
     "error": "Aer or this package raised; the text has the child's traceback",
     "died": "the child ended by a signal or an exit; the text has its last words",
     "overran": "it took longer than it may, and its child was ended",
+    "small": "this worker has too few threads",
     "unfit": "this worker has other versions than the client; the text names them",
     "cancelled": "the job was cancelled meanwhile",
 }
@@ -74,7 +75,9 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         return "overran", str(error).encode()
     except ChildDied as error:
         return "died", str(error).encode()
-    except (SliceError, NotEnoughThreads, OSError) as error:
+    except NotEnoughThreads as error:
+        return "small", str(error).encode()
+    except (SliceError, OSError) as error:
         return "error", str(error).encode()
     return "done", message
 
