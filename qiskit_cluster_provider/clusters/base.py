@@ -6,9 +6,11 @@ import contextvars
 import importlib.util
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -145,6 +147,26 @@ class Cluster:
         """Whether it can still be connected to."""
         return not self._closed
 
+    def check(self) -> None:
+        """Refuse a cluster that can no longer be used, without connecting it.
+
+        Raises:
+            ClusterConnectionError: it was closed, or connected before a fork.
+        """
+        if self._closed:
+            raise ClusterConnectionError(
+                f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
+            )
+        client = self._client
+        if client is not None and not self.mine:
+            raise ClusterConnectionError(
+                f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
+                "not survive a fork; make a ClusterProvider in this process."
+            )
+        given = getattr(self.config, "client", None)
+        if client is not None or given is not None:
+            check_client(given if client is None else client)
+
     def client(self) -> Client:
         """Its client; the first call connects, which may start the cluster.
 
@@ -153,15 +175,7 @@ class Cluster:
             ClusterConnectionError: it cannot be started or reached, or it was closed.
         """
         with self._lock:
-            if self._closed:
-                raise ClusterConnectionError(
-                    f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
-                )
-            if self._client is not None and not self.mine:
-                raise ClusterConnectionError(
-                    f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
-                    "not survive a fork; make a ClusterProvider in this process."
-                )
+            self.check()
             if self._client is None:
                 self._process = os.getpid()
                 missing = self.kind.missing()
@@ -202,6 +216,26 @@ class Cluster:
                 self._context.run(stack.close)
 
 
+def check_client(client: Client) -> None:
+    """Refuse a client that can no longer be used, without waiting for anything.
+
+    Raises:
+        ClusterConnectionError: it is closed or asynchronous, or was made before a fork.
+    """
+    if client.status in ("closing", "closed"):
+        raise ClusterConnectionError(f"the distributed.Client is {client.status}; hand over one that is connected.")
+    if client.asynchronous:
+        raise ClusterConnectionError(
+            "this distributed.Client is asynchronous; make it with Client(..., asynchronous=False)."
+        )
+    runs_in = getattr(client.loop.asyncio_loop, "_thread_id", None)
+    if runs_in is not None and all(thread.ident != runs_in for thread in threading.enumerate()):
+        raise ClusterConnectionError(
+            "the distributed.Client was made before this process was forked, and a connection does not survive a "
+            "fork; make a client in this process."
+        )
+
+
 def _close_all() -> None:
     """What nobody closed, in the process that connected it."""
     for cluster in list(_OPEN):
@@ -213,6 +247,20 @@ def _close_all() -> None:
 
 
 at_exit(_close_all)
+
+
+def _renew_offloading() -> None:
+    """In a forked child: Dask unpacks messages in one thread of its process, and threads do not survive a fork.
+
+    Without a new one, a cluster that the child starts would accept tasks and wait for ever.
+    """
+    utils: Any = sys.modules.get("distributed.utils")
+    if isinstance(getattr(utils, "_offload_executor", None), ThreadPoolExecutor):
+        utils._offload_executor = ThreadPoolExecutor(1, thread_name_prefix="Dask-Offload")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_offloading)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -32,8 +32,9 @@ class DaskTransport:
         OSError,
     )
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Callable[[], Client], check: Callable[[], None]) -> None:
         self._connect = connect
+        self._check = check
         self._client: Any = None
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
@@ -41,6 +42,10 @@ class DaskTransport:
         self._topic = ""
         self._count = itertools.count()
         self._sizes: tuple[float, dict[str, int]] = (0.0, {})
+
+    def check(self) -> None:
+        """As the cluster or its client says."""
+        self._check()
 
     def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
         """Connect, check that a slice fits, and listen for slices that begin."""

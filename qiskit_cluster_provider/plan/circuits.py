@@ -101,6 +101,12 @@ def _check_binds(
             f"parameter_binds has {len(binds)} dictionaries for {len(circuits)} circuits; "
             "give one for each circuit ({} for a circuit without parameters)."
         )
+    for index, (circuit, bind) in enumerate(zip(circuits, binds, strict=True)):
+        if not isinstance(bind, Mapping):
+            raise InvalidCircuitError(
+                f"parameter_binds[{index}], of circuit {circuit.name!r}, must be a dictionary with a list of values "
+                f"for each parameter, not a {type(bind).__name__}."
+            )
     return binds
 
 
