@@ -40,6 +40,7 @@ _OTHERS = {
     "save_amplitudes_sq", "save_expval", "save_expval_var", "set_statevector", "set_unitary",
     "set_density_matrix", "set_stabilizer", "set_superop", "set_matrix_product_state",
 }  # fmt: skip
+_KNOWN = _FLOW | _GATES | _OTHERS
 
 _BITS = {"statevector": 1, "density_matrix": 2, "unitary": 2, "superop": 4}
 """Method -> the state of n qubits has 2 ** (this * n) numbers."""
@@ -161,6 +162,8 @@ def _qubits(item: Item, work: Work) -> int:
 
 
 def _unknown(circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] | None) -> str | None:
+    if basis is None and _KNOWN.issuperset(contents.names):
+        return None
     for name in sorted(contents.names - _FLOW - _OTHERS):
         if not _is_gate(name, basis) and not _assembles(circuit, name, basis):
             if name in CONTROL_FLOW_OP_NAMES:
@@ -175,7 +178,7 @@ def _unknown(circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] 
 
 def _is_gate(name: str, basis: frozenset[str] | None) -> bool:
     place = name.find("_o")  # an open control: cx_o0
-    gate = name[:place] if place > 0 else name
+    gate = name[:place] if place > 0 and name[place + 2 :].isdecimal() else name
     return gate in _GATES and (basis is None or gate in basis)
 
 
@@ -201,6 +204,8 @@ def _try(operation: Operation, basis: frozenset[str] | None) -> bool:
         assemble_circuits([alone], basis)
     except QiskitError as error:
         return not str(error.message).startswith("unknown instruction")
-    except (TypeError, ValueError, AttributeError, LookupError, RuntimeError):
+    except ValueError:
+        return "_o" not in operation.name  # x_out: Aer takes it for an x with an open control
+    except (TypeError, AttributeError, LookupError, RuntimeError):
         return True
     return True

@@ -190,6 +190,9 @@ RUNS = {
     "NaN on MPS": Bad(rotated(NAN), InvalidCircuitError, "nan", options={"method": "matrix_product_state"}),
     # Gates
     "an unknown gate": Bad(appended(Gate("mystery", 1, [])), InvalidCircuitError, rf"{NAME}.*'mystery'.*transpile\("),
+    "a gate that looks like an open control": Bad(
+        appended(Gate("x_out", 1, [])), InvalidCircuitError, rf"{NAME}.*'x_out'.*transpile\("
+    ),
     "a composite gate": Bad(appended(QFTGate(2), 2), InvalidCircuitError, rf"{NAME}.*'qft'.*transpile\("),
     "unknown in control flow": Bad(unknown_inside(), InvalidCircuitError, r"'mystery'.*transpile\("),
     "a Clifford": Bad(appended(Clifford(HGate())), InvalidCircuitError, r"'clifford'.*transpile\("),

@@ -11,7 +11,7 @@ from qiskit.circuit import Instruction, Operation, ParameterExpression, QuantumC
 
 from ..errors import InvalidCircuitError
 from ..options import SliceOptions
-from .instructions import instructions
+from .instructions import PLAIN, instructions
 from .model import Batch, Item, Simulator, Work
 from .seeds import draw_base_seed
 from .shots import check_divisible
@@ -227,6 +227,8 @@ def channel_errors(circuits: Iterable[QuantumCircuit]) -> tuple[Any, ...]:
     """Errors of quantum channel instructions (circuits to which a ``QuantumError`` was appended), each once."""
     found: dict[Any, Any] = {}
     for circuit in {id(c): c for c in circuits}.values():
+        if PLAIN.issuperset(circuit.count_ops()):
+            continue
         for operation in instructions(circuit):
             error = getattr(operation, "_quantum_error", None)
             if error is not None:

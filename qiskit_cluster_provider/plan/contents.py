@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 from qiskit.circuit import ParameterExpression, QuantumCircuit
-from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES, ControlFlowOp, ForLoopOp
+from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
-MARKS = frozenset({"break_loop", "continue_loop"})
-"""Control flow that holds no circuits."""
+from .instructions import PLAIN
 
 
 @dataclass
@@ -32,7 +31,7 @@ class Contents:
 
 
 def contents_of(circuit: QuantumCircuit) -> Contents:
-    """Read ``circuit``: about 0.4 us a gate, as no operation objects are made but for saves and control flow."""
+    """Read ``circuit``: about 0.3 us a gate, as long as no operation objects have to be made."""
     found = Contents()
     _read(circuit, 1, found)
     return found
@@ -41,7 +40,7 @@ def contents_of(circuit: QuantumCircuit) -> Contents:
 def _read(circuit: QuantumCircuit, times: int, found: Contents) -> None:
     names = circuit.count_ops()
     found.names.update(names)
-    looks = any(name in CONTROL_FLOW_OP_NAMES or name.startswith("save_") for name in names)
+    looks = not PLAIN.issuperset(names)
     if found.strange is None and not _finite(circuit.global_phase):
         found.strange = f"a global phase of {circuit.global_phase}"
     for index, instruction in enumerate(circuit.data):
