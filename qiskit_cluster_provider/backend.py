@@ -19,7 +19,7 @@ from qiskit_aer.backends.controller_wrappers import AerConfig
 from .checks import check_options, check_work
 from .clusters import Cluster, find_kinds
 from .dispatch import Dispatch, choose_transport
-from .errors import ClusterConfigError, UnknownOptionError
+from .errors import CircuitTypeError, ClusterConfigError, UnknownOptionError
 from .job import ClusterJob
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from .plan import Simulator, Work, prepare
@@ -176,9 +176,16 @@ class ClusterBackend(BackendV2):
             UnknownOptionError: an option that Aer would ignore.
             ShotSlicingError: ``max_shot_size`` would change the answer.
             ClusterConfigError: an option that is out of its range.
-            TypeError: something is no circuit, or an option has the wrong type.
+            CircuitTypeError: something is no circuit.
+            OptionTypeError: an option has the wrong type.
         """
-        batch = [circuits] if isinstance(circuits, QuantumCircuit) else list(circuits)
+        try:
+            given = iter([circuits] if isinstance(circuits, QuantumCircuit) else circuits)
+        except TypeError as error:
+            raise CircuitTypeError(
+                f"run() takes a circuit or a list of circuits, not a {type(circuits).__name__}."
+            ) from error
+        batch = list(given)
         tags = {key: run_options.pop(key) for key in ("job_tags",) if key in run_options}
         aer_options, slice_options = self._effective(run_options, f"{self.name}.run()", stacklevel=4)
         work = prepare(batch, parameter_binds, aer_options, slice_options, self._simulator())

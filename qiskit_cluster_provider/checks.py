@@ -155,7 +155,7 @@ def _too_wide(item: Item, contents: Contents, work: Work) -> str | None:
 
 def _qubits(item: Item, work: Work) -> int:
     """How many qubits Aer simulates, at least: it drops those that nothing measured or saved depends on."""
-    if work.options.get("enable_truncation", True) is False:
+    if not work.options.get("enable_truncation", True):
         return int(item.circuit.num_qubits)
     kept = next(views(item))
     return len({qubit for instruction in kept for qubit in instruction.qubits})

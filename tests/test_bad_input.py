@@ -23,6 +23,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
 from qiskit_cluster_provider.checks import _GATES, _OTHERS
 from qiskit_cluster_provider.errors import (
+    CircuitTypeError,
     ClusterConfigError,
     ClusterConnectionError,
     InvalidCircuitError,
@@ -150,9 +151,11 @@ NAME = r"circuit 'bad' \(index 0\)"
 BINDS = r"circuit 'two' \(index 0\)"
 RUNS = {
     "nothing": Bad([], InvalidCircuitError, "at least one"),
-    "a text in the list": Bad([quick(), "x"], TypeError, r"circuits\[1\] is a str"),
-    "None in the list": Bad([quick(), quick(), None], TypeError, r"circuits\[2\] is a NoneType"),
-    "no iterable": Bad(7, TypeError, "iterable"),
+    "a text in the list": Bad([quick(), "x"], CircuitTypeError, r"circuits\[1\] is a str"),
+    "None in the list": Bad([quick(), quick(), None], CircuitTypeError, r"circuits\[2\] is a NoneType"),
+    "no iterable": Bad(7, CircuitTypeError, "list of circuits, not a int"),
+    "a text": Bad("x", CircuitTypeError, r"circuits\[0\] is a str"),
+    "None": Bad(None, CircuitTypeError, "not a NoneType"),
     # Parameters
     "unbound": Bad(rotated(), InvalidCircuitError, f"{NAME} has unbound.*'a'.*parameter_binds"),
     "unbound, later": Bad([quick(), rotated()], InvalidCircuitError, r"circuit 'bad' \(index 1\) has unbound"),
@@ -335,8 +338,16 @@ def test_bad_sampler_pubs(backend, what):
     assert SamplerV2(backend).run([quick()], shots=3).result(60)[0].data.c.num_shots == 3
 
 
+@pytest.mark.parametrize("primitive", [SamplerV2, EstimatorV2])
+@pytest.mark.parametrize("pubs", [None, 7, quick()])
+def test_no_list_of_pubs(backend, primitive, pubs):
+    with pytest.raises(PubTypeError, match="takes a list of PUBs"):
+        primitive(backend).run(pubs)
+
+
 @pytest.mark.parametrize(
-    ("shots", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (NAN, TypeError), (True, TypeError)]
+    ("shots", "error"),
+    [(0, InvalidPubError), (-1, InvalidPubError), (1.5, PubTypeError), (NAN, PubTypeError), (True, PubTypeError)],
 )
 def test_bad_shots_of_a_sampler_run(backend, shots, error):
     with pytest.raises(error, match="shots"):

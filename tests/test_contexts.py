@@ -8,9 +8,11 @@ from multiprocessing import get_context
 
 import nbformat
 import pytest
+from distributed import Client, LocalCluster
 from nbclient import NotebookClient
 
 from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
+from qiskit_cluster_provider.errors import ClusterConnectionError
 
 from .slow import quick
 
@@ -109,6 +111,22 @@ def test_primitives_inside_a_running_event_loop(backend):
     sampled, value = asyncio.run(main())
     assert sampled == SamplerV2(backend, seed=1).run([quick()], shots=5).result(60)[0].data.c
     assert value == pytest.approx(1.0)
+
+
+def test_clients_inside_a_running_event_loop(backend, aer):
+    """One of another loop works; one of this loop would have to be awaited."""
+    expected = aer.run([quick()] * 3, seed_simulator=1).result().get_counts()
+
+    async def main():
+        async with (
+            LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0", asynchronous=True) as cluster,
+            Client(cluster, asynchronous=True, set_as_default=False) as client,
+        ):
+            with pytest.raises(ClusterConnectionError, match="is asynchronous; make it with"):
+                backend.run(quick(), executor=client)
+            return counts(backend, 1)
+
+    assert asyncio.run(main()) == expected
 
 
 def test_a_fork_after_use():

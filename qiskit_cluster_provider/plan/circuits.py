@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import Instruction, Operation, ParameterExpression, QuantumCircuit
 
-from ..errors import InvalidCircuitError
+from ..errors import CircuitTypeError, InvalidCircuitError
 from ..options import SliceOptions
 from .instructions import PLAIN, instructions
 from .model import Batch, Item, Simulator, Work
@@ -36,13 +36,15 @@ def prepare(
     Raises:
         InvalidCircuitError: with the circuit's name and index.
         ShotSlicingError: ``max_shot_size`` would change the answer.
-        TypeError: something in ``circuits`` is not a circuit.
+        CircuitTypeError: something in ``circuits`` is not a circuit.
     """
     if not circuits:
         raise InvalidCircuitError("run() got no circuits; give it at least one.")
     for index, circuit in enumerate(circuits):
         if not isinstance(circuit, QuantumCircuit):
-            raise TypeError(f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit.")
+            raise CircuitTypeError(
+                f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit; leave it out or make it one."
+            )
     binds = _check_binds(circuits, parameter_binds)
 
     items = tuple(_items(circuits, binds))
