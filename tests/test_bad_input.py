@@ -4,16 +4,26 @@ import inspect
 import math
 import re
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, QuantumCircuit, QuantumRegister
+from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, QuantumCircuit, QuantumRegister, library
 from qiskit.circuit.annotated_operation import AnnotatedOperation, InverseModifier
 from qiskit.circuit.classical import expr, types
-from qiskit.circuit.library import DiagonalGate, HGate, QFTGate, RXGate, SXdgGate, XGate
+from qiskit.circuit.library import (
+    DiagonalGate,
+    HGate,
+    QFTGate,
+    RXGate,
+    SXdgGate,
+    XGate,
+    get_standard_gate_name_mapping,
+)
+from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Clifford, Kraus, Pauli, SuperOp, random_unitary
 from qiskit_aer import AerSimulator, primitives
 from qiskit_aer.backends import aer_compiler
@@ -21,7 +31,7 @@ from qiskit_aer.noise import depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
-from qiskit_cluster_provider.checks import _GATES, _OTHERS
+from qiskit_cluster_provider.checks import _GATES, _OTHERS, check_work
 from qiskit_cluster_provider.errors import (
     CircuitTypeError,
     ClusterConfigError,
@@ -32,6 +42,8 @@ from qiskit_cluster_provider.errors import (
     PubTypeError,
     UnknownOptionError,
 )
+from qiskit_cluster_provider.options import SliceOptions
+from qiskit_cluster_provider.plan import Simulator, prepare
 
 from .slow import quick
 
@@ -441,6 +453,39 @@ def test_the_names_are_aers():
         names |= set(re.findall(r'"(\w+)"', group))
     internal = {"qerror_loc", "aer_store", "for_loop", "while_loop", "if_else"}
     assert names - internal == _OTHERS
+
+
+def operations():
+    """Qiskit's standard gates, some with more controls, open and closed, and some that have to be transpiled."""
+    found = list(get_standard_gate_name_mapping().values())
+    for name in ("h", "ry", "u", "swap", "sx", "rzz", "y", "z"):
+        gate = get_standard_gate_name_mapping()[name]
+        found += [gate.control(1), gate.control(2), gate.control(1, ctrl_state=0), gate.control(3, ctrl_state=5)]
+    found += [library.MCXGate(k) for k in (2, 3, 4, 5)] + [library.MCPhaseGate(0.3, k) for k in (1, 2, 4)]
+    found += [library.PermutationGate([1, 0]), library.StatePreparation([1, 0]), library.Isometry(np.eye(2), 0, 0)]
+    found += [library.UCRYGate([0.1, 0.2]), library.HamiltonianGate(np.eye(2), 1.0), library.QFTGate(2)]
+    return found
+
+
+@pytest.mark.parametrize("device", [None, FakeManilaV2()], ids=["plain", "device"])
+def test_what_is_refused_is_what_aer_refuses(device):
+    aer = AerSimulator() if device is None else AerSimulator.from_backend(device)
+    basis = None if device is None else aer.configuration().basis_gates
+    told = {True: 0, False: 0}
+    for operation in operations():
+        circuit = QuantumCircuit(max(1, operation.num_qubits), operation.num_clbits, name=operation.name)
+        circuit.append(operation, range(operation.num_qubits), range(operation.num_clbits))
+        circuit = circuit.assign_parameters([0.1] * circuit.num_parameters)
+        try:
+            aer.run(circuit).result()
+            known = True
+        except QiskitError as error:
+            known = "unknown instruction" not in str(error)
+        told[known] += 1
+        work = prepare([circuit], None, {"shots": 2}, SliceOptions(), Simulator())
+        with nullcontext() if known else pytest.raises(InvalidCircuitError, match="transpile"):
+            check_work(work, basis)
+    assert min(told.values()) > 5
 
 
 def flow():
