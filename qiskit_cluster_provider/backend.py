@@ -15,13 +15,13 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
 from qiskit_aer.backends.controller_wrappers import AerConfig
-from qiskit_aer.noise import NoiseModel
 
+from .checks import check_options, check_work
 from .clusters import Cluster, find_kinds
 from .dispatch import Dispatch, choose_transport
-from .errors import ClusterConfigError, OptionTypeError, UnknownOptionError
+from .errors import CircuitTypeError, ClusterConfigError, UnknownOptionError
 from .job import ClusterJob
-from .options import SLICE_OPTION_NAMES, SliceOptions, check_aer_values, check_names
+from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from .plan import Simulator, Work, prepare
 
 logger = logging.getLogger("qiskit_cluster_provider")
@@ -63,8 +63,7 @@ class ClusterBackend(BackendV2):
         if simulator is None:
             # Some of Aer's options, such as coupling_map, take effect only in its constructor.
             aers = {key: options.pop(key) for key in list(options) if key not in SLICE_OPTION_NAMES}
-            check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=3)
-            _check_noise_model(aers)
+            check_options(aers, stacklevel=3)
             self._aer = AerSimulator(**aers)
         super().__init__(
             provider=provider,
@@ -138,8 +137,7 @@ class ClusterBackend(BackendV2):
         check_names(fields, self.option_names(), self.name)
         ours = {key: value for key, value in fields.items() if key in SLICE_OPTION_NAMES}
         aers = {key: value for key, value in fields.items() if key not in SLICE_OPTION_NAMES}
-        check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=3)
-        _check_noise_model(aers)
+        check_options(aers, stacklevel=3)
         slice_options = self._slice_options.updated(**ours)
         self._aer.set_options(**aers)
         self._slice_options = slice_options
@@ -174,11 +172,20 @@ class ClusterBackend(BackendV2):
 
         Raises:
             InvalidCircuitError: a circuit or its parameters, with name and index.
+            ClusterConnectionError: the cluster or the executor is closed, or of another process.
             UnknownOptionError: an option that Aer would ignore.
             ShotSlicingError: ``max_shot_size`` would change the answer.
-            TypeError: something is no circuit, or an option has the wrong type.
+            ClusterConfigError: an option that is out of its range.
+            CircuitTypeError: something is no circuit.
+            OptionTypeError: an option has the wrong type.
         """
-        batch = [circuits] if isinstance(circuits, QuantumCircuit) else list(circuits)
+        try:
+            given = iter([circuits] if isinstance(circuits, QuantumCircuit) else circuits)
+        except TypeError as error:
+            raise CircuitTypeError(
+                f"run() takes a circuit or a list of circuits, not a {type(circuits).__name__}."
+            ) from error
+        batch = list(given)
         tags = {key: run_options.pop(key) for key in ("job_tags",) if key in run_options}
         aer_options, slice_options = self._effective(run_options, f"{self.name}.run()", stacklevel=4)
         work = prepare(batch, parameter_binds, aer_options, slice_options, self._simulator())
@@ -197,8 +204,7 @@ class ClusterBackend(BackendV2):
         check_names(run_options, self._known_run_options(), what)
         ours = {key: value for key, value in run_options.items() if key in SLICE_OPTION_NAMES}
         aers = {key: value for key, value in run_options.items() if key not in SLICE_OPTION_NAMES}
-        check_aer_values(aers, BACKEND_RUN_ARG_TYPES, stacklevel=stacklevel)
-        _check_noise_model(aers)
+        check_options(aers, stacklevel=stacklevel)
         self._check_method(aers.get("method"))
         options = {key: value for key, value in self._aer.options.__dict__.items() if key not in _AER_SHARES}
         # Aer lets run(noise_model=None) switch noise off, and takes any other None for "not given".
@@ -206,9 +212,16 @@ class ClusterBackend(BackendV2):
         return options, self._slice_options.updated(**ours)
 
     def _dispatch(self, work: Work, slice_options: SliceOptions) -> tuple[str, Dispatch]:
-        """A new job's id, and what will run ``work`` for it."""
+        """A new job's id, and what will run ``work`` for it.
+
+        Raises:
+            InvalidCircuitError, InvalidPubError: a circuit that Aer would refuse, or crash or hang on.
+            ClusterConnectionError: the cluster or the executor is closed, or of another process.
+        """
+        check_work(work, self.configuration().basis_gates if self._aer._from_backend else None)
         job_id = str(uuid.uuid4())
-        transport = choose_transport(slice_options.executor, self._cluster.client)
+        transport = choose_transport(slice_options.executor, self._cluster)
+        transport.check()
         dispatch = Dispatch(job_id, work, transport, slice_options)
         if slice_options.callback is not None:
             dispatch.listen(slice_options.callback)
@@ -332,15 +345,6 @@ def _without_device_options(options: Mapping[str, Any]) -> dict[str, Any]:
                 f"{name}={options[name]!r} is for devices and has no effect on a simulation; leave it out."
             )
     return {name: value for name, value in options.items() if name not in _OF_DEVICES}
-
-
-def _check_noise_model(options: Mapping[str, Any]) -> None:
-    noise_model = options.get("noise_model")
-    if noise_model is not None and not isinstance(noise_model, NoiseModel):
-        raise OptionTypeError(
-            f"noise_model must be a qiskit_aer.noise.NoiseModel, not {type(noise_model).__name__}; "
-            "NoiseModel.from_backend(device) makes one."
-        )
 
 
 def _plain(value: Any) -> Any:

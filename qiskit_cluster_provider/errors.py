@@ -8,6 +8,7 @@
         │   ├── UnknownOptionError          (TypeError)    a name that nobody knows, with the nearest one
         │   └── OptionTypeError             (TypeError)    a value of a type that cannot be cast
         ├── InvalidCircuitError             (ValueError)   a circuit or its parameters, by name and index
+        │   └── CircuitTypeError            (TypeError)    something that is no circuit, by index
         ├── InvalidPubError                 (ValueError)   a PUB of a primitive, by index
         │   └── PubTypeError                (TypeError)    something in it has the wrong type
         ├── ShotSlicingError                (ValueError)   max_shot_size would change the answer
@@ -53,6 +54,10 @@ class OptionTypeError(ClusterConfigError, TypeError):
 
 class InvalidCircuitError(ClusterError, ValueError):
     """A circuit, or its parameter values, cannot be run. Names the circuit and its index."""
+
+
+class CircuitTypeError(InvalidCircuitError, TypeError):
+    """Something among the circuits is no circuit. Names its index."""
 
 
 class InvalidPubError(ClusterError, ValueError):

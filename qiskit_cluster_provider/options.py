@@ -17,6 +17,7 @@ from .errors import ClusterConfigError, OptionTypeError, UnknownOptionError, nea
 
 _MEANT = {"seed": "seed_simulator", "threads": "max_parallel_threads", "noise": "noise_model"}
 SEED_MODES = ("aer", "independent")
+_WHOLE = ("shots", "seed_simulator")
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,14 @@ def check_aer_values(given: Mapping[str, Any], types: Mapping[str, Any], stackle
 
     Raises:
         OptionTypeError: the value cannot be cast to the type.
-        ClusterConfigError: a seed, a number of shots or of threads that is out of its range.
+        ClusterConfigError: a number that is out of its range, or not finite.
     """
     for name, value in given.items():
         if value is None or name not in types:
             continue
         expected = types[name] if isinstance(types[name], tuple) else (types[name],)
+        if name in _WHOLE and (isinstance(value, bool) or _has_fraction(value)):
+            raise OptionTypeError(f"{name} must be a whole number, not {value!r}.")
         if not isinstance(value, expected):
             _check_cast(name, value, expected[0], stacklevel + 1)
     shots = given.get("shots")
@@ -136,6 +139,17 @@ def check_aer_values(given: Mapping[str, Any], types: Mapping[str, Any], stackle
     threads = given.get("max_parallel_threads")
     if threads is not None and int(threads) < 0:
         raise ClusterConfigError(f"max_parallel_threads must not be negative, not {threads!r}.")
+    bond = given.get("matrix_product_state_max_bond_dimension")
+    if bond is not None and int(bond) < 1:
+        raise ClusterConfigError(
+            f"matrix_product_state_max_bond_dimension must be at least 1, not {bond!r}: Aer crashes on it. "
+            "Leave it out for no limit."
+        )
+
+
+def _has_fraction(value: Any) -> bool:
+    """Aer would cut it off."""
+    return isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral) and value % 1 != 0
 
 
 def _check_cast(name: str, value: Any, expected: type, stacklevel: int) -> None:

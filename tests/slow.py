@@ -1,9 +1,10 @@
-"""A circuit that is done at once, one that outlasts every test, and one that no child survives."""
+"""Circuits: done at once, without an end, that Aer cannot run, and that no child survives."""
 
 import os
 import signal
 
 from qiskit.circuit import Gate, QuantumCircuit
+from qiskit.circuit.classical import expr
 
 
 def quick(name="quick"):
@@ -21,6 +22,16 @@ def endless(name="endless"):
     circuit.measure(0, 0)
     with circuit.while_loop((circuit.clbits[0], 1)):
         circuit.measure(0, 0)
+    return circuit
+
+
+def unsupported(name="unsupported"):
+    """Aer has no shifts in conditions; that shows only on the worker, and costs all of a batch of Aer's."""
+    circuit = QuantumCircuit(1, 1, name=name)
+    circuit.measure(0, 0)
+    with circuit.if_test(expr.equal(expr.shift_left(circuit.cregs[0], 1), 0)):
+        circuit.x(0)
+    circuit.measure(0, 0)
     return circuit
 
 

@@ -1,7 +1,7 @@
 """``executor=``: what Aer's documentation still promises, really used."""
 
 import os
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import pytest
@@ -120,11 +120,17 @@ def simulating(psutil):
     return found
 
 
-def test_an_executor_that_was_shut_down(backend):
-    executor = ThreadPoolExecutor(1)
-    executor.shutdown()
-    with pytest.raises(ClusterConnectionError, match="cannot be submitted"):
-        backend.run(quick(), executor=executor).result(timeout=60)
+class Closed(Executor):
+    """Somebody's own, which does not tell that it is closed. Python's do, see tests/test_bad_input.py."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        raise RuntimeError("closed since noon")
+
+
+def test_an_executor_that_does_not_tell_that_it_is_closed(backend):
+    job = backend.run(quick(), executor=Closed())
+    with pytest.raises(ClusterConnectionError, match="cannot be submitted: closed since noon"):
+        job.result(timeout=60)
 
 
 class Failing(ThreadPoolExecutor):

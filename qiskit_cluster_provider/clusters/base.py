@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from ..errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
+from .clients import check_client
 from .quiet import at_exit, quiet
 
 if TYPE_CHECKING:
@@ -145,6 +146,25 @@ class Cluster:
         """Whether it can still be connected to."""
         return not self._closed
 
+    def check(self) -> None:
+        """Refuse a cluster that can no longer be used, without connecting it.
+
+        Raises:
+            ClusterClosedError: it was closed, or connected before a fork.
+        """
+        if self._closed:
+            raise ClusterClosedError(
+                f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
+            )
+        if self._client is not None and not self.mine:
+            raise ClusterClosedError(
+                f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
+                "not survive a fork; make a ClusterProvider in this process."
+            )
+        given = getattr(self.config, "client", None)
+        if given is not None:  # one of our own is replaced when it is closed
+            check_client(given)
+
     def client(self) -> Client:
         """Its client; the first call connects, which may start the cluster.
 
@@ -156,15 +176,7 @@ class Cluster:
             ClusterConnectionError: it cannot be started or reached.
         """
         with self._lock:
-            if self._closed:
-                raise ClusterClosedError(
-                    f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
-                )
-            if self._client is not None and not self.mine:
-                raise ClusterClosedError(
-                    f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
-                    "not survive a fork; make a ClusterProvider in this process."
-                )
+            self.check()
             if self._client is not None and self._client.status == "closed":
                 stack, self._stack, self._client = self._stack, None, None
                 self._leave(stack)

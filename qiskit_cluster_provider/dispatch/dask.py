@@ -18,6 +18,7 @@ from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from .. import versions
+from ..clusters import check_client
 from ..errors import ClusterClosedError, ClusterConnectionError, ClusterVersionError
 from ..worker import end_job, keep, run_slice
 from ..worker.children import Call
@@ -39,8 +40,9 @@ class DaskTransport:
         connect: gives the client, the same one until it is lost; raises if there is none.
     """
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Callable[[], Client], check: Callable[[], None]) -> None:
         self._connect = connect
+        self._check = check
         self._client: Any = None
         self._comm: Any = None
         self._blobs: dict[str, DaskFuture] = {}
@@ -54,6 +56,10 @@ class DaskTransport:
         self._fitting: set[str] = set()  # addresses whose versions were compared
         self._only: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may run it
         self._has_memory = False
+
+    def check(self) -> None:
+        """As the cluster or its client says."""
+        self._check()
 
     def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
         """Connect, check that a slice fits, and listen for slices that begin."""
@@ -158,12 +164,9 @@ class DaskTransport:
     def _reach(self) -> Any:
         """The client; one that is new, or has lost its scheduler meanwhile, is prepared for this job."""
         client: Any = self._connect()
-        if client.asynchronous:
-            raise ClusterClosedError(
-                "this distributed.Client is asynchronous; make it with Client(..., asynchronous=False)."
-            )
-        if client.status == "closed":
-            raise ClusterClosedError("the distributed.Client is closed; hand over a client that is connected.")
+        if client.status == "closing":
+            raise ClusterConnectionError("the connection to the scheduler is lost")
+        check_client(client)
         # Subscriptions and futures do not outlive a connection; its comm is new after each.
         if client is not self._client or client.scheduler_comm is not self._comm:
             self._blobs.clear()

@@ -237,11 +237,15 @@ class Dispatch:
             memory=self._needs.memory(piece),
             versions=versions.key(versions.report()),
         )
+        with self._lock:  # before it is sent: the news that it has begun may be faster than submit() returns
+            ledger.submitted(index, self._now())
         try:
             future = self._transport.submit(call, payload, encoder.blobs, avoid=ledger.infos[index].worker)
         except ClusterClosedError as error:
             raise type(error)(f"{error.message} job.partial_result() has what was finished.") from error
         except ClusterConnectionError:  # the next look tells what is the matter
+            with self._lock:
+                ledger.not_submitted(index)
             self._waiting.appendleft(index)
             return False
         except Exception as error:  # an executor that was shut down
@@ -250,7 +254,6 @@ class Dispatch:
             ) from error
         with self._lock:
             self._inflight[index] = future
-            ledger.submitted(index, self._now())
         future.add_done_callback(lambda done: self._news.put((index, done)))
         return True
 

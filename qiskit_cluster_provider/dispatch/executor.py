@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..clusters import check_client
+from ..errors import ClusterClosedError
 from ..worker import run_slice
 from ..worker.children import Call
 from .transport import Future
@@ -26,6 +28,25 @@ class ExecutorTransport:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._job_id = ""
+
+    def check(self) -> None:
+        """What the executors of Python and of Dask tell; any other is left to fail in the job."""
+        executor = self._executor
+        client = getattr(executor, "_client", None)
+        if hasattr(client, "scheduler_info"):
+            check_client(client)
+        if any(getattr(executor, flag, False) is True for flag in ("_shutdown", "_shutdown_thread")):
+            raise ClusterClosedError(
+                f"the {type(executor).__name__} was shut down; make a new one, and keep it open until result()."
+            )
+        broken = getattr(executor, "_broken", False)
+        if isinstance(broken, str):
+            raise ClusterClosedError(f"the {type(executor).__name__} is broken: {broken}. Make a new one.")
+        threads = {*getattr(executor, "_threads", ()), getattr(executor, "_executor_manager_thread", None)} - {None}
+        if threads and not any(thread.is_alive() for thread in threads):
+            raise ClusterClosedError(
+                f"the {type(executor).__name__} has no running thread, as after a fork; make one in this process."
+            )
 
     def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
         """Nothing to connect to."""

@@ -132,6 +132,11 @@ class Ledger:
         self._started.pop(index, None)
         self._set(index, state="queued")
 
+    def not_submitted(self, index: int) -> None:
+        """It could not be sent after all."""
+        self._submitted.pop(index, None)
+        self._set(index, state="waiting")
+
     def started(self, index: int, worker: str, now: float) -> None:
         """A worker has begun it."""
         info = self.infos[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from ..clusters import Cluster, check_client
 from ..worker.children import Call
 
 
@@ -23,6 +24,13 @@ class Future(Protocol):
 
 class Transport(Protocol):
     """One job's way to its workers."""
+
+    def check(self) -> None:
+        """Refuse what can no longer be used, without connecting: called where the user is, before anything starts.
+
+        Raises:
+            ClusterClosedError: it is closed, or of another process.
+        """
 
     def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
         """Connect. ``started(slice index, worker)`` is to be called when a slice begins.
@@ -73,21 +81,21 @@ class Transport(Protocol):
         """Let go of everything that belongs to this job."""
 
 
-def choose_transport(executor: Any, client: Callable[[], Any]) -> Transport:
+def choose_transport(executor: Any, cluster: Cluster) -> Transport:
     """The transport for a run.
 
     Args:
         executor: the user's executor or ``distributed.Client``, or ``None``.
-        client: connects to the backend's own cluster; called only if there is no executor.
+        cluster: the backend's own; used only if there is no executor.
     """
     if executor is None:
         from .dask import DaskTransport
 
-        return DaskTransport(client)
+        return DaskTransport(cluster.client, cluster.check)
     if type(executor).__module__.split(".")[0] == "distributed" and hasattr(executor, "scheduler_info"):
         from .dask import DaskTransport
 
-        return DaskTransport(lambda: executor)
+        return DaskTransport(lambda: executor, lambda: check_client(executor))
     from .executor import ExecutorTransport
 
     return ExecutorTransport(executor)

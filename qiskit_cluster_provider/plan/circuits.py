@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import Instruction, Operation, ParameterExpression, QuantumCircuit
 
-from ..errors import InvalidCircuitError
+from ..errors import CircuitTypeError, InvalidCircuitError
 from ..options import SliceOptions
-from .instructions import instructions
+from .instructions import PLAIN, instructions
 from .model import Batch, Item, Simulator, Work
 from .seeds import draw_base_seed
 from .shots import check_divisible
@@ -36,13 +36,15 @@ def prepare(
     Raises:
         InvalidCircuitError: with the circuit's name and index.
         ShotSlicingError: ``max_shot_size`` would change the answer.
-        TypeError: something in ``circuits`` is not a circuit.
+        CircuitTypeError: something in ``circuits`` is not a circuit.
     """
     if not circuits:
         raise InvalidCircuitError("run() got no circuits; give it at least one.")
     for index, circuit in enumerate(circuits):
         if not isinstance(circuit, QuantumCircuit):
-            raise TypeError(f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit.")
+            raise CircuitTypeError(
+                f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit; leave it out or make it one."
+            )
     binds = _check_binds(circuits, parameter_binds)
 
     items = tuple(_items(circuits, binds))
@@ -101,6 +103,12 @@ def _check_binds(
             f"parameter_binds has {len(binds)} dictionaries for {len(circuits)} circuits; "
             "give one for each circuit ({} for a circuit without parameters)."
         )
+    for index, (circuit, bind) in enumerate(zip(circuits, binds, strict=True)):
+        if not isinstance(bind, Mapping):
+            raise InvalidCircuitError(
+                f"parameter_binds[{index}], of circuit {circuit.name!r}, must be a dictionary with a list of values "
+                f"for each parameter, not a {type(bind).__name__}."
+            )
     return binds
 
 
@@ -221,6 +229,8 @@ def channel_errors(circuits: Iterable[QuantumCircuit]) -> tuple[Any, ...]:
     """Errors of quantum channel instructions (circuits to which a ``QuantumError`` was appended), each once."""
     found: dict[Any, Any] = {}
     for circuit in {id(c): c for c in circuits}.values():
+        if PLAIN.issuperset(circuit.count_ops()):
+            continue
         for operation in instructions(circuit):
             error = getattr(operation, "_quantum_error", None)
             if error is not None:

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from qiskit.circuit import Instruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp
+from qiskit.circuit.library import get_standard_gate_name_mapping
+
+PLAIN = frozenset({*get_standard_gate_name_mapping(), "barrier"})
+"""Names of operations that hold no other operations, save nothing and are no channels."""
 
 
 def instructions(circuit: QuantumCircuit) -> Iterator[Instruction]:

@@ -65,7 +65,7 @@ def _indivisible(item: Item, batch: Batch, work: Work, noisy: Noisy) -> str | No
             "with noise, method 'automatic' chooses by the number of shots, and a range of them would get another "
             f"method; set one, for example method='statevector', or {independent}"
         )
-    for kept in _views(item):
+    for kept in views(item):
         touched = _is_noisy(item.circuit, kept, noisy)
         collapses = _measures_in_the_middle(kept)
         if not (touched and method in TRAJECTORY_METHODS) and not (collapses and method in COLLAPSE_METHODS):
@@ -76,7 +76,7 @@ def _indivisible(item: Item, batch: Batch, work: Work, noisy: Noisy) -> str | No
     return None
 
 
-def _views(item: Item) -> Iterator[list[CircuitInstruction]]:
+def views(item: Item) -> Iterator[list[CircuitInstruction]]:
     """The instructions that matter, for each circuit that Aer is given for ``item``."""
     if isinstance(item.output, ExpectationValues):
         yield list(item.circuit.data)  # saved on all qubits

@@ -48,7 +48,8 @@ def coerced(pubs: Iterable[Any], coerce: Callable[[Any], P], freeze: Callable[[P
         InvalidPubError: with the PUB's index.
         PubTypeError: the same for a wrong type.
     """
-    if isinstance(pubs, (QuantumCircuit, SamplerPub, EstimatorPub)):
+    single = isinstance(pubs, (QuantumCircuit, SamplerPub, EstimatorPub))
+    if single or not (hasattr(pubs, "__iter__") or hasattr(pubs, "__getitem__")):
         raise PubTypeError(f"run() takes a list of PUBs, not a {type(pubs).__name__}; put it into brackets.")
     copies: dict[int, tuple[QuantumCircuit, QuantumCircuit]] = {}
     found = []

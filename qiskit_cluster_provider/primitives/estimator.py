@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Self
@@ -22,6 +23,8 @@ from ..plan.pubs import pub_name
 from ..primitive_job import ClusterPrimitiveJob
 from .base import begin, coerced, effective
 from .options import EstimatorOptions
+
+_LEAST_PRECISION = 2.0**-31  # more shots than a 64-bit number can count
 
 
 class EstimatorV2(BaseEstimatorV2):
@@ -107,6 +110,12 @@ class EstimatorV2(BaseEstimatorV2):
                 circuit, pub.observables, pub.parameter_values, pub.precision, validate=False
             ),
         )
+        for index, pub in enumerate(ready):
+            if not math.isfinite(pub.precision):
+                raise InvalidPubError(
+                    f"{pub_name(index, pub.circuit)}: its precision is {pub.precision}; give a finite one, or leave "
+                    "it out."
+                )
         backend, aer_options, slice_options = self._effective()
         simulator = backend._simulator()
         seed = aer_options.get("seed_simulator")
@@ -118,10 +127,10 @@ class EstimatorV2(BaseEstimatorV2):
             work, estimates = exact_work(ready, aer_options, slice_options, simulator)
         else:
             for index, pub in enumerate(ready):
-                if not pub.precision > 0:
+                if not pub.precision > _LEAST_PRECISION:
                     raise InvalidPubError(
                         f"{pub_name(index, pub.circuit)}: its precision is {pub.precision}, and no number of shots "
-                        "reaches that; give a positive one, or use estimation='exact'."
+                        "reaches that; give a larger one, or use estimation='exact'."
                     )
             work, estimates = shots_work(
                 ready,

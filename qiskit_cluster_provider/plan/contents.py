@@ -1,0 +1,79 @@
+"""What stands in a circuit, read in one pass for the checks before anything is sent."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Sized
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import ParameterExpression, QuantumCircuit
+from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
+
+from .instructions import PLAIN
+
+
+@dataclass
+class Contents:
+    """What Aer is given of a circuit, control flow included.
+
+    Attributes:
+        names: of operations.
+        labels: of save instructions; each as often as Aer sees it, which unrolls ``for`` loops.
+        strange: the first number that is not finite, and where it stands; ``None`` if there is none.
+    """
+
+    names: set[str] = field(default_factory=set)
+    labels: list[str] = field(default_factory=list)
+    strange: str | None = None
+
+
+def contents_of(circuit: QuantumCircuit) -> Contents:
+    """Read ``circuit``: about 0.3 us a gate, as long as no operation objects have to be made."""
+    found = Contents()
+    _read(circuit, 1, found)
+    return found
+
+
+def _read(circuit: QuantumCircuit, times: int, found: Contents) -> None:
+    names = circuit.count_ops()
+    found.names.update(names)
+    looks = not PLAIN.issuperset(names)
+    if found.strange is None and not _finite(circuit.global_phase):
+        found.strange = f"a global phase of {circuit.global_phase}"
+    for index, instruction in enumerate(circuit.data):
+        for value in instruction.params:
+            fine = math.isfinite(value) if type(value) is float else _finite(value)
+            if not fine and found.strange is None:
+                found.strange = f"{_shown(value)} in its instruction {index} ({instruction.name!r})"
+        if looks:
+            _look(instruction.operation, times, found)
+
+
+def _look(operation: Any, times: int, found: Contents) -> None:
+    if isinstance(operation, ControlFlowOp):
+        if isinstance(operation, ForLoopOp):
+            rounds = operation.params[0]
+            times *= min(len(rounds), 2) if isinstance(rounds, Sized) else 1
+        for block in operation.blocks if times else ():
+            _read(block, times, found)
+    elif operation.name.startswith("save_"):
+        found.labels += [getattr(operation, "label", None) or operation.name] * times
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, ParameterExpression):
+        return bool(value.parameters) or cmath.isfinite(complex(value))
+    if isinstance(value, (float, complex)):  # numpy's float64 and complex128 are such
+        return cmath.isfinite(value)
+    if isinstance(value, (np.ndarray, np.inexact)):
+        return value.dtype.kind not in "fc" or bool(np.isfinite(value).all())
+    if isinstance(value, (list, tuple)):
+        return all(map(_finite, value))
+    return True
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, (float, complex, ParameterExpression)) else "a number that is not finite"
