@@ -259,7 +259,7 @@ def test_a_fork_is_told_that_its_connection_did_not_survive(own):
     said = os.read(reader, 1000).decode()
     os.close(reader)
     os.close(writer)
-    assert "ClusterConnectionError" in said
+    assert "ClusterClosedError" in said
     assert "does not survive a fork" in said
     assert backend.run(quick()).result().success
 

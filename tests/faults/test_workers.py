@@ -2,19 +2,18 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 
 import pytest
 from distributed import Client, LocalCluster
-from qiskit.circuit import QuantumCircuit
 
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.progress import SliceDone, SliceStarted
 from qiskit_cluster_provider.testing import differences
 
 from ..slow import quick
+from .processes import busy
+from .processes import cluster as running
 
 
 @pytest.fixture
@@ -40,16 +39,6 @@ def client(cluster):
 def on_cluster(client):
     with ClusterProvider() as provider:
         yield provider.get_backend("aer-dask", client=client)
-
-
-def busy(seconds, name="busy"):
-    """Mid-circuit measurement, so that its shots are simulated one by one."""
-    circuit = QuantumCircuit(10, 10, name=name)
-    circuit.h(range(10))
-    circuit.measure(range(5), range(5))
-    circuit.h(range(10))
-    circuit.measure(range(10), range(10))
-    return circuit, int(seconds * 8_000)
 
 
 class KillOnce:
@@ -183,16 +172,9 @@ def test_children_end_with_their_worker(on_cluster, client):
     assert psutil.wait_procs([child], timeout=20)[0] == [child]
 
 
-def start_worker(address):
-    """A worker of its own, whom no nanny revives (a nanny gives up on one that dies while it starts)."""
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--nthreads=1"]
-    options = ["--host=127.0.0.1", "--no-dashboard"]
-    return subprocess.Popen(command + options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 @pytest.mark.slow
 def test_soak(aer):
-    """2,000 small circuits, and a worker killed every three seconds."""
+    """2,000 small circuits, and after every ten slices the oldest worker is killed."""
     batch = []
     for index in range(2000):
         circuit = quick(f"q{index}")
@@ -200,31 +182,19 @@ def test_soak(aer):
         circuit.measure(0, 0)
         batch.append(circuit)
     options = {"shots": 250, "memory": True, "seed_simulator": 3}
-    over, killed = threading.Event(), []
-    with (
-        LocalCluster(n_workers=0, processes=False, protocol="tcp", host="127.0.0.1") as scheduler,
-        ClusterProvider() as provider,
-    ):
-        address = scheduler.scheduler_address
-        workers = [start_worker(address), start_worker(address)]
+    done, killed = [], []
+    with running(workers=2) as processes, ClusterProvider() as provider:
+        workers = processes.all[1:]
 
-        def reaper():
-            while not over.wait(3.0):
-                workers[0].kill()
-                killed.append(workers.pop(0))
-                workers.append(start_worker(address))
+        def listener(event):
+            if isinstance(event, SliceDone):
+                done.append(event)
+                if len(done) % 10 == 0:  # a nanny would give up on a worker that dies while it starts
+                    workers[0].kill()
+                    killed.append(workers.pop(0))
+                    workers.append(processes.start_worker())
 
-        thread = threading.Thread(target=reaper)
-        try:
-            job = provider.get_backend("aer-dask", address=address).run(batch, max_job_size=20, **options)
-            thread.start()
-            ours = job.result(timeout=160)
-        finally:
-            over.set()
-            thread.join()
-            for worker in workers:
-                worker.kill()
-            for worker in workers + killed:
-                worker.wait()
-    assert len(killed) >= 2
+        backend = provider.get_backend("aer-dask", address=processes.address)
+        ours = backend.run(batch, max_job_size=50, callback=listener, **options).result(timeout=160)
+    assert len(killed) >= 3
     assert differences(ours, aer.run(batch, **options).result()) == []
