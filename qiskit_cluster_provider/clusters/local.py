@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -18,6 +20,21 @@ if TYPE_CHECKING:
 def cpus() -> int:
     """CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def without_ctrl_c() -> Iterator[None]:
+    """Let no process that is started here, or by a thread that is started here, see a Ctrl-C.
+
+    A terminal sends SIGINT to the Dask workers too, which end by it and take their slices with them; but it is
+    meant for the client, which may go on with the job. Threads and processes inherit what is blocked.
+    """
+    resource_tracker.ensure_running()  # multiprocessing would start it with the first worker, and unblock SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class LocalConfig(ClusterConfig):
@@ -52,17 +69,16 @@ class LocalKind(ClusterKind):
         from ..worker.children import POOL
 
         where = {"host": "127.0.0.1"} if config.processes else {"memory_limit": 0}
-        with (
-            LocalCluster(
+        with without_ctrl_c():
+            cluster = LocalCluster(
                 n_workers=config.workers,
                 threads_per_worker=config.threads_per_worker,
                 processes=config.processes,
                 dashboard_address=config.dashboard_address,
                 worker_dashboard_address="127.0.0.1:0",
                 **where,
-            ) as cluster,
-            Client(cluster, set_as_default=False) as client,
-        ):
+            )
+        with cluster, Client(cluster, set_as_default=False) as client:
             try:
                 yield client
             finally:

@@ -15,13 +15,15 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import BinaryIO, NamedTuple, cast
 
 from . import frames
 
-_POLL = 0.1  # seconds between looks at a cancel marker
+_POLL = 0.1  # seconds between looks whether a slice is still wanted
 _LAST_WORDS = 2000  # bytes of a dead child's stderr that go into the error
+
+Unwanted = Callable[[], bool] | None
 
 
 class Call(NamedTuple):
@@ -89,12 +91,12 @@ class Child:
         """Whether it can take another slice."""
         return self._process.poll() is None
 
-    def run(self, call: Call, payload: bytes, blobs: Mapping[str, bytes]) -> bytes:
-        """Run a slice; see :func:`.entry.run_slice`."""
+    def run(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], unwanted: Unwanted = None) -> bytes:
+        """Run a slice; see :func:`.entry.run_slice`. It ends early once ``unwanted()`` is true."""
         try:
             frames.write(self._stdin, frames.RUN, payload)
             while True:
-                self._wait(call.marker)
+                self._wait(unwanted)
                 letter, parts = frames.read(self._stdout)
                 if letter != frames.NEED:
                     break
@@ -127,11 +129,11 @@ class Child:
                 continue
         os.close(self._lifeline)
 
-    def _wait(self, marker: str) -> None:
-        if not marker:
+    def _wait(self, unwanted: Unwanted) -> None:
+        if unwanted is None:
             return
         while not select.select([self._stdout], [], [], _POLL)[0]:
-            if os.path.exists(marker):
+            if unwanted():
                 self.cancelled = True
                 self._process.kill()
 
@@ -171,11 +173,19 @@ class ChildPool:
         self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
         self._closing: set[str] = set()  # workers
 
-    def run(self, call: Call, worker: str, threads: int, payload: bytes, blobs: Mapping[str, bytes]) -> bytes:
-        """Run a slice for ``worker`` on an idle child, or on a new one."""
+    def run(
+        self,
+        call: Call,
+        worker: str,
+        threads: int,
+        payload: bytes,
+        blobs: Mapping[str, bytes],
+        unwanted: Unwanted = None,
+    ) -> bytes:
+        """Run a slice for ``worker`` on an idle child, or on a new one, until ``unwanted()`` is true."""
         child = self._take(call.job_id, worker, threads)
         try:
-            return child.run(call, payload, blobs)
+            return child.run(call, payload, blobs, unwanted)
         except BaseException as error:
             if not isinstance(error, SliceError):
                 child.kill()  # the pipes may hold half a message

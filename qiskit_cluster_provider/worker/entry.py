@@ -6,8 +6,10 @@ abort of its C++ would take the worker with it.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from .children import POOL, Call, ChildDied, SliceCancelled, SliceError
@@ -49,7 +51,8 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
     threads = _THREADS.setdefault(name, Threads(capacity))
     try:
         with threads.reserve(request.threads) as count:
-            message = POOL.run(request, name, count, payload, dict(zip(request.blobs, blobs, strict=True)))
+            held = dict(zip(request.blobs, blobs, strict=True))
+            message = POOL.run(request, name, count, payload, held, _unwanted(request, worker))
     except SliceCancelled:
         return "cancelled", b""
     except ChildDied as error:
@@ -72,6 +75,23 @@ def end_job(job_id: str) -> int:
 def end_worker(dask_worker: Any) -> None:
     """End the busy children of a Dask worker that is about to close; it would wait for them."""
     POOL.end_worker(dask_worker.address)
+
+
+def _unwanted(call: Call, worker: Any) -> Callable[[], bool] | None:
+    """Tells whether nobody waits for the slice any more: a client that is killed can tell no worker itself."""
+    if worker is not None:
+        key, tasks = worker.get_current_task(), worker.state.tasks
+
+        def released() -> bool:
+            task = tasks.get(key)  # the scheduler forgets what only a lost client wanted
+            return task is None or task.state == "cancelled"
+
+        return released
+    if not call.marker:
+        return None
+    parent = os.getppid()
+    pooled = multiprocessing.parent_process() is not None  # else our own parent is nobody's business
+    return lambda: os.path.exists(call.marker) or (pooled and os.getppid() != parent)
 
 
 def _dask_worker() -> Any:
