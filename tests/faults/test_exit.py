@@ -15,6 +15,8 @@ from distributed import Client, LocalCluster
 from qiskit_cluster_provider import ClusterProvider
 
 from ..slow import quick
+from ..worker.test_children import SCHEDULER
+from .test_workers import start_worker
 
 ROOT = Path(__file__).parents[2]
 MARKER = "OF_TEST_EXIT"  # an environment variable, which every descendant of a script inherits
@@ -238,3 +240,60 @@ def test_what_an_executor_runs_ends_with_the_program(script):
     process.kill()
     _, alive = psutil.wait_procs([one for one in family if CHILD in one.cmdline()], timeout=20)
     assert alive == []
+
+
+NEVER_CLOSED = """
+import sys, threading
+from qiskit_cluster_provider import ClusterProvider
+from qiskit_cluster_provider.progress import SliceStarted
+from tests.slow import endless, quick
+
+def main():
+    settings = {"address": sys.argv[2]} if sys.argv[2:] else {"workers": 1, "processes": True}
+    backend = ClusterProvider().get_backend("aer-dask" if sys.argv[2:] else "aer-local", **settings)
+    if sys.argv[1] == "idle":
+        backend.run(quick()).result()
+    elif sys.argv[1] == "starting":
+        backend.run(quick())
+    else:
+        begun = threading.Event()
+        backend.run(endless(), callback=lambda event: isinstance(event, SliceStarted) and begun.set())
+        begun.wait()
+    print("begun", flush=True)
+    sys.stdin.readline()
+
+if __name__ == "__main__":
+    main()
+"""
+UNFINISHED = "Python ended with 1 unfinished job(s), now cancelled; wait for result() to keep them.\n"
+
+
+@pytest.mark.parametrize(("state", "says"), [("idle", ""), ("starting", UNFINISHED)])
+def test_a_provider_that_is_never_closed_does_not_hang_the_exit(script, state, says):
+    """Beside what tests/test_provider.py has: Dask workers that are processes, idle and about to start."""
+    process = script(NEVER_CLOSED, state)
+    assert process.stdout.readline() == "begun\n"
+    _, stderr = process.communicate("\n", timeout=30)
+    assert (stderr, process.returncode) == (says, 0)
+    psutil.wait_procs(marked(process.marker), timeout=20)
+    assert marked(process.marker) == []
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_answer_does_not_hang_the_exit(script):
+    """It is stopped while it has a job: its connection is open, and it says nothing any more."""
+    scheduler = psutil.Popen([sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, text=True)
+    worker = None
+    try:
+        address = scheduler.stdout.readline().strip()
+        worker = start_worker(address)
+        process = script(NEVER_CLOSED, "running", address)
+        assert process.stdout.readline() == "begun\n"
+        scheduler.suspend()
+        _, stderr = process.communicate("\n", timeout=40)
+        assert (stderr, process.returncode) == (UNFINISHED, 0)
+    finally:
+        for one in filter(None, (worker, scheduler)):
+            one.kill()
+            one.wait()
+        scheduler.stdout.close()
