@@ -257,7 +257,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("security", [False, True], ids=["plain", "tls"])
-@pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
+@pytest.mark.parametrize(
+    "processes", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["threads", "processes"]
+)
 def test_every_socket_of_a_local_cluster_is_on_loopback(tmp_path, processes, security):
     """The whole tree of processes, with the dashboards, looked at from outside."""
     file = tmp_path / "script.py"

@@ -183,7 +183,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
+@pytest.mark.parametrize(
+    "processes", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["threads", "processes"]
+)
 def test_ctrl_c_in_result_leaves_the_job_alive(script, processes):
     """Nothing of it is lost or run twice, although a terminal sends the signal to the Dask workers too."""
     process = script(INTERRUPTED, processes)
