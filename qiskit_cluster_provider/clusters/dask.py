@@ -139,9 +139,7 @@ def _connected(address: str, security: Any, timeout: float) -> Client:
         client.__init__(address, security=security, timeout=timeout, set_as_default=False)
     except Exception as error:
         client.close()
-        raise ClusterConnectionError(
-            f"{address} cannot be connected: {_said(error)}. {_advice(address, error)}"
-        ) from error
+        raise ClusterConnectionError(f"{address}: {_said(error)}. {_advice(address, error)}") from error
     return client
 
 
