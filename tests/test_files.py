@@ -197,6 +197,8 @@ def test_printable_takes_out_what_a_terminal_obeys():
         "OPENQASM 2.0; qreg q[2]; creg  c [ 100001 ];",
         "OPENQASM 3.0; qubit[100_000_000] q;",
         "OPENQASM 3.0; bit [100001] c;",
+        "OPENQASM 2.0; qreg q[100000]; creg c[1];",
+        "OPENQASM 3.0;" + "".join(f"qubit[99] q{i};" for i in range(1011)),
     ],
 )
 def test_a_register_that_would_fill_the_memory_is_refused(tmp_path, text):
@@ -204,3 +206,62 @@ def test_a_register_that_would_fill_the_memory_is_refused(tmp_path, text):
     file.write_text(text)
     with pytest.raises(InvalidCircuitError, match=r"declares .* registers of up to 100000 bits"):
         read_circuits(file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OPENQASM 3.0; qubit[1000*1000*1000] q;",
+        "OPENQASM 3.0; qubit /* [2] */ [/**/ 0xFFFFFFFF] q;",
+        "OPENQASM 2.0; qreg // q[2];\n q[1000000000];",
+        "OPENQASM 3.0; const int n = 9; qubit[n] q;",
+    ],
+)
+def test_a_register_whose_size_is_hidden_is_refused(write, text):
+    """The test's time limit is what fails if Qiskit begins to build it."""
+    with pytest.raises(InvalidCircuitError, match=r"write the size as a number|registers of up to 100000 bits"):
+        read_circuits(write(text))
+
+
+def test_numbers_may_be_written_as_openqasm_3_allows(write):
+    (circuit,) = read_circuits(write("OPENQASM 3.0; qubit[1_0] q; bit[0x03] c; // bit[999999999] d;"))
+    assert (circuit.num_qubits, circuit.num_clbits) == (10, 3)
+
+
+@pytest.mark.parametrize(("header", "end"), [(QASM2, ""), (QASM3, "if (c[0]) { g60 q[0]; }")], ids=["2", "3"])
+def test_gates_that_double_again_and_again_are_refused(write, header, end):
+    """2**60 instructions in 60 lines: whatever does not count first does not come back."""
+    # OpenQASM 3's reader makes all of them while it reads.
+    gates = "".join(f"gate g{i + 1} a {{ g{i} a; g{i} a; }}\n" for i in range(60))
+    text = f"{header}gate g0 a {{ h a; }}\n{gates}{end or 'g60 q[0];'}"
+    with pytest.raises(InvalidCircuitError, match="defines a gate of over 1000000 instructions"):
+        read_circuits(write(text))
+
+
+def test_a_long_row_of_definitions_is_refused(write):
+    gates = "".join(f"gate g{i + 1} a {{ g{i} a; }}\n" for i in range(200))
+    with pytest.raises(InvalidCircuitError, match="defined by others over 100 times in a row"):
+        read_circuits(write(f"{QASM2}gate g0 a {{ h a; }}\n{gates}g200 q[0];"))
+
+
+def test_gates_within_the_limit_are_read(write, monkeypatch):
+    text = QASM2 + "gate g0 a { h a; x a; } gate g1 a { g0 a; g0 a; }\n" + "g1 q[0]; " * 10 + "h q[0]; " * 100
+    monkeypatch.setattr(files, "MAX_INSTRUCTIONS", 30)
+    assert read_circuits(write(text))[0].size() == 110
+    monkeypatch.setattr(files, "MAX_INSTRUCTIONS", 29)
+    with pytest.raises(InvalidCircuitError, match="has 30 more instructions"):
+        read_circuits(write(text))
+
+
+@pytest.mark.parametrize(
+    ("qubits", "said"), [(3_000_000, "needs over 0.0625 GiB of memory"), (400_000_000, "memory allocation failed")]
+)
+def test_qpy_that_declares_more_than_it_has_is_refused_and_costs_only_a_child(write, monkeypatch, qubits, said):
+    """Qiskit's reader reports what fails at once; what fails bit by bit aborts the process that reads it."""
+    raw = qpy_of(QuantumCircuit(7, name="w"), version=13)
+    place = raw.index(struct.pack("!I", 7))
+    path = write(raw[:place] + struct.pack("!I", qubits) + raw[place + 4 :])
+    assert len(path.read_bytes()) < 200
+    monkeypatch.setattr(files, "MAX_MEMORY", 2**26)
+    with pytest.raises(InvalidCircuitError, match=said):
+        read_circuits(path)

@@ -190,6 +190,8 @@ class Cluster:
                 stack = ExitStack()
                 try:
                     self._client = self._context.run(stack.enter_context, self.kind.connect(self.config))
+                except ClusterConnectionError as error:
+                    raise ClusterConnectionError(f"{self.name!r} cannot be connected: {error.message}") from error
                 except ClusterError:
                     raise
                 except Exception as error:

@@ -2,44 +2,67 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from ..errors import ClusterConfigError
+from ..errors import ClusterConfigError, ClusterConnectionError
 from .base import ClusterConfig, ClusterKind
 
 if TYPE_CHECKING:
     from distributed import Client
+
+_LOOK_AGAIN = 0.1  # seconds, for a scheduler file
+_GIVE = "give tls_ca_file=, tls_client_cert= and tls_client_key= (paths), or security= (a distributed.Security)"
 
 
 class DaskConfig(ClusterConfig):
     """Settings of ``aer-dask``: exactly one of ``address``, ``client`` and ``scheduler_file``.
 
     Attributes:
-        address: of the scheduler, for example ``tcp://10.0.0.1:8786``.
+        address: of the scheduler, for example ``tcp://10.0.0.1:8786``, or ``tls://`` with a certificate.
         client: a connected ``distributed.Client``; it is used and left open.
         scheduler_file: the JSON file that ``dask scheduler --scheduler-file`` writes.
         timeout: seconds to wait for the scheduler.
+        tls_ca_file: PEM file of the authority that signed the certificates of the cluster.
+        tls_client_cert: PEM file of this client's certificate.
+        tls_client_key: PEM file of its key, if that is not in ``tls_client_cert``.
+        security: a ``distributed.Security``, in place of the three files. With neither of them, Dask's own
+            configuration counts.
     """
 
     alternatives: ClassVar[tuple[str, ...]] = ("address", "client", "scheduler_file")
-    only_in_code: ClassVar[tuple[str, ...]] = ("client",)
+    only_in_code: ClassVar[tuple[str, ...]] = ("client", "security")
 
     address: str | None = None
     client: Any = None
     scheduler_file: str | None = None
     timeout: float = Field(default=10.0, gt=0)
+    tls_ca_file: str | None = None
+    tls_client_cert: str | None = None
+    tls_client_key: str | None = None
+    security: Any = None
 
     @model_validator(mode="after")
-    def _at_most_one(self) -> Self:
+    def _consistent(self) -> Self:
         given = [name for name in self.alternatives if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} name more than one cluster; give one of them")
         if self.client is not None and not hasattr(self.client, "scheduler_info"):
             raise ValueError(f"client must be a distributed.Client, not {type(self.client).__name__}")
+        if self.client is not None and self.security is not None:
+            raise ValueError("client is connected already; give security to distributed.Client")
+        if self.security is not None and not hasattr(self.security, "get_connection_args"):
+            raise ValueError(f"security must be a distributed.Security, not {type(self.security).__name__}")
+        files = [name for name in ("tls_ca_file", "tls_client_cert") if getattr(self, name) is not None]
+        if len(files) == 1 or (self.tls_client_key is not None and not files):
+            raise ValueError("TLS needs both tls_ca_file and tls_client_cert")
         return self
 
 
@@ -55,14 +78,90 @@ class DaskKind(ClusterKind):
         if config.client is not None:
             yield config.client
             return
-        if config.address is None and config.scheduler_file is None:
+        if config.scheduler_file is not None:
+            address = _read_address(Path(config.scheduler_file), config.timeout)
+        elif config.address is not None:
+            address = config.address
+        else:
             raise ClusterConfigError(
                 "aer-dask does not know which cluster: give address='tcp://host:8786', client= or scheduler_file= "
                 "to get_backend, or set QISKIT_CLUSTER_ADDRESS."
             )
-        from distributed import Client
-
-        with Client(
-            config.address, scheduler_file=config.scheduler_file, timeout=config.timeout, set_as_default=False
-        ) as client:
+        with _connected(address, _security(config), config.timeout) as client:
             yield client
+
+
+def _read_address(file: Path, timeout: float) -> str:
+    """The address in a scheduler file, which may be about to be written. Dask would wait for it without end."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return str(json.loads(file.read_text())["address"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if time.monotonic() > deadline:
+                raise ClusterConnectionError(
+                    f"{file} has no scheduler's address after {timeout:g} s ({type(error).__name__}: {error}); start "
+                    f"one that writes it: dask scheduler --scheduler-file {file}"
+                ) from error
+        threading.Event().wait(_LOOK_AGAIN)
+
+
+def _security(config: DaskConfig) -> Any:
+    """What is given, or ``None``: then Dask's configuration counts."""
+    from distributed import Security
+
+    security = config.security
+    if security is None and config.tls_ca_file is not None:
+        names = ("tls_ca_file", "tls_client_cert", "tls_client_key")
+        files = {name: getattr(config, name) for name in names if getattr(config, name) is not None}
+        files = {name: str(Path(file).expanduser()) for name, file in files.items()}
+        for name, file in files.items():
+            if not Path(file).is_file():
+                raise ClusterConfigError(f"{name}={file!r}: there is no such file.")
+        security = Security(require_encryption=True, **files)
+    try:
+        # Asked here, because a Client that fails on it in its constructor says nothing of what it needs.
+        (security or Security()).get_connection_args("client")
+    except OSError as error:  # an ssl.SSLError is one, too
+        raise ClusterConfigError(
+            f"the TLS files cannot be used: {error}. They must be PEM, and the key must be the certificate's: "
+            f"{security or Security()!r}"
+        ) from error
+    return security
+
+
+def _connected(address: str, security: Any, timeout: float) -> Client:
+    from distributed import Client
+
+    # In two steps, because a constructor that raises leaves a client that is open and that nobody can close.
+    client: Client = Client.__new__(Client)
+    try:
+        client.__init__(address, security=security, timeout=timeout, set_as_default=False)
+    except Exception as error:
+        client.close()
+        raise ClusterConnectionError(f"{address}: {_said(error)}. {_advice(address, error)}") from error
+    return client
+
+
+def _said(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).strip() or 'without a word'}"
+
+
+def _advice(address: str, error: BaseException) -> str:
+    """What to do about it. What goes wrong between TLS and no TLS is said nowhere in Dask's errors."""
+    text, reset = _said(error), isinstance(error, ConnectionError | EOFError) or "Closed" in type(error).__name__
+    encrypted = address.startswith(("tls://", "wss://"))
+    if "ssl_context" in text:
+        return f"It is reached with TLS only; {_GIVE}."
+    if "encryption required" in text:
+        return "TLS was asked for, which this address does not have; give the scheduler's address as tls://host:port."
+    if encrypted and (reset or "SSL" in text):  # among them "cannot convert to SSL", of a scheduler that talks first
+        return (
+            f"Each side's certificate must be signed by the other's authority; {_GIVE}. If the scheduler runs "
+            "without TLS, its address begins with tcp://."
+        )
+    if reset:
+        return f"If the scheduler runs with TLS, give its address as tls://host:port, and {_GIVE}."
+    return "Check the address, and that a scheduler runs there which this machine can reach."

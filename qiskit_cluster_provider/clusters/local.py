@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from ipaddress import ip_address
+from multiprocessing import resource_tracker
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ..errors import MissingExtraError
 from .base import ClusterConfig, ClusterKind
 
 if TYPE_CHECKING:
@@ -20,6 +26,21 @@ def cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextmanager
+def without_ctrl_c() -> Iterator[None]:
+    """Let no process that is started here, or by a thread that is started here, see a Ctrl-C.
+
+    A terminal sends SIGINT to the Dask workers too, which end by it and take their slices with them; but it is
+    meant for the client, which may go on with the job. Threads and processes inherit what is blocked.
+    """
+    resource_tracker.ensure_running()  # multiprocessing would start it with the first worker, and unblock SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class LocalConfig(ClusterConfig):
     """Settings of ``aer-local``.
 
@@ -28,13 +49,32 @@ class LocalConfig(ClusterConfig):
         threads_per_worker: slices that a worker runs at the same time.
         processes: run the Dask workers as processes of their own. It changes no answer, starts slower, and
             a script then needs ``if __name__ == "__main__":``.
-        dashboard_address: of Dask's dashboard, as ``host:port``.
+        dashboard_address: of Dask's dashboard, as ``host:port`` or ``:port``; the host is a loopback address.
+        security: encrypt with TLS, so that no other user of this machine can connect; the certificate is made
+            when the cluster starts and is never written to a file that outlives that. Needs the extra ``tls``.
     """
 
     workers: int = Field(default_factory=cpus, ge=1)
     threads_per_worker: int = Field(default=1, ge=1)
     processes: bool = False
     dashboard_address: str = "127.0.0.1:0"
+    security: bool = False
+
+    @field_validator("dashboard_address")
+    @classmethod
+    def _on_loopback(cls, address: str) -> str:
+        try:
+            parts = urlsplit(f"//{address}")
+            host, port = parts.hostname or "127.0.0.1", parts.port
+            loopback = host == "localhost" or ip_address(host).is_loopback
+        except ValueError as error:
+            raise ValueError(f"{address!r} is no host:port; give for example '127.0.0.1:8787'") from error
+        if not loopback:
+            raise ValueError(
+                f"{address!r} could be reached from other machines, and has no password; give '127.0.0.1:8787', and "
+                "look at it through an SSH tunnel (ssh -L 8787:127.0.0.1:8787 HOST)"
+            )
+        return f"[{host}]:{port or 0}" if ":" in host else f"{host}:{port or 0}"
 
 
 class LocalKind(ClusterKind):
@@ -51,18 +91,24 @@ class LocalKind(ClusterKind):
         from ..worker import end_worker
         from ..worker.children import POOL
 
-        where = {"host": "127.0.0.1"} if config.processes else {"memory_limit": 0}
-        with (
-            LocalCluster(
+        if config.security and importlib.util.find_spec("cryptography") is None:
+            raise MissingExtraError(
+                "security=True needs cryptography; install it: pip install 'qiskit-cluster-provider[tls]'"
+            )
+        where: dict[str, Any] = {} if config.processes else {"memory_limit": 0}
+        if config.processes or config.security:
+            where["host"] = "127.0.0.1"  # else all is in this process, and nothing but the dashboard listens
+        with without_ctrl_c():
+            cluster = LocalCluster(
                 n_workers=config.workers,
                 threads_per_worker=config.threads_per_worker,
                 processes=config.processes,
                 dashboard_address=config.dashboard_address,
                 worker_dashboard_address="127.0.0.1:0",
+                security=config.security or None,
                 **where,
-            ) as cluster,
-            Client(cluster, set_as_default=False) as client,
-        ):
+            )
+        with cluster, Client(cluster, set_as_default=False) as client:
             try:
                 yield client
             finally:

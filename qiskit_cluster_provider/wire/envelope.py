@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import Any
 
 import msgpack
@@ -24,6 +25,7 @@ from ..versions import WIRE_VERSION
 MAGIC = b"QCP"
 VERSION = WIRE_VERSION
 _COMPRESS_FROM = 512  # bytes; below, the frame of zstandard outweighs its gain
+_DEEPEST = 64  # tuples inside each other: each takes much of the C stack, and its end is a crash and no error
 _ARRAY, _COMPLEX, _TUPLE = 1, 2, 3
 
 
@@ -45,8 +47,10 @@ def seal(kind: bytes, body: Any) -> bytes:
 def unseal(kind: bytes, message: bytes) -> Any:
     """The body of a message of ``kind``.
 
+    Nothing in it is executed, whoever made it.
+
     Raises:
-        WireError: it is no such message, or of another version of the format.
+        WireError: it is no such message, damaged, or of another version of the format.
     """
     if message[:3] != MAGIC or message[4:5] != kind:
         raise WireError(f"these bytes are no message of kind {kind.decode()!r} of qiskit-cluster-provider.")
@@ -56,9 +60,17 @@ def unseal(kind: bytes, message: bytes) -> Any:
             "install the same release on client and workers."
         )
     body = message[6:]
-    if message[5:6] == b"z":
-        body = zstandard.ZstdDecompressor().decompress(body)
-    return unpack(body)
+    try:
+        if message[5:6] == b"z":
+            body = zstandard.ZstdDecompressor().decompress(body)
+        return unpack(body)
+    except WireError:
+        raise
+    except (ValueError, TypeError, OverflowError, MemoryError, struct.error, zstandard.ZstdError) as error:
+        raise WireError(
+            f"the message is damaged: {type(error).__name__}: {error}; install the same release on client and "
+            "workers."
+        ) from error
 
 
 def pack(body: Any) -> bytes:
@@ -67,9 +79,11 @@ def pack(body: Any) -> bytes:
     return packed
 
 
-def unpack(packed: bytes) -> Any:
-    """The inverse of :func:`pack`."""
-    return msgpack.unpackb(packed, ext_hook=_unpack_extra, strict_map_key=False)
+def unpack(packed: bytes, depth: int = 0) -> Any:
+    """The inverse of :func:`pack`; ``depth`` counts the tuples around it."""
+    if depth > _DEEPEST:
+        raise WireError(f"the message has more than {_DEEPEST} tuples inside each other.")
+    return msgpack.unpackb(packed, ext_hook=partial(_unpack_extra, depth), strict_map_key=False)
 
 
 def _pack_extra(value: Any) -> Any:
@@ -96,7 +110,7 @@ def _pack_extra(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in the wire format")
 
 
-def _unpack_extra(code: int, data: bytes) -> Any:
+def _unpack_extra(depth: int, code: int, data: bytes) -> Any:
     if code == _ARRAY:
         (length,) = struct.unpack_from("<I", data)
         dtype, shape, fortran = msgpack.unpackb(data[4 : 4 + length])
@@ -106,5 +120,5 @@ def _unpack_extra(code: int, data: bytes) -> Any:
     if code == _COMPLEX:
         return complex(*struct.unpack("<dd", data))
     if code == _TUPLE:
-        return tuple(unpack(data))
+        return tuple(unpack(data, depth + 1))
     raise WireError(f"unknown extension {code} in a message; install the same release on both sides.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import WireError
 from ..plan import SliceResult
 from .envelope import seal, unseal
 
@@ -27,16 +28,24 @@ def encode_result(result: SliceResult) -> bytes:
 def decode_result(message: bytes) -> SliceResult:
     """The inverse of :func:`encode_result`.
 
+    It runs on the client, on what a worker sent: nothing in it is executed.
+
     Raises:
-        WireError: bytes of another version or kind.
+        WireError: damaged bytes, or of another version or kind.
     """
     body = unseal(b"r", message)
-    return SliceResult(
-        index=body["index"],
-        experiments=tuple(body["experiments"]),
-        metadata=body["metadata"],
-        seconds=body["seconds"],
-        arrays=tuple(body["arrays"]),
-        refused=body["refused"],
-        paths=frozenset((method, sampled) for method, sampled in body["paths"]),
-    )
+    try:
+        return SliceResult(
+            index=body["index"],
+            experiments=tuple(body["experiments"]),
+            metadata=body["metadata"],
+            seconds=body["seconds"],
+            arrays=tuple(body["arrays"]),
+            refused=body["refused"],
+            paths=frozenset((method, sampled) for method, sampled in body["paths"]),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise WireError(
+            f"the result lacks what this release expects: {type(error).__name__}: {error}; install the same release "
+            "on client and workers."
+        ) from error

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, cast
 
@@ -22,8 +22,10 @@ from . import frames
 from .deaths import how, last_words
 from .memory import memory_kills
 
-_POLL = 0.1  # seconds between looks at a cancel marker
+_POLL = 0.1  # seconds between looks whether a slice is still wanted
 _START_TIMEOUT = 120.0  # seconds for the imports of a new child
+
+Unwanted = Callable[[], bool] | None
 
 
 class Call(NamedTuple):
@@ -104,7 +106,14 @@ class Child:
         """Whether it can take another slice."""
         return self._process.poll() is None
 
-    def run(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], memory: int = 0) -> bytes:
+    def run(
+        self,
+        call: Call,
+        payload: bytes,
+        blobs: Mapping[str, bytes],
+        memory: int = 0,
+        unwanted: Unwanted = None,
+    ) -> bytes:
         """Run a slice; see :func:`.entry.run_slice`.
 
         Args:
@@ -112,6 +121,7 @@ class Child:
             payload: its message.
             blobs: messages that it may ask for.
             memory: MB that Aer may use; 0 leaves it to Aer.
+            unwanted: it ends early once this is true.
         """
         try:
             if not self._ready:
@@ -119,7 +129,7 @@ class Child:
                     frames.read(self._stdout)
                 self._ready = True
             with self._limit(call.timeout):
-                letter, parts = self._converse(call, payload, blobs, memory)
+                letter, parts = self._converse(payload, blobs, memory, unwanted)
         except (EOFError, BrokenPipeError) as error:
             if self.cancelled:
                 raise SliceCancelled(f"slice {call.slice} was cancelled") from None
@@ -133,11 +143,11 @@ class Child:
         return parts[0]
 
     def _converse(
-        self, call: Call, payload: bytes, blobs: Mapping[str, bytes], memory: int
+        self, payload: bytes, blobs: Mapping[str, bytes], memory: int, unwanted: Unwanted
     ) -> tuple[bytes, list[bytes]]:
         frames.write(self._stdin, frames.RUN, payload, str(memory).encode())
         while True:
-            self._wait(call.marker)
+            self._wait(unwanted)
             letter, parts = frames.read(self._stdout)
             if letter != frames.NEED:
                 return letter, parts
@@ -181,11 +191,11 @@ class Child:
                 continue
         os.close(self._lifeline)
 
-    def _wait(self, marker: str) -> None:
-        if not marker:
+    def _wait(self, unwanted: Unwanted) -> None:
+        if unwanted is None:
             return
         while not select.select([self._stdout], [], [], _POLL)[0]:
-            if os.path.exists(marker):
+            if unwanted():
                 self.cancelled = True
                 self._process.kill()
 
@@ -220,12 +230,19 @@ class ChildPool:
         self._closing: set[str] = set()  # workers
 
     def run(
-        self, call: Call, worker: str, threads: int, payload: bytes, blobs: Mapping[str, bytes], memory: int = 0
+        self,
+        call: Call,
+        worker: str,
+        threads: int,
+        payload: bytes,
+        blobs: Mapping[str, bytes],
+        memory: int = 0,
+        unwanted: Unwanted = None,
     ) -> bytes:
-        """Run a slice for ``worker`` on an idle child, or on a new one."""
+        """Run a slice for ``worker`` on an idle child, or on a new one, until ``unwanted()`` is true."""
         child = self._take(call.job_id, worker, threads)
         try:
-            return child.run(call, payload, blobs, memory)
+            return child.run(call, payload, blobs, memory, unwanted)
         except BaseException as error:
             if not isinstance(error, SliceError):
                 child.kill()  # the pipes may hold half a message

@@ -7,8 +7,10 @@ abort of its C++ would take the worker with it.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ..versions import key, report
@@ -61,14 +63,9 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         with threads.reserve(request.threads) as count, memory.reserve(request.memory) as reserved:
             # A slice that needs little may still grow to its share.
             share = memory.capacity * count // max(threads.capacity, os.cpu_count() or 1)
-            message = POOL.run(
-                request,
-                name,
-                count,
-                payload,
-                dict(zip(request.blobs, blobs, strict=True)),
-                max(share, reserved),
-            )
+            held = dict(zip(request.blobs, blobs, strict=True))
+            unwanted = _unwanted(request, worker)
+            message = POOL.run(request, name, count, payload, held, max(share, reserved), unwanted)
     except SliceCancelled:
         return "cancelled", b""
     except SliceOverran as error:
@@ -107,6 +104,23 @@ def end_job(job_id: str) -> int:
 def end_worker(dask_worker: Any) -> None:
     """End the busy children of a Dask worker that is about to close; it would wait for them."""
     POOL.end_worker(dask_worker.address)
+
+
+def _unwanted(call: Call, worker: Any) -> Callable[[], bool] | None:
+    """Tells whether nobody waits for the slice any more: a client that is killed can tell no worker itself."""
+    if worker is not None:
+        name, tasks = worker.get_current_task(), worker.state.tasks
+
+        def released() -> bool:
+            task = tasks.get(name)  # the scheduler forgets what only a lost client wanted
+            return task is None or task.state == "cancelled"
+
+        return released
+    if not call.marker:
+        return None
+    parent = os.getppid()
+    pooled = multiprocessing.parent_process() is not None  # else our own parent is nobody's business
+    return lambda: os.path.exists(call.marker) or (pooled and os.getppid() != parent)
 
 
 def _dask_worker() -> Any:

@@ -203,3 +203,19 @@ def test_a_scheduler_needs_neither_qiskit_nor_aer(aer, same):
             process.kill()
             process.wait()
         scheduler.stdout.close()
+
+
+def test_a_child_whose_worker_went_while_it_started_ends():
+    """Its first slice is in the pipe already, and no signal will come: the lifeline was cut before it looked."""
+    from qiskit_cluster_provider.worker import frames
+
+    lifeline, other_end = os.pipe()
+    os.close(other_end)
+    command = [sys.executable, "-m", "qiskit_cluster_provider.worker.child", str(lifeline)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lifeline]) as child:
+        os.close(lifeline)
+        frames.write(child.stdin, frames.RUN, task(endless()))
+        try:
+            assert child.wait(timeout=20) == 0
+        finally:
+            child.kill()
