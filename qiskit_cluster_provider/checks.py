@@ -16,11 +16,10 @@ from qiskit_aer.noise import NoiseModel
 
 from .errors import ClusterConfigError, InvalidCircuitError, InvalidPubError, OptionTypeError
 from .options import check_aer_values
-from .plan import Batch, Item, Work
+from .plan import Batch, Item, Work, full_state
 from .plan.contents import Contents, contents_of
 from .plan.instructions import instructions
 from .plan.pubs import pub_name
-from .plan.shots import views
 
 # Of AerCompiler and _assemble_op in qiskit_aer/backends/aer_compiler.py. A name that is in none of the three is
 # tried with the assembler of the Aer that is installed.
@@ -42,8 +41,6 @@ _OTHERS = {
 }  # fmt: skip
 _KNOWN = _FLOW | _GATES | _OTHERS
 
-_BITS = {"statevector": 1, "density_matrix": 2, "unitary": 2, "superop": 4}
-"""Method -> the state of n qubits has 2 ** (this * n) numbers."""
 _MOST_BYTES = 2**48
 """No machine has as much memory: 256 TiB."""
 _NON_CLIFFORD = set(BASIS_GATES["statevector"]) - set(BASIS_GATES["stabilizer"])
@@ -139,26 +136,8 @@ def _too_wide(item: Item, contents: Contents, work: Work) -> str | None:
         limit = int(work.options.get("max_memory_mb", 0))
         if 0 <= limit <= _MOST_BYTES >> 20 or _NON_CLIFFORD.isdisjoint(contents.names):
             return None
-    bits = _BITS.get("statevector" if method == "automatic" else method)
-    number = 8 if work.options.get("precision") == "single" else 16
-    if bits is None or number << bits * item.circuit.num_qubits <= _MOST_BYTES:
-        return None
-    qubits = _qubits(item, work)
-    if number << bits * qubits <= _MOST_BYTES:
-        return None
-    return (
-        f"needs {number} * 2**{bits * qubits} bytes for {qubits} qubits with method {method!r}, and no machine has "
-        "as much; method='matrix_product_state' simulates many qubits with little entanglement, 'stabilizer' "
-        "Clifford circuits."
-    )
-
-
-def _qubits(item: Item, work: Work) -> int:
-    """How many qubits Aer simulates, at least: it drops those that nothing measured or saved depends on."""
-    if not work.options.get("enable_truncation", True):
-        return int(item.circuit.num_qubits)
-    kept = next(views(item))
-    return len({qubit for instruction in kept for qubit in instruction.qubits})
+    state = full_state(item, work, "statevector" if method == "automatic" else method, _MOST_BYTES)
+    return None if state is None else state.lacks("no machine has as much")
 
 
 def _unknown(circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] | None) -> str | None:

@@ -22,6 +22,7 @@ from ..clusters import check_client
 from ..errors import ClusterClosedError, ClusterConnectionError, ClusterVersionError
 from ..worker import end_job, keep, run_slice
 from ..worker.children import Call
+from ..worker.memory import memory_limit
 from .transport import Future
 
 logger = logging.getLogger("qiskit_cluster_provider")
@@ -55,7 +56,8 @@ class DaskTransport:
         self._asked = 0.0
         self._fitting: set[str] = set()  # addresses whose versions were compared
         self._only: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may run it
-        self._has_memory = False
+        self._resource = 0.0
+        self._memory = 0
 
     def check(self) -> None:
         """As the cluster or its client says."""
@@ -81,6 +83,10 @@ class DaskTransport:
             return _SLOTS_IF_EMPTY
         return max(1, sum(n // self._threads if self._threads else 1 for n in self._workers.values()))
 
+    def memory(self) -> int:
+        """As the workers tell; those in this process have what it has."""
+        return self._memory
+
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice, after the blobs that the cluster does not have yet."""
         client = self._reach()
@@ -102,7 +108,8 @@ class DaskTransport:
             key=key,
             workers=others or fit or None,
             allow_other_workers=bool(others and not fit),
-            resources={_MEMORY: call.memory * 2**20} if call.memory and self._has_memory else None,
+            # Never more than the best worker has: no worker would ever take it, and Aer refuses it with its figures.
+            resources={_MEMORY: min(call.memory * 2**20, self._resource)} if call.memory and self._resource else None,
             pure=False,
         )
         return future
@@ -129,8 +136,14 @@ class DaskTransport:
         new = [address for address in self._workers if address not in self._fitting]
         if new:
             self._check_workers(new)
-            workers = client.scheduler_info(n_workers=-1)["workers"].values()
-            self._has_memory = bool(workers) and all(_MEMORY in one.get("resources", {}) for one in workers)
+            workers = client.scheduler_info(n_workers=-1)["workers"]
+            declared = [one.get("resources", {}).get(_MEMORY, 0.0) for one in workers.values()]
+            self._resource = max(declared) if declared and all(declared) else 0.0
+            limits = [
+                one["memory_limit"] or (memory_limit() if address.startswith("inproc") else 0)
+                for address, one in workers.items()
+            ]
+            self._memory = max(limits) // 2**20 if limits and all(limits) else 0
         return self._lacking()
 
     def stranded(self, future: Any) -> bool:

@@ -19,7 +19,7 @@ from .. import versions
 from ..clusters.quiet import at_exit
 from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, ClusterVersionError
 from ..options import SliceOptions
-from ..plan import Needs, Plan, Slice, SliceResult, Work, cut
+from ..plan import Needs, Plan, Slice, SliceResult, Work, cut, too_big
 from ..progress import (
     ClusterTrouble,
     Event,
@@ -179,7 +179,11 @@ class Dispatch:
         logger.info("job %s: %s", self.job_id, plan)
         self._emit(JobStarted(self.job_id, len(plan.slices), plan.work.experiments))
         watch = Watch(self._options.no_workers_timeout)
-        self._waiting.extend(range(len(plan.slices)))
+        with self._lock:
+            refused = ledger.refuse(too_big(self.work, limit) if (limit := self._transport.memory()) else {})
+            self._waiting.extend(info.index for info in ledger.infos if info.index not in ledger.culprits)
+        for index in refused:
+            self._emit(SliceFailed(self.job_id, index, ledger.culprits[index]))
         while (self._waiting or self._inflight) and not self._cancelled:
             if watch.due():
                 self._look(watch, ledger)

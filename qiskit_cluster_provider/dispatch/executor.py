@@ -57,6 +57,10 @@ class ExecutorTransport:
         workers = getattr(self._executor, "_max_workers", None)
         return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
 
+    def memory(self) -> int:
+        """Nobody knows where an executor runs things."""
+        return 0
+
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice; an executor keeps nothing, so its blobs go with it."""
         call = call._replace(marker=str(self._marker()))

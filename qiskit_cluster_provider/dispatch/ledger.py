@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -180,10 +180,29 @@ class Ledger:
         """How often it did not come back."""
         return len(self._outcomes.get(index, ()))
 
-    def split(self, index: int) -> list[int]:
+    def refuse(self, items: Mapping[int, str]) -> list[int]:
+        """Note down why the experiments of ``items`` (index -> reason) are not sent; returns their slices."""
+        refused = []
+        for piece in self.plan.slices if items else ():
+            work = self.plan.work
+            found = work.pieces(*piece.experiments)
+            starts = [work.items[item].first + first for item, first, _ in found]
+            fine = [item not in items for item, _, _ in found]
+            cuts = [at for at, one, other in zip(starts[1:], fine, fine[1:], strict=False) if not (one and other)]
+            indices = self.split(piece.index, cuts) if cuts else [piece.index]
+            for index in indices:
+                item = work.item_of(self.plan.slices[index].experiments[0])
+                self._suspected.discard(index)
+                if item in items:
+                    self.culprits[index] = items[item]
+                    self._set(index, state="failed")
+                    refused.append(index)
+        return refused
+
+    def split(self, index: int, ends: Sequence[int] = ()) -> list[int]:
         """Put smaller slices in the place of ``index``; returns their indices."""
         old = self.plan.slices
-        found = parts(self.plan.work, old[index], len(old))
+        found = parts(self.plan.work, old[index], len(old), ends)
         slices = [*old[:index], found[0], *old[index + 1 :], *found[1:]]
         self.plan = Plan(self.plan.work, tuple(slices))
         self.infos[index] = replace(self.infos[index], experiments=found[0].experiments, state="waiting")

@@ -43,6 +43,9 @@ class Transport(Protocol):
     def slots(self) -> int:
         """Slices that can run at the same time, now; at least 1."""
 
+    def memory(self) -> int:
+        """MB of the largest worker; 0 if nobody knows."""
+
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice.
 

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from ..plan import Plan, SliceResult
 
+_ADVICE = (
+    ". Take workers with more memory, or method='matrix_product_state' (little entanglement) or 'stabilizer' "
+    "(Clifford circuits)."
+)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -31,7 +36,10 @@ class Failure:
 def failure(plan: Plan, index: int, message: str) -> Failure:
     """The failure of global experiment ``index``."""
     item = plan.work.item_of(index)
-    return Failure(index, item, plan.work.items[item].name, message.removeprefix("ERROR: "))
+    message = message.removeprefix("ERROR: ")
+    if message.startswith("Insufficient memory") and _ADVICE not in message:
+        message += _ADVICE
+    return Failure(index, item, plan.work.items[item].name, message)
 
 
 def failures(plan: Plan, results: Iterable[SliceResult], lost: Mapping[int, str]) -> list[Failure]:

@@ -5,6 +5,7 @@ from .model import Batch, Item, Plan, Run, Simulator, Slice, SliceResult, Work
 from .needs import Needs
 from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
 from .slices import cut, parts
+from .width import full_state, too_big
 
 __all__ = [
     "Batch",
@@ -23,6 +24,8 @@ __all__ = [
     "SliceResult",
     "Work",
     "cut",
+    "full_state",
     "parts",
     "prepare",
+    "too_big",
 ]

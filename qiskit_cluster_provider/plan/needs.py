@@ -10,6 +10,7 @@ from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
 from .model import Item, Slice, Work
 from .outputs import ExpectationValues, Parities
+from .width import DENSE
 
 LEAST_TIMEOUT = 600.0
 """Seconds that every slice may take."""
@@ -129,8 +130,8 @@ def _state_bytes(shape: Shape, options: Mapping[str, Any], noisy: bool) -> float
     """Bytes of the state of one experiment; 0 for methods that store none in full."""
     method = str(options.get("method", "automatic"))
     qubits = shape.qubits
-    power = {"statevector": 1, "density_matrix": 2, "unitary": 2, "superop": 4}.get(method, 0)
-    if method == "automatic" and not (shape.clifford and not noisy):
+    power = DENSE.get(method, 0)
+    if method == "automatic" and (noisy or not shape.clifford):
         power = 1
     if not power or power * qubits > _MOST_DENSE:
         return 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 
 from .cost import automatic_job_size
@@ -37,18 +37,20 @@ def cut(work: Work, slots: int) -> Plan:
     return Plan(work, tuple(slices))
 
 
-def parts(work: Work, piece: Slice, index: int) -> list[Slice]:
-    """``piece`` in up to :data:`PARTS` smaller slices with the seeds and so the answers of the whole.
+def parts(work: Work, piece: Slice, index: int, ends: Sequence[int] = ()) -> list[Slice]:
+    """``piece`` in smaller slices with the seeds and so the answers of the whole.
 
     Args:
         work: of the plan.
         piece: of more than one experiment.
         index: of the second part and, counted on, of the others; the first keeps that of ``piece``.
+        ends: global numbers of experiments where parts begin, the first left out; default: up to
+            :data:`PARTS` parts of one size.
     """
     runs = _runs_of(work)
     start, stop = piece.experiments
     count = min(PARTS, stop - start)
-    ends = [start + (stop - start) * i // count for i in range(count + 1)]
+    bounds = [start, *(ends or [start + (stop - start) * i // count for i in range(1, count)]), stop]
     return [
         Slice(
             index=piece.index if i == 0 else index + i - 1,
@@ -58,7 +60,7 @@ def parts(work: Work, piece: Slice, index: int) -> list[Slice]:
             runs=tuple(runs(first, last, None)),
             cost=float(last - first),
         )
-        for i, (first, last) in enumerate(pairwise(ends))
+        for i, (first, last) in enumerate(pairwise(bounds))
     ]
 
 

@@ -181,13 +181,13 @@ def test_a_scheduler_needs_neither_qiskit_nor_aer(aer, same):
     """Nor numpy, nor our own dependencies: tasks carry bytes, and their function imports nothing."""
     from qiskit_cluster_provider import ClusterProvider
 
-    from ..faults.test_workers import start_worker
+    from ..faults.processes import Processes
 
     scheduler = subprocess.Popen([sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, text=True)
     worker = None
     try:
         address = scheduler.stdout.readline().strip()
-        worker = start_worker(address)
+        worker = Processes(int(address.rpartition(":")[2])).start_worker()
         circuit = QuantumCircuit(2, 2)
         for layer in range(1000):  # large enough for a blob
             circuit.rz(layer * 0.37, 0)
