@@ -1,7 +1,7 @@
 """The handle: every status, waiting, cancelling, what is there so far, and failures that stay alone."""
 
 import threading
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -303,3 +303,35 @@ def eventually(condition, timeout=60):
             return False
         threading.Event().wait(0.01)
     return True
+
+
+class Closed(ThreadPoolExecutor):
+    """Begins when it is told."""
+
+    def __init__(self, event):
+        super().__init__(1)
+        self.event = event
+
+    def submit(self, fn, /, *args, **kwargs):
+        return super().submit(lambda: self.event.wait(60) and fn(*args, **kwargs))
+
+
+def test_our_copies_of_circuits_are_emptied_when_their_results_are_there(backend):
+    """100,000 experiments must not hold every circuit twice; the user's own stay as they are."""
+    batch = [quick(f"q{i}") for i in range(6)] + [quick("shared")] * 3
+    held = []
+
+    def listener(event):
+        if isinstance(event, SliceDone):
+            held.append(sum(bool(item.circuit.data) for item in job._dispatch.work.items))
+
+    gate = threading.Event()
+    with Closed(gate) as executor:
+        job = backend.run(batch, max_job_size=2, executor=executor, callback=listener)
+        gate.set()
+        result = job.result(timeout=60)
+    assert held[-1] == 0
+    assert held == sorted(held, reverse=True)
+    assert result.success
+    assert all(len(circuit.data) == 4 for circuit in batch)
+    assert [one.header["name"] for one in job.partial_result().results][-1] == "shared"

@@ -35,6 +35,7 @@ from ..progress import (
 from ..wire import Encoder, decode_result
 from ..worker.children import Call
 from .ledger import Attempt, Fate, Ledger, SliceInfo
+from .snapshots import Snapshots
 from .transport import Future, Transport
 from .watch import Watch
 
@@ -72,6 +73,7 @@ class Dispatch:
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._needs = Needs(work)
+        self._snapshots = Snapshots(work)
         self._inflight: dict[int, Future] = {}
         self._waiting: deque[int] = deque()
         self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
@@ -296,6 +298,7 @@ class Dispatch:
         with self._lock:
             ledger.done(result, self._now())
         piece = ledger.plan.slices[index]
+        self._snapshots.done(piece)
         self._emit(SliceDone(self.job_id, index, piece.size, result.failed, result.seconds))
 
     def _failed(self, index: int, outcome: str, reason: str, ledger: Ledger) -> None:
@@ -333,6 +336,7 @@ class Dispatch:
             if self._cancelled and self._ledger is not None:
                 self._ledger.cancelled(self._now())
             self.ended_at = time.monotonic()
+        self._snapshots.close()
         self._emit(JobFinished(self.job_id, self.status().name))
         _UNFINISHED.discard(self)
         self.finished.set()  # last, so that a progress bar is complete before the result is printed

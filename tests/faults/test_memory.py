@@ -1,4 +1,4 @@
-"""What does not fit is refused with the figures; what is large waits for its place; a death by the kernel has a name."""
+"""What does not fit is refused with the figures, what is large waits for its place, an OOM kill has a name."""
 
 import threading
 
