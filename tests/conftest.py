@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from qiskit_aer import AerSimulator
 
 from qiskit_cluster_provider import ClusterProvider
-from qiskit_cluster_provider.testing import differences
+from qiskit_cluster_provider.testing import Watchdog, differences
 
 settings.register_profile(
     "default",
@@ -18,6 +18,14 @@ settings.register_profile(
 settings.load_profile("default")
 for variable in [name for name in os.environ if name.startswith("QISKIT_CLUSTER_")]:
     del os.environ[variable]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watchdog():
+    """Never a hang: a job without an event for so long fails its test, whatever the test waits for."""
+    with Watchdog(limit=100) as watchdog:
+        yield
+    assert watchdog.bitten == []
 
 
 @pytest.fixture(scope="session")

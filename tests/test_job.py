@@ -335,3 +335,22 @@ def test_our_copies_of_circuits_are_emptied_when_their_results_are_there(backend
     assert result.success
     assert all(len(circuit.data) == 4 for circuit in batch)
     assert [one.header["name"] for one in job.partial_result().results][-1] == "shared"
+
+
+def test_the_watchdog_bites_a_silent_job_and_no_other(backend):
+    from concurrent.futures import Executor, Future
+
+    from qiskit_cluster_provider.errors import ClusterJobCancelledError
+    from qiskit_cluster_provider.testing import Watchdog
+
+    class Silent(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            return Future()
+
+    with Watchdog(limit=1, every=0.1) as watchdog:
+        busy = backend.run([quick()] * 20, max_job_size=1)
+        silent = backend.run(quick(), executor=Silent())
+        with pytest.raises(ClusterJobCancelledError):
+            silent.result(timeout=30)
+        assert busy.result(timeout=60).success
+    assert watchdog.bitten == [silent.job_id()]

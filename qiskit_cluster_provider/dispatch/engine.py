@@ -56,6 +56,7 @@ class Dispatch:
         error: what ended the job before its slices could run.
         finished: set at the end.
         started_at, ended_at: on the monotonic clock, in seconds.
+        heard_at: of the newest event, on the same clock.
         troubles: of the cluster, while no slice could run: ``(begin, end, reason)`` in seconds since the start.
     """
 
@@ -64,7 +65,7 @@ class Dispatch:
         self.work = work
         self.error: BaseException | None = None
         self.finished = threading.Event()
-        self.started_at = time.monotonic()
+        self.started_at = self.heard_at = time.monotonic()
         self.ended_at: float | None = None
         self.troubles: list[tuple[float, float, str]] = []
         self._transport = transport
@@ -353,9 +354,15 @@ class Dispatch:
 
     def _emit(self, event: Event) -> None:
         with self._lock:
+            self.heard_at = time.monotonic()
             listeners = list(self._listeners)
         for listener in listeners:
             _tell(listener, event)
+
+
+def unfinished() -> list[Dispatch]:
+    """The jobs of this process that have begun and not ended."""
+    return list(_UNFINISHED)
 
 
 def _tell(listener: Callable[[Event], Any], event: Event) -> None:
@@ -373,7 +380,7 @@ def reason_of(error: BaseException) -> str:
 
 def _cancel_all() -> None:
     """When Python ends: a job that nobody waited for is lost, which its user should be told."""
-    jobs = list(_UNFINISHED)
+    jobs = unfinished()
     for job in jobs:
         job.cancel()
     if jobs:

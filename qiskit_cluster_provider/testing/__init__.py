@@ -3,5 +3,6 @@
 from .compare import differences
 from .kinds import check_cluster_kind
 from .pubs import pub_differences
+from .watchdog import Watchdog
 
-__all__ = ["check_cluster_kind", "differences", "pub_differences"]
+__all__ = ["Watchdog", "check_cluster_kind", "differences", "pub_differences"]
