@@ -203,7 +203,12 @@ def test_all_failed_is_an_error_with_aers_words(backend, aer):
 def test_progress_slices_and_partial_result(backend, events):
     batch = [quick(f"q{i}") for i in range(4)] + [endless()]
     job = backend.run(batch, shots=10, max_job_size=1, callback=events, seed_simulator=1)
-    while len([e for e in list(events) if isinstance(e, SliceDone)]) < 4:
+
+    def ready():
+        begun = [e.index for e in list(events) if isinstance(e, SliceStarted)]
+        return len([e for e in list(events) if isinstance(e, SliceDone)]) == 4 and 4 in begun
+
+    while not ready():
         seen = len(events)
         with events.condition:
             assert events.condition.wait_for(lambda seen=seen: len(events) > seen, 60)
@@ -347,10 +352,10 @@ def test_the_watchdog_bites_a_silent_job_and_no_other(backend):
         def submit(self, fn, /, *args, **kwargs):
             return Future()
 
-    with Watchdog(limit=1, every=0.1) as watchdog:
+    with Watchdog(limit=8, every=0.1) as watchdog:
         busy = backend.run([quick()] * 20, max_job_size=1)
         silent = backend.run(quick(), executor=Silent())
         with pytest.raises(ClusterJobCancelledError):
-            silent.result(timeout=30)
+            silent.result(timeout=60)
         assert busy.result(timeout=60).success
     assert watchdog.bitten == [silent.job_id()]
