@@ -24,6 +24,8 @@ _FROM_ENVIRONMENT = {
     "max_job_size": int,
     "max_shot_size": int,
     "retries": int,
+    "slice_timeout": float,
+    "no_workers_timeout": float,
     "seed_mode": str,
 }
 """Our run options that ``QISKIT_CLUSTER_<NAME>`` sets."""
@@ -233,7 +235,9 @@ def _environment_options() -> dict[str, Any]:
         try:
             found[key] = convert(text)
         except ValueError as error:
-            raise ClusterConfigError(f"{ENV_PREFIX}{key.upper()}={text!r} is not a whole number.") from error
+            raise ClusterConfigError(
+                f"{ENV_PREFIX}{key.upper()}={text!r} is not a number of its kind ({convert.__name__})."
+            ) from error
     return found
 
 
