@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
-import time
-from asyncio import CancelledError as AsyncCancelledError
-from asyncio import TimeoutError as AsyncTimeoutError
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
@@ -17,21 +13,15 @@ from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
-from .. import versions
 from ..clusters import check_client
-from ..errors import ClusterClosedError, ClusterConnectionError, ClusterVersionError
+from ..errors import ClusterClosedError, ClusterConnectionError
 from ..worker import end_job, keep, run_slice
 from ..worker.children import Call
-from ..worker.memory import memory_limit
 from .transport import Future
+from .view import MEMORY, View, view_of
 
-logger = logging.getLogger("qiskit_cluster_provider")
-
-_ASK_EVERY = 1.0  # seconds
-_ANSWER_WITHIN = 10.0  # seconds; a scheduler that is silent for longer counts as lost
+_END_WITHIN = 10.0  # seconds for the workers to be told that a job was cancelled
 _SLOTS_IF_EMPTY = 4  # of a cluster that has no worker yet; it may grow with the load
-_MEMORY = "MEMORY"  # name of the Dask resource, in bytes, where workers declare it; the one of Dask's documentation
-_UNREACHED = (AsyncTimeoutError, TimeoutError, CommClosedError, OSError, AsyncCancelledError, RuntimeError)
 
 
 class DaskTransport:
@@ -45,19 +35,14 @@ class DaskTransport:
         self._connect = connect
         self._check = check
         self._client: Any = None
-        self._comm: Any = None
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
         self._job_id = ""
         self._topic = ""
         self._started: Callable[[int, str], None] = lambda index, worker: None
         self._count = itertools.count()
-        self._workers: dict[str, int] = {}
-        self._asked = 0.0
-        self._fitting: set[str] = set()  # addresses whose versions were compared
+        self._view = View(None)
         self._only: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may run it
-        self._resource = 0.0
-        self._memory = 0
 
     def check(self) -> None:
         """As the cluster or its client says."""
@@ -72,20 +57,20 @@ class DaskTransport:
             raise ClusterConnectionError(
                 f"the distributed.Client is {client.status}; hand over a client that is connected."
             )
-        self._check_scheduler()
         trouble = self.trouble()
-        if trouble and self._workers:
+        if trouble and self._view.threads:
             raise ClusterConnectionError(f"{trouble}.")
 
     def slots(self) -> int:
         """Over all workers, the slices of this job's number of threads that fit."""
-        if not self._workers:
+        sizes = self._view.threads.values()
+        if not sizes:
             return _SLOTS_IF_EMPTY
-        return max(1, sum(n // self._threads if self._threads else 1 for n in self._workers.values()))
+        return max(1, sum(n // self._threads if self._threads else 1 for n in sizes))
 
     def memory(self) -> int:
         """As the workers tell; those in this process have what it has."""
-        return self._memory
+        return self._view.memory
 
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice, after the blobs that the cluster does not have yet."""
@@ -94,12 +79,14 @@ class DaskTransport:
             raise ClusterConnectionError("the connection to the scheduler is lost")
         held = [self._blob(name, blobs) for name in call.blobs]
         key = f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}"
-        fit = [a for a, n in self._workers.items() if n >= self._threads] if self._threads > 1 else []
-        if self._threads > 1 and self._workers and not fit:
-            raise ClusterConnectionError(str(self._lacking()))
-        others = [a for a in fit or self._workers if a != avoid] if avoid else []
+        workers = self._view.threads
+        if too_small := self._too_small():
+            raise ClusterConnectionError(too_small)
+        fit = [a for a, n in workers.items() if n >= self._threads] if self._threads > 1 else []
+        others = [a for a in fit or workers if a != avoid] if avoid else []
         if fit:
             self._only[key] = tuple(fit)
+        resource = self._view.resource
         future: Future = client.submit(
             run_slice,
             tuple(call._replace(topic=self._topic)),
@@ -109,47 +96,25 @@ class DaskTransport:
             workers=others or fit or None,
             allow_other_workers=bool(others and not fit),
             # Never more than the best worker has: no worker would ever take it, and Aer refuses it with its figures.
-            resources={_MEMORY: min(call.memory * 2**20, self._resource)} if call.memory and self._resource else None,
+            resources={MEMORY: min(call.memory * 2**20, resource)} if call.memory and resource else None,
             pure=False,
         )
         return future
 
     def trouble(self) -> str | None:
-        """Ask the scheduler for its workers, at most once a second."""
-        if time.monotonic() - self._asked < _ASK_EVERY:
-            return self._lacking()
+        """As :class:`.view.View` tells, and whether a worker has threads enough."""
         try:
             client = self._reach()
         except ClusterClosedError:
             raise
         except ClusterConnectionError as error:
             return str(error.message).rstrip(".")
-        where = client.scheduler.address if client.scheduler is not None else "the scheduler"
-        if client.status != "running":
-            return f"the connection to the scheduler {where} is lost"
-        try:
-            self._workers = dict(client.sync(client.scheduler.ncores, callback_timeout=_ANSWER_WITHIN))
-        except _UNREACHED as error:
-            logger.debug("the scheduler does not answer", exc_info=error)
-            return f"the scheduler {where} does not answer"
-        self._asked = time.monotonic()
-        new = [address for address in self._workers if address not in self._fitting]
-        if new:
-            self._check_workers(new)
-            workers = client.scheduler_info(n_workers=-1)["workers"]
-            declared = [one.get("resources", {}).get(_MEMORY, 0.0) for one in workers.values()]
-            self._resource = max(declared) if declared and all(declared) else 0.0
-            limits = [
-                one["memory_limit"] or (memory_limit() if address.startswith("inproc") else 0)
-                for address, one in workers.items()
-            ]
-            self._memory = max(limits) // 2**20 if limits and all(limits) else 0
-        return self._lacking()
+        return self._view.look(client) or self._too_small()
 
     def stranded(self, future: Any) -> bool:
         """Of a slice with several threads: whether all workers have left that were large enough."""
         only = self._only.get(future.key)
-        return only is not None and not any(address in self._workers for address in only)
+        return only is not None and not any(address in self._view.threads for address in only)
 
     def outcome(self, error: Exception) -> str:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
@@ -166,7 +131,7 @@ class DaskTransport:
     def end(self) -> None:
         """Ask every worker to end the children that run this job."""
         if self._client is not None and self._client.status == "running":
-            self._client.run(end_job, self._job_id, on_error="ignore", callback_timeout=_ANSWER_WITHIN)
+            self._client.run(end_job, self._job_id, on_error="ignore", callback_timeout=_END_WITHIN)
 
     def close(self) -> None:
         """Stop listening and let Dask forget the blobs."""
@@ -180,12 +145,11 @@ class DaskTransport:
         if client.status == "closing":
             raise ClusterConnectionError("the connection to the scheduler is lost")
         check_client(client)
-        # Subscriptions and futures do not outlive a connection; its comm is new after each.
-        if client is not self._client or client.scheduler_comm is not self._comm:
+        view = view_of(client)
+        if view is not self._view:  # subscriptions and futures do not outlive a connection
             self._blobs.clear()
             self._only.clear()
-            self._fitting.clear()
-            self._client, self._comm = client, client.scheduler_comm
+            self._client, self._view = client, view
             if client.status == "running":
                 client.subscribe_topic(self._topic, self._on_event)
         return client
@@ -201,52 +165,11 @@ class DaskTransport:
             self._blobs[name] = future
         return future
 
-    def _lacking(self) -> str | None:
-        where = self._client.scheduler.address
-        if not self._workers:
-            return f"the scheduler {where} has no workers; start some, for example: dask worker {where}"
-        largest = max(self._workers.values())
-        if largest < self._threads:
-            return (
-                f"max_parallel_threads={self._threads}, but the largest worker has {largest} threads; start workers "
-                f"with threads_per_worker={self._threads} (dask worker --nthreads {self._threads})"
-            )
-        return None
-
-    def _check_scheduler(self) -> None:
-        """It reads the tasks that pass through it, for which it needs this package, and nothing else of ours."""
-        client = self._client
-        try:
-            theirs = client.run_on_scheduler(versions.report, callback_timeout=_ANSWER_WITHIN)
-        except ImportError as error:
-            raise _not_installed(f"the scheduler {client.scheduler.address}", error) from error
-        except _UNREACHED:
-            return  # the next look tells
-        shared = {name: theirs[name] for name in ("python", "wire")}
-        said = versions.complaint(f"the scheduler {client.scheduler.address}", {**versions.report(), **shared})
-        if said:
-            raise ClusterVersionError(f"{said}.")
-
-    def _check_workers(self, addresses: list[str]) -> None:
-        client = self._client
-        try:
-            answers = client.run(
-                versions.report, workers=addresses, on_error="return", callback_timeout=_ANSWER_WITHIN
-            )
-        except _UNREACHED:
-            return  # the next look asks again, and each slice is compared on its worker
-        for address, theirs in answers.items():
-            if isinstance(theirs, Exception) and versions.__package__ in str(theirs):  # Dask wraps an ImportError
-                raise _not_installed(f"worker {address}", theirs)
-            if isinstance(theirs, Mapping):  # else it left meanwhile
-                said = versions.complaint(f"worker {address}", theirs)
-                if said:
-                    raise ClusterVersionError(f"{said}.")
-                self._fitting.add(address)
-
-
-def _not_installed(where: str, error: Exception) -> ClusterVersionError:
-    return ClusterVersionError(
-        f"{where} cannot import qiskit_cluster_provider of this version ({error}); there: pip install "
-        f"qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"
-    )
+    def _too_small(self) -> str | None:
+        largest = max(self._view.threads.values(), default=self._threads)
+        if largest >= self._threads:
+            return None
+        return (
+            f"max_parallel_threads={self._threads}, but the largest worker has {largest} threads; start workers "
+            f"with threads_per_worker={self._threads} (dask worker --nthreads {self._threads})"
+        )

@@ -57,7 +57,6 @@ class Dispatch:
         finished: set at the end.
         started_at, ended_at: on the monotonic clock, in seconds.
         heard_at: of the newest event, on the same clock.
-        troubles: of the cluster, while no slice could run: ``(begin, end, reason)`` in seconds since the start.
     """
 
     def __init__(self, job_id: str, work: Work, transport: Transport, options: SliceOptions) -> None:
@@ -67,7 +66,7 @@ class Dispatch:
         self.finished = threading.Event()
         self.started_at = self.heard_at = time.monotonic()
         self.ended_at: float | None = None
-        self.troubles: list[tuple[float, float, str]] = []
+        self._watch = Watch(options.no_workers_timeout)
         self._transport = transport
         self._options = options
         self._listeners: list[Listener] = []
@@ -135,6 +134,11 @@ class Dispatch:
         with self._lock:
             return [] if self._ledger is None else list(self._ledger.attempts)
 
+    @property
+    def troubles(self) -> list[tuple[float, float, str]]:
+        """While no slice could run: ``(begin, end, reason)`` in seconds since the start."""
+        return self._watch.troubles(self.started_at)
+
     def status(self) -> JobStatus:
         """Computed from what is known, never stored."""
         with self._lock:
@@ -181,15 +185,14 @@ class Dispatch:
             self._ledger = ledger = Ledger(plan, self._options.retries)
         logger.info("job %s: %s", self.job_id, plan)
         self._emit(JobStarted(self.job_id, len(plan.slices), plan.work.experiments))
-        watch = Watch(self._options.no_workers_timeout)
         with self._lock:
             refused = ledger.refuse(too_big(self.work, limit) if (limit := self._transport.memory()) else {})
             self._waiting.extend(info.index for info in ledger.infos if info.index not in ledger.culprits)
         for index in refused:
             self._emit(SliceFailed(self.job_id, index, ledger.culprits[index]))
         while (self._waiting or self._inflight) and not self._cancelled:
-            if watch.due():
-                self._look(watch, ledger)
+            if self._watch.due():
+                self._look(ledger)
             window = _AHEAD * self._transport.slots()
             while self._waiting and len(self._inflight) < window and not self._cancelled:
                 if not self._submit(self._waiting.popleft(), ledger, encoder, threads):
@@ -201,16 +204,15 @@ class Dispatch:
             if news is not None:
                 self._take(*news, ledger)
 
-    def _look(self, watch: Watch, ledger: Ledger) -> None:
+    def _look(self, ledger: Ledger) -> None:
         """Is the cluster there, and does no slice wait for a worker that will never answer?"""
         trouble = self._transport.trouble()
-        for event in watch.note(trouble):
+        for event in self._watch.note(trouble):
             self._emit(ClusterTrouble(self.job_id, event))
             logger.log(
                 logging.WARNING if event else logging.INFO, "job %s: %s", self.job_id, event or "the cluster is back"
             )
         now = self._now()
-        self.troubles = watch.troubles(self.started_at)
         for index, future in list(self._inflight.items()):
             late = ledger.running_for(index, now) - self._timeout(ledger.plan.slices[index]) - _GRACE
             if late > 0:
@@ -283,6 +285,7 @@ class Dispatch:
         elif outcome == "cancelled":
             self._failed(index, "lost", "it was ended on its worker", ledger)
         elif outcome == "small":  # sent when there was no worker whose size was known
+            self._watch.hurry()
             self._failed(index, "disconnected", message.decode(), ledger)
         else:
             text = message.decode() or "its child ended without a word"

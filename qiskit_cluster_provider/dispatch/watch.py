@@ -32,6 +32,10 @@ class Watch:
         self._looked = now
         return True
 
+    def hurry(self) -> None:
+        """Something is new: look before anything else."""
+        self._looked = 0.0
+
     def note(self, reason: str | None) -> Iterator[str]:
         """Take note of what the cluster lacks, or that it lacks nothing. Yields what is new: a reason, or ``""``.
 

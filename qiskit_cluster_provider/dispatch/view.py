@@ -1,0 +1,128 @@
+"""What all jobs of a client know of its Dask cluster: workers and their size, and that their versions fit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from distributed import Client
+from distributed.comm import CommClosedError
+
+from .. import versions
+from ..errors import ClusterVersionError
+from ..worker.memory import memory_limit
+
+logger = logging.getLogger("qiskit_cluster_provider")
+
+MEMORY = "MEMORY"
+"""Name of the Dask resource, in bytes, where workers declare it: the one of Dask's documentation."""
+_ASK_EVERY = 1.0  # seconds
+_ANSWER_WITHIN = 10.0  # seconds; a scheduler that is silent for longer counts as lost
+_UNREACHED = (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError, CommClosedError, OSError, RuntimeError)
+
+_VIEWS: WeakKeyDictionary[Client, View] = WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
+def view_of(client: Any) -> View:
+    """The view through ``client``; a new one after each reconnection, since another scheduler may be there."""
+    with _LOCK:
+        view = _VIEWS.get(client)
+        if view is None or view.comm is not client.scheduler_comm:
+            view = _VIEWS[client] = View(client.scheduler_comm)
+        return view
+
+
+class View:
+    """A Dask cluster, seen through one connection.
+
+    Attributes:
+        comm: the connection.
+        threads: of each worker, by address.
+        memory: MB of the largest worker; 0 if nobody knows.
+        resource: bytes of :data:`MEMORY` that the best worker declares; 0 unless all declare some.
+    """
+
+    def __init__(self, comm: Any) -> None:
+        self.comm = comm
+        self.threads: dict[str, int] = {}
+        self.memory = 0
+        self.resource = 0.0
+        self._fitting: set[str] = set()  # addresses whose versions were compared
+        self._scheduler_fits = False
+        self._asked = 0.0
+        self._lock = threading.Lock()
+
+    def look(self, client: Any) -> str | None:
+        """Ask the scheduler for its workers, at most once a second; says what is the matter, if anything is.
+
+        Raises:
+            ClusterVersionError: the scheduler or a worker does not fit to this process.
+        """
+        with self._lock:
+            if self.threads and time.monotonic() - self._asked < _ASK_EVERY:
+                return None
+            where = client.scheduler.address if client.scheduler is not None else "the scheduler"
+            if client.status != "running":
+                return f"the connection to the scheduler {where} is lost"
+            try:
+                if not self._scheduler_fits:
+                    self._check_scheduler(client, where)
+                self.threads = dict(client.sync(client.scheduler.ncores, callback_timeout=_ANSWER_WITHIN))
+                new = [address for address in self.threads if address not in self._fitting]
+                if new:
+                    self._check_workers(client, new)
+                    self._measure(client.scheduler_info(n_workers=-1)["workers"])
+            except ClusterVersionError:
+                raise
+            except _UNREACHED as error:
+                logger.debug("the scheduler does not answer", exc_info=error)
+                return f"the scheduler {where} does not answer"
+            self._asked = time.monotonic()
+        if not self.threads:
+            return f"the scheduler {where} has no workers; start some, for example: dask worker {where}"
+        return None
+
+    def _measure(self, workers: Mapping[str, Mapping[str, Any]]) -> None:
+        declared = [one.get("resources", {}).get(MEMORY, 0.0) for one in workers.values()]
+        self.resource = max(declared) if declared and all(declared) else 0.0
+        limits = [
+            one["memory_limit"] or (memory_limit() if address.startswith("inproc") else 0)
+            for address, one in workers.items()
+        ]
+        self.memory = max(limits) // 2**20 if limits and all(limits) else 0
+
+    def _check_scheduler(self, client: Any, where: str) -> None:
+        """It reads the tasks that pass through it, for which it needs this package, and nothing else of ours."""
+        try:
+            theirs = client.run_on_scheduler(versions.report, callback_timeout=_ANSWER_WITHIN)
+        except ImportError as error:
+            raise _not_installed(f"the scheduler {where}", error) from error
+        shared = {name: theirs[name] for name in ("python", "wire")}
+        said = versions.complaint(f"the scheduler {where}", {**versions.report(), **shared})
+        if said:
+            raise ClusterVersionError(f"{said}.")
+        self._scheduler_fits = True
+
+    def _check_workers(self, client: Any, addresses: list[str]) -> None:
+        answers = client.run(versions.report, workers=addresses, on_error="return", callback_timeout=_ANSWER_WITHIN)
+        for address, theirs in answers.items():
+            if isinstance(theirs, Exception) and versions.__package__ in str(theirs):  # Dask wraps an ImportError
+                raise _not_installed(f"worker {address}", theirs)
+            if isinstance(theirs, Mapping):  # else it left meanwhile
+                said = versions.complaint(f"worker {address}", theirs)
+                if said:
+                    raise ClusterVersionError(f"{said}.")
+                self._fitting.add(address)
+
+
+def _not_installed(where: str, error: Exception) -> ClusterVersionError:
+    return ClusterVersionError(
+        f"{where} cannot import qiskit_cluster_provider of this version ({error}); there: pip install "
+        f"qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"
+    )
