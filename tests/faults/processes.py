@@ -72,8 +72,8 @@ def cluster(workers=1, threads=1, **env):
         found.start_scheduler(**env)
         for _ in range(workers):
             found.start_worker(threads)
-        if workers:
-            with Client(found.address, set_as_default=False, timeout=60) as client:
+        with Client(found.address, set_as_default=False, timeout=60) as client:
+            if workers:
                 client.wait_for_workers(workers, timeout=60)
         yield found
     finally:
