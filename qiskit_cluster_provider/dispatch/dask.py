@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from asyncio import CancelledError as AsyncCancelledError
 from asyncio import TimeoutError as AsyncTimeoutError
@@ -20,11 +19,10 @@ from distributed.scheduler import KilledWorker
 from .. import versions
 from ..clusters import check_client
 from ..errors import ClusterClosedError, ClusterConnectionError, ClusterVersionError
+from ..logs import logger
 from ..worker import end_job, keep, run_slice
 from ..worker.children import Call
-from .transport import Future
-
-logger = logging.getLogger("qiskit_cluster_provider")
+from .transport import Future, reason_of
 
 _ASK_EVERY = 1.0  # seconds
 _ANSWER_WITHIN = 10.0  # seconds; a scheduler that is silent for longer counts as lost
@@ -138,13 +136,16 @@ class DaskTransport:
         only = self._only.get(future.key)
         return only is not None and not any(address in self._workers for address in only)
 
-    def outcome(self, error: Exception) -> str:
+    def outcome(self, error: Exception) -> tuple[str, str]:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
         if isinstance(error, KilledWorker):
-            return "lost"
+            return "lost", (
+                f"{error.allowed_failures + 1} Dask workers died while they had it, the last of them "
+                f"{error.last_worker.address}; their own logs say why (out of memory, or sent away by their machine?)"
+            )
         if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError)):
-            return "disconnected"
-        return "error"
+            return "disconnected", reason_of(error)
+        return "error", reason_of(error)
 
     def running(self, future: Any) -> bool:
         """Dask's events tell, see :meth:`open`."""
