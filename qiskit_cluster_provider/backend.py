@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import html
-import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -23,8 +22,6 @@ from .errors import CircuitTypeError, ClusterConfigError, UnknownOptionError
 from .job import ClusterJob
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from .plan import Simulator, Work, prepare
-
-logger = logging.getLogger("qiskit_cluster_provider")
 
 _OF_DEVICES: dict[str, tuple[Any, ...]] = {
     "rep_delay": (None,),

@@ -103,6 +103,7 @@ def run(
     workers: Workers = None,
     as_json: AsJson = False,
     plot: Annotated[Path | None, typer.Option(help="Draw histograms into this file, for example out.png.")] = None,
+    report: Annotated[bool, typer.Option("--report", help="Print to stderr what happened to the job.")] = False,
 ) -> None:
     """Run circuits from files on a backend and print their counts.
 
@@ -115,6 +116,7 @@ def run(
     with _reported(), _provider() as provider:
         from rich.console import Console
 
+        from .files import printable
         from .runs import check_plot, draw, load, outcomes, tables
 
         if plot is not None:
@@ -124,7 +126,12 @@ def run(
         job = target.run(
             circuits, **_given(shots=shots, seed_simulator=seed), progress=not as_json and _in_terminal()
         )
-        found = outcomes(job, sources)
+        try:
+            found = outcomes(job, sources)
+        finally:
+            if report:
+                for line in str(job.report()).splitlines():
+                    typer.echo(printable(line), err=True)
         if as_json:
             typer.echo(json.dumps({"backend": target.name, "experiments": [asdict(one) for one in found]}))
         else:

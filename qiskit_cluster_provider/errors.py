@@ -39,6 +39,9 @@ from qiskit.providers.exceptions import JobError, JobTimeoutError
 class ClusterError(QiskitError):
     """Base of every error of this package."""
 
+    def __str__(self) -> str:
+        return str(self.message)  # Qiskit shows its repr, in which a traceback of many lines is one long line
+
 
 class ClusterConfigError(ClusterError, ValueError):
     """A setting, an option or a profile cannot be used."""
@@ -110,6 +113,17 @@ class PubsFailedError(ClusterJobError):
 
 class SlicesLostError(ClusterJobError):
     """Slices failed for a reason that is not the circuits', and no retry mended it."""
+
+
+def headline(text: str) -> str:
+    """The first line of a message. What follows it is the long tale: a traceback, the last words of a process."""
+    return text.partition("\n")[0]
+
+
+def amended(text: str, note: str) -> str:
+    """A message with ``note`` at the end of its first line."""
+    first, newline, rest = text.partition("\n")
+    return f"{first}{note}{newline}{rest}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from textwrap import indent
 from typing import Any
 
 from qiskit.providers import JobStatus
 
 from .bars import ProgressBar
 from .dispatch import Dispatch, SliceInfo
-from .errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError
+from .errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError, headline
 from .plan import Plan, SliceResult
 from .progress import Listener, Progress
+from .report import Report, report
 
 
 class JobHandle:
@@ -132,7 +134,6 @@ class JobHandle:
         cost = 0.0 if plan is None else sum(plan.slices[index].cost for index in results)
         worked = sum(result.seconds for result in results.values())
         at_once = max(1, sum(info.state == "running" for info in infos))
-        seconds = (dispatch.ended_at or time.monotonic()) - dispatch.started_at
         ended = dispatch.ended_at is not None
         lost = [info for info in infos if info.state == "failed"]
         return Progress(
@@ -142,7 +143,7 @@ class JobHandle:
             experiments_done=int(cost + 1e-9),
             experiments_failed=len(self.errors()),
             experiments_total=experiments,
-            seconds=seconds,
+            seconds=dispatch.seconds,
             seconds_left=0.0 if ended else (worked / cost * (experiments - cost) / at_once if cost else None),
         )
 
@@ -150,9 +151,19 @@ class JobHandle:
         """What failed so far."""
         raise NotImplementedError
 
+    def _failures(self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, str]) -> Sequence[Any]:
+        """The same, of a given moment."""
+        raise NotImplementedError
+
     def slices(self) -> list[SliceInfo]:
         """The state of each slice; empty until the plan is made."""
         return self._dispatch.infos()
+
+    def report(self) -> Report:
+        """What happened to the job until now: which worker had what and for how long, what did not come back,
+        and why. Print it, let a notebook show it, or draw it with :meth:`Report.plot`.
+        """
+        return report(self._dispatch, self.job_id(), self._where, self.status().name, self._failures)
 
     def add_callback(self, callback: Listener) -> None:
         """Call ``callback(event)`` with each event of :mod:`qiskit_cluster_provider.progress` from now on.
@@ -169,10 +180,13 @@ class JobHandle:
         index, reason = next(iter(self._dispatch.lost.items()))
         assert self._dispatch.plan is not None
         first, stop = self._dispatch.plan.slices[index].experiments
+        said = headline(reason)
+        rest = reason[len(said) :].strip()
         return SlicesLostError(
             f"{len(self._dispatch.lost)} of {len(self._dispatch.plan.slices)} slices failed, among them slice "
-            f"{index} with experiments {first} to {stop - 1}: {reason}\nWithout data: {self._unfinished()}. "
-            "job.partial_result() has all others, job.errors() lists these."
+            f"{index} with experiments {first} to {stop - 1}: {said}\nWithout data: {self._unfinished()}. "
+            "job.partial_result() has all others, job.errors() lists these, print(job.report()) tells how it went."
+            + (f"\nThe process that simulated slice {index} said:\n{indent(rest, '  ')}" if rest else "")
         )
 
     def __repr__(self) -> str:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import datetime
-import logging
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import JobV1
 from qiskit.result import Result
 
 from .dispatch import Dispatch
+from .errors import headline
 from .handle import JobHandle
+from .logs import logger
 from .merge import Failure, failures, merge
+from .plan import Plan, SliceResult
 
 if TYPE_CHECKING:
     from .backend import ClusterBackend
-
-logger = logging.getLogger("qiskit_cluster_provider")
 
 
 class ClusterJob(JobHandle, JobV1):
@@ -57,7 +58,9 @@ class ClusterJob(JobHandle, JobV1):
             if self._result is None:
                 self._result = self._merge(partial=False)
                 if not self._result.success:
-                    logger.warning("job %s: %s", self.job_id(), "; ".join(map(str, self.errors()[:10])))
+                    said = "; ".join(headline(str(one)) for one in self.errors()[:10])
+                    fields = {"job_id": self.job_id(), "slice": None, "event": "failures"}
+                    logger.warning("job %s: %s", self.job_id(), said, extra=fields)
             return self._result
 
     def partial_result(self) -> Result:
@@ -76,7 +79,10 @@ class ClusterJob(JobHandle, JobV1):
     def errors(self) -> list[Failure]:
         """The experiments that failed so far, with circuit name, global index and message."""
         plan, results, missing = self._dispatch.snapshot()
-        return [] if plan is None else failures(plan, list(results.values()), missing)
+        return [] if plan is None else self._failures(plan, results, missing)
+
+    def _failures(self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, str]) -> list[Failure]:
+        return failures(plan, list(results.values()), missing)
 
     def _merge(self, *, partial: bool) -> Result:
         dispatch = self._dispatch

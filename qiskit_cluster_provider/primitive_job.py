@@ -12,7 +12,7 @@ from qiskit.primitives import BasePrimitiveJob, PrimitiveResult
 from qiskit.providers import JobStatus
 
 from .dispatch import Dispatch
-from .errors import PubsFailedError
+from .errors import PubsFailedError, headline
 from .handle import JobHandle
 from .merge import failures
 from .merge.numbers import collect
@@ -173,4 +173,4 @@ def _listed(found: Sequence[PubFailure], most: int = _TOLD) -> str:
     """The first failure of each PUB, in words."""
     first = list({one.pub: one for one in reversed(found)}.values())[::-1]
     more = f"; and {len(first) - most} more" if len(first) > most else ""
-    return "; ".join(map(str, first[:most])) + more
+    return "; ".join(headline(str(one)) for one in first[:most]) + more

@@ -41,11 +41,15 @@ class SliceDone(Event):
 
 @dataclass(frozen=True)
 class SliceRetried(Event):
-    """Slice ``index`` was lost for ``reason`` and is sent again, for the ``attempt``-th time."""
+    """Slice ``index`` was lost for ``reason`` and is sent again, for the ``attempt``-th time.
+
+    ``outcome`` is the one word for it, as in :class:`~qiskit_cluster_provider.dispatch.Attempt`.
+    """
 
     index: int
     attempt: int
     reason: str
+    outcome: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,20 @@ class SliceSplit(Event):
     index: int
     parts: int
     reason: str
+    outcome: str = ""
 
 
 @dataclass(frozen=True)
 class SliceFailed(Event):
-    """Slice ``index`` was given up."""
+    """Slice ``index`` was given up.
+
+    If its one experiment is at fault, ``culprit`` names it by circuit name and index; else it is empty.
+    """
 
     index: int
     reason: str
+    outcome: str = ""
+    culprit: str = ""
 
 
 @dataclass(frozen=True)

@@ -379,3 +379,23 @@ def test_without_the_extra_plot_says_what_to_install(invoke, bell, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     refused(invoke("run", bell, "--plot", "out.png"), "pip install 'qiskit-cluster-provider[plot]'")
+
+
+# run --report
+
+
+def test_report(invoke, bell, running):
+    done = invoke("run", bell, "--json", "--report")
+    assert done.exit_code == 0
+    assert len(json.loads(done.stdout)["experiments"]) == 1, "the report is not in what a program reads"
+    assert "experiments  1 of 1 done" in done.stderr.splitlines()
+    assert done.stderr.startswith("job ")
+
+
+def test_report_of_a_job_that_could_not_go_on(invoke, bell, monkeypatch):
+    monkeypatch.setenv("QISKIT_CLUSTER_ADDRESS", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("QISKIT_CLUSTER_TIMEOUT", "0.5")
+    done = invoke("run", bell, "--backend", "aer-dask", "--report")
+    assert done.exit_code == 1
+    assert "the job could not go on" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Error: ")

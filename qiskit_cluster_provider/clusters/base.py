@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import importlib.util
-import logging
 import os
 import threading
 import weakref
@@ -21,13 +20,13 @@ from pydantic_settings import (
 )
 
 from ..errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
+from ..logs import logger
 from .clients import check_client
 from .quiet import at_exit, quiet
 
 if TYPE_CHECKING:
     from distributed import Client
 
-logger = logging.getLogger("qiskit_cluster_provider")
 ENV_PREFIX = "QISKIT_CLUSTER_"
 _OPEN: weakref.WeakSet[Cluster] = weakref.WeakSet()
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
+from ..logs import logger
 from .base import ClusterKind
 
 GROUP = "qiskit_cluster_provider.clusters"
-logger = logging.getLogger("qiskit_cluster_provider")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ..clusters import check_client
 from ..errors import ClusterClosedError, ClusterConnectionError
 from ..worker import end_job, keep, run_slice
 from ..worker.children import Call
-from .transport import Future
+from .transport import Future, reason_of
 from .view import MEMORY, View, view_of
 
 _END_WITHIN = 10.0  # seconds for the workers to be told that a job was cancelled
@@ -116,13 +116,16 @@ class DaskTransport:
         only = self._only.get(future.key)
         return only is not None and not any(address in self._view.threads for address in only)
 
-    def outcome(self, error: Exception) -> str:
+    def outcome(self, error: Exception) -> tuple[str, str]:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
         if isinstance(error, KilledWorker):
-            return "lost"
+            return "lost", (
+                f"{error.allowed_failures + 1} Dask workers died while they had it, the last of them "
+                f"{error.last_worker.address}; their own logs say why (out of memory, or sent away by their machine?)"
+            )
         if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError)):
-            return "disconnected"
-        return "error"
+            return "disconnected", reason_of(error)
+        return "error", reason_of(error)
 
     def running(self, future: Any) -> bool:
         """Dask's events tell, see :meth:`open`."""

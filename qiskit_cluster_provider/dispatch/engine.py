@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from qiskit.providers import JobStatus
 
 from .. import versions
 from ..clusters.quiet import at_exit
-from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, ClusterVersionError
+from ..errors import (
+    ClusterClosedError,
+    ClusterConnectionError,
+    ClusterError,
+    ClusterVersionError,
+    amended,
+    headline,
+)
+from ..logs import JobLog, logger
 from ..options import SliceOptions
 from ..plan import Needs, Plan, Slice, SliceResult, Work, cut, too_big
 from ..progress import (
@@ -36,10 +42,8 @@ from ..wire import Encoder, decode_result
 from ..worker.children import Call
 from .ledger import Attempt, Fate, Ledger, SliceInfo
 from .snapshots import Snapshots
-from .transport import Future, Transport
+from .transport import Future, Transport, reason_of
 from .watch import Watch
-
-logger = logging.getLogger("qiskit_cluster_provider")
 
 _UNFINISHED: set[Dispatch] = set()
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
@@ -69,7 +73,8 @@ class Dispatch:
         self._watch = Watch(options.no_workers_timeout)
         self._transport = transport
         self._options = options
-        self._listeners: list[Listener] = []
+        self._log = JobLog(job_id, options.no_workers_timeout)
+        self._listeners: list[Listener] = [self._log]
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._needs = Needs(work)
@@ -130,9 +135,21 @@ class Dispatch:
             return self.plan, dict(self.results), self.missing
 
     def attempts(self) -> list[Attempt]:
-        """The tries of slices that have ended, in that order."""
+        """The tries of slices that have ended, in that order; after them those that have not."""
         with self._lock:
-            return [] if self._ledger is None else list(self._ledger.attempts)
+            if self._ledger is None:
+                return []
+            running = {i for i, future in self._inflight.items() if self._transport.running(future)}
+            left = self._ledger.open(self._now())
+            return [
+                *self._ledger.attempts,
+                *(replace(one, outcome="running") if one.slice in running else one for one in left),
+            ]
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning, until the end or now."""
+        return (self.ended_at or time.monotonic()) - self.started_at
 
     @property
     def troubles(self) -> list[tuple[float, float, str]]:
@@ -168,7 +185,7 @@ class Dispatch:
             self._run()
         except BaseException as error:  # whatever it is belongs to whoever asks for the result
             self.error = error
-            logger.info("job %s: the dispatch ended: %s", self.job_id, error)
+            self._log.info("error", "it cannot go on: %s", headline(reason_of(error)))
         finally:
             self._end()
 
@@ -183,13 +200,14 @@ class Dispatch:
         encoder = Encoder(plan)
         with self._lock:
             self._ledger = ledger = Ledger(plan, self._options.retries)
-        logger.info("job %s: %s", self.job_id, plan)
+        self._log.info("plan", "%s", plan)
         self._emit(JobStarted(self.job_id, len(plan.slices), plan.work.experiments))
         with self._lock:
             refused = ledger.refuse(too_big(self.work, limit) if (limit := self._transport.memory()) else {})
             self._waiting.extend(info.index for info in ledger.infos if info.index not in ledger.culprits)
         for index in refused:
-            self._emit(SliceFailed(self.job_id, index, ledger.culprits[index]))
+            reason, culprit = headline(ledger.culprits[index]), _named(ledger.plan, index)
+            self._emit(SliceFailed(self.job_id, index, reason, "refused", culprit))
         while (self._waiting or self._inflight) and not self._cancelled:
             if self._watch.due():
                 self._look(ledger)
@@ -203,15 +221,12 @@ class Dispatch:
                 continue
             if news is not None:
                 self._take(*news, ledger)
+        if not self._cancelled:
+            self._note(None)  # all slices have an end, so that no trouble is left
 
     def _look(self, ledger: Ledger) -> None:
         """Is the cluster there, and does no slice wait for a worker that will never answer?"""
-        trouble = self._transport.trouble()
-        for event in self._watch.note(trouble):
-            self._emit(ClusterTrouble(self.job_id, event))
-            logger.log(
-                logging.WARNING if event else logging.INFO, "job %s: %s", self.job_id, event or "the cluster is back"
-            )
+        self._note(self._transport.trouble())
         now = self._now()
         for index, future in list(self._inflight.items()):
             late = ledger.running_for(index, now) - self._timeout(ledger.plan.slices[index]) - _GRACE
@@ -225,6 +240,10 @@ class Dispatch:
                 self._inflight.pop(index, None)
             future.cancel()
             self._failed(index, "lost" if late > 0 else "disconnected", reason, ledger)
+
+    def _note(self, trouble: str | None) -> None:
+        for reason in self._watch.note(trouble):
+            self._emit(ClusterTrouble(self.job_id, reason))
 
     def _timeout(self, piece: Slice) -> float:
         return self._options.slice_timeout or self._needs.timeout(piece)
@@ -263,6 +282,7 @@ class Dispatch:
             ) from error
         with self._lock:
             self._inflight[index] = future
+        self._log.debug("submitted", "is on its way", slice=index)
         future.add_done_callback(lambda done: self._news.put((index, done)))
         return True
 
@@ -274,7 +294,7 @@ class Dispatch:
         try:
             outcome, message = future.result()
         except Exception as error:
-            self._failed(index, self._transport.outcome(error), reason_of(error), ledger)
+            self._failed(index, *self._transport.outcome(error), ledger)
             return
         if outcome == "done":
             self._keep(index, message, ledger)
@@ -290,7 +310,7 @@ class Dispatch:
         else:
             text = message.decode() or "its child ended without a word"
             if outcome == "overran":
-                text += "; allow more with slice_timeout=, or make the circuit shorter"
+                text = amended(text, "; allow more with slice_timeout=, or make the circuit shorter")
             self._failed(index, outcome, text, ledger)
 
     def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
@@ -311,20 +331,23 @@ class Dispatch:
         with self._lock:
             found = ledger.failed(index, outcome, reason, self._now())
             again = ledger.split(index) if found is Fate.SPLIT else [index] if found is Fate.AGAIN else []
-        first_line = reason.partition("\n")[0]
-        logger.info("job %s: slice %d is %s: %s", self.job_id, index, found.value, first_line)
+        said = headline(reason)
         self._waiting.extendleft(reversed(again))
         if found is Fate.AGAIN:
-            self._emit(SliceRetried(self.job_id, index, ledger.tries(index), first_line))
+            self._emit(SliceRetried(self.job_id, index, ledger.tries(index), said, outcome))
         elif found is Fate.SPLIT:
-            self._emit(SliceSplit(self.job_id, index, len(again), first_line))
+            self._emit(SliceSplit(self.job_id, index, len(again), said, outcome))
         else:
-            self._emit(SliceFailed(self.job_id, index, first_line))
+            culprit = _named(ledger.plan, index) if found is Fate.CULPRIT else ""
+            self._emit(SliceFailed(self.job_id, index, headline(ledger.missing[index]), outcome, culprit))
 
     def _on_started(self, index: int, worker: str) -> None:
         with self._lock:
-            if self._ledger is not None:
-                self._ledger.started(index, worker, self._now())
+            lost = "" if self._ledger is None else self._ledger.started(index, worker, self._now())
+        if lost:
+            self._log.info(
+                "resubmitted", "was lost with its Dask worker %s; Dask sent it to %s", lost, worker, slice=index
+            )
         self._emit(SliceStarted(self.job_id, index, worker))
 
     def _now(self) -> float:
@@ -337,8 +360,9 @@ class Dispatch:
         cleaning.start()
         cleaning.join(_CLEAN)  # a scheduler that does not answer must not keep the job from its end
         with self._lock:
-            if self._cancelled and self._ledger is not None:
-                self._ledger.cancelled(self._now())
+            if self._ledger is not None and (self._cancelled or self.error is not None):
+                why = "the job was cancelled" if self._cancelled else "the job could not go on"
+                self._ledger.cancelled(self._now(), why)
             self.ended_at = time.monotonic()
         self._snapshots.close()
         self._emit(JobFinished(self.job_id, self.status().name))
@@ -353,14 +377,17 @@ class Dispatch:
                 self._transport.end()
             self._transport.close()
         except Exception:  # the cluster may be gone; the job ends all the same
-            logger.info("job %s: could not clean up", self.job_id, exc_info=True)
+            self._log.info("cleanup", "could not clean up", exc_info=True)
 
     def _emit(self, event: Event) -> None:
         with self._lock:
             self.heard_at = time.monotonic()
             listeners = list(self._listeners)
         for listener in listeners:
-            _tell(listener, event)
+            try:
+                listener(event)
+            except Exception:  # a broken progress bar must not cost the job
+                self._log.warning("listener", "a listener failed on %s", event, exc_info=True)
 
 
 def unfinished() -> list[Dispatch]:
@@ -368,17 +395,11 @@ def unfinished() -> list[Dispatch]:
     return list(_UNFINISHED)
 
 
-def _tell(listener: Callable[[Event], Any], event: Event) -> None:
-    try:
-        listener(event)
-    except Exception:  # a broken progress bar must not cost the job
-        logger.exception("a listener failed on %s", event)
-
-
-def reason_of(error: BaseException) -> str:
-    """An error in words, never empty."""
-    text = str(getattr(error, "message", None) or error).strip()
-    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}, without a word"
+def _named(plan: Plan, index: int) -> str:
+    """The one experiment of a slice, by circuit name and index."""
+    experiment = plan.slices[index].experiments[0]
+    item = plan.work.item_of(experiment)
+    return f"experiment {experiment}, circuit {plan.work.items[item].name!r} (index {item})"
 
 
 def _cancel_all() -> None:

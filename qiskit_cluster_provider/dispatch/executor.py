@@ -16,7 +16,7 @@ from ..clusters import check_client
 from ..errors import ClusterClosedError
 from ..worker import run_slice
 from ..worker.children import Call
-from .transport import Future
+from .transport import Future, reason_of
 
 
 class ExecutorTransport:
@@ -74,9 +74,9 @@ class ExecutorTransport:
         """It has no workers by name."""
         return False
 
-    def outcome(self, error: Exception) -> str:
+    def outcome(self, error: Exception) -> tuple[str, str]:
         """A future that somebody cancelled is sent again; what else goes wrong in an executor is final."""
-        return "disconnected" if isinstance(error, CancelledError) else "error"
+        return "disconnected" if isinstance(error, CancelledError) else "error", reason_of(error)
 
     def running(self, future: Any) -> bool:
         """As the executor says."""

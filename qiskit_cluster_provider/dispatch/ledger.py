@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from ..errors import amended
 from ..plan import Plan, SliceResult, parts
 
 DEATHS = 2
@@ -39,16 +40,21 @@ class SliceInfo:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try of a slice that has ended.
+    """One try of a slice.
 
     Attributes:
         slice: its index.
         experiments: ``(start, stop)`` that it was then.
-        worker: who had it; empty if nobody began.
-        submitted, started, ended: seconds since the job began; ``started`` is ``None`` if nobody began.
+        worker: who had it; empty if nobody began, or if nobody tells (executors).
+        submitted, started, ended: seconds since the job began; ``started`` is ``None`` if nobody began or tells.
+            If it has not ended, ``ended`` is now.
         outcome: ``done``; ``error`` of Aer's or ours; ``died`` and ``overran`` of its child; ``lost`` with its
-            worker; ``disconnected`` from the scheduler; or ``cancelled``.
-        reason: in words, unless it is done.
+            worker; ``disconnected`` from the scheduler; ``cancelled``; or, before the end, ``queued`` and
+            ``running``.
+        reason: in words, unless it is done. The first line says it; what follows are the last words or the
+            traceback of the process that simulated.
+        then: what was done about it, for example ``sent again``; empty if nothing had to be.
+        seconds: wall time on the worker, when done.
     """
 
     slice: int
@@ -59,6 +65,8 @@ class Attempt:
     ended: float
     outcome: str
     reason: str = ""
+    then: str = ""
+    seconds: float | None = None
 
 
 class Fate(Enum):
@@ -105,7 +113,7 @@ class Ledger:
         results: slice index -> result.
         culprits: slice index -> why its one experiment cannot be simulated; a failure of its own circuit's.
         lost: slice index -> why it was given up for a reason that is not its circuits'.
-        attempts: that ended, in that order.
+        attempts: that ended, in that order. Dask's own tries with a slice whose worker it lost are among them.
     """
 
     def __init__(self, plan: Plan, retries: int) -> None:
@@ -137,14 +145,32 @@ class Ledger:
         self._submitted.pop(index, None)
         self._set(index, state="waiting")
 
-    def started(self, index: int, worker: str, now: float) -> None:
-        """A worker has begun it."""
+    def started(self, index: int, worker: str, now: float) -> str:
+        """A worker has begun it. Returns the worker that Dask has lost with it before, or ``""``."""
         info = self.infos[index]
+        lost = ""
         if info.state in ("queued", "running"):
+            if index in self._started:  # we have heard of no end: Dask itself sends again what a worker took away
+                lost = info.worker
+                submitted = self._submitted.get(index, now)
+                reason = f"its Dask worker {lost} was lost"
+                self._close(index, now, "lost", reason, f"sent by Dask to {worker}")
+                self._submitted[index] = submitted
             self._started[index] = now
             self._set(index, state="running", attempts=info.attempts + 1, worker=worker)
         else:  # the news is older than the result
             self._set(index, attempts=info.attempts + 1, worker=worker)
+            self._begun_after_all(index, worker)
+        return lost
+
+    def _begun_after_all(self, index: int, worker: str) -> None:
+        for place in range(len(self.attempts) - 1, -1, -1):
+            one = self.attempts[place]
+            if one.slice == index:
+                if one.started is None:
+                    begun = max(one.submitted, one.ended - (one.seconds or 0.0))
+                    self.attempts[place] = replace(one, worker=worker, started=begun)
+                return
 
     def running_for(self, index: int, now: float) -> float:
         """Seconds since a worker began it; 0 if nobody has."""
@@ -154,25 +180,25 @@ class Ledger:
         """It came back."""
         index = result.index
         self.results[index] = result
-        self._close(index, now, "done")
+        self._close(index, now, "done", seconds=result.seconds)
         self._set(index, state="done", seconds=result.seconds, attempts=max(1, self.infos[index].attempts))
 
     def failed(self, index: int, outcome: str, reason: str, now: float) -> Fate:
         """It did not come back; says what is to be done, and has noted it down."""
-        self._close(index, now, outcome, reason)
         outcomes = self._outcomes.setdefault(index, [])
         outcomes.append(outcome)
         piece = self.plan.slices[index]
         found = fate(outcomes, piece.size, self._retries, index in self._suspected)
+        self._close(index, now, outcome, reason, found.value)
         if found is Fate.AGAIN:
             self._set(index, state="waiting")
         elif found is Fate.CULPRIT:
             times = f", in each of {len(outcomes)} tries alone" if len(outcomes) > 1 else ""
-            self.culprits[index] = reason + times
+            self.culprits[index] = amended(reason, times + self._where(index))
             self._set(index, state="failed")
         elif found is Fate.LOST:
             tried = f" (tried {len(outcomes)} times)" if len(outcomes) > 1 else ""
-            self.lost[index] = reason + tried
+            self.lost[index] = amended(reason, tried + self._where(index))
             self._set(index, state="failed")
         return found
 
@@ -212,28 +238,48 @@ class Ledger:
             self._suspected.add(one.index)
         return [one.index for one in found]
 
-    def cancelled(self, now: float) -> None:
+    def open(self, now: float) -> list[Attempt]:
+        """The tries that have not ended."""
+        return [
+            self._attempt(index, now, "running" if index in self._started else "queued") for index in self._submitted
+        ]
+
+    def cancelled(self, now: float, reason: str = "the job was cancelled") -> None:
         """What has no end yet has one now."""
         for info in self.infos:
             if info.state not in ("done", "failed"):
                 if info.state != "waiting":
-                    self._close(info.index, now, "cancelled", "the job was cancelled")
+                    self._close(info.index, now, "cancelled", reason)
                 self._set(info.index, state="cancelled")
 
-    def _close(self, index: int, now: float, outcome: str, reason: str = "") -> None:
-        started = self._started.pop(index, None)
-        self.attempts.append(
-            Attempt(
-                slice=index,
-                experiments=self.infos[index].experiments,
-                worker=self.infos[index].worker if started is not None else "",
-                submitted=self._submitted.pop(index, now),
-                started=started,
-                ended=now,
-                outcome=outcome,
-                reason=reason,
-            )
+    def _close(
+        self, index: int, now: float, outcome: str, reason: str = "", then: str = "", seconds: float | None = None
+    ) -> None:
+        one = self._attempt(index, now, outcome)
+        self._started.pop(index, None)
+        self._submitted.pop(index, None)
+        self.attempts.append(replace(one, reason=reason, then=then, seconds=seconds))
+
+    def _attempt(self, index: int, now: float, outcome: str) -> Attempt:
+        started = self._started.get(index)
+        return Attempt(
+            slice=index,
+            experiments=self.infos[index].experiments,
+            worker=self.infos[index].worker if started is not None else "",
+            submitted=self._submitted.get(index, now),
+            started=started,
+            ended=now,
+            outcome=outcome,
         )
+
+    def _where(self, index: int) -> str:
+        """The workers that had it and did not bring it back, and how often."""
+        mine = self.infos[index].experiments
+        found = Counter(
+            one.worker for one in self.attempts if one.slice == index and one.experiments == mine and one.worker
+        )
+        times = [f"{worker} ({count} times)" if count > 1 else worker for worker, count in found.items()]
+        return f"; on {', '.join(times)}" if times else ""
 
     def _set(self, index: int, **changes: object) -> None:
         self.infos[index] = replace(self.infos[index], **changes)  # type: ignore[arg-type]

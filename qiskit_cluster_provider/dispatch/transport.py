@@ -71,8 +71,8 @@ class Transport(Protocol):
     def stranded(self, future: Any) -> bool:
         """Whether no worker that is there may run it."""
 
-    def outcome(self, error: Exception) -> str:
-        """What an error of a future means: ``lost``, ``disconnected`` or ``error``."""
+    def outcome(self, error: Exception) -> tuple[str, str]:
+        """What an error of a future means: ``lost``, ``disconnected`` or ``error``; and the reason in words."""
 
     def running(self, future: Any) -> bool:
         """Whether ``future`` is known to have begun, where no event tells."""
@@ -82,6 +82,12 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Let go of everything that belongs to this job."""
+
+
+def reason_of(error: BaseException) -> str:
+    """An error in words, never empty."""
+    text = str(getattr(error, "message", None) or error).strip()
+    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}, without a word"
 
 
 def choose_transport(executor: Any, cluster: Cluster) -> Transport:

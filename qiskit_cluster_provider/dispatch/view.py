@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -15,9 +14,8 @@ from distributed.comm import CommClosedError
 
 from .. import versions
 from ..errors import ClusterVersionError
+from ..logs import logger
 from ..worker.memory import memory_limit
-
-logger = logging.getLogger("qiskit_cluster_provider")
 
 MEMORY = "MEMORY"
 """Name of the Dask resource, in bytes, where workers declare it: the one of Dask's documentation."""

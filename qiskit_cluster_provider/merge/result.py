@@ -8,6 +8,7 @@ from typing import Any
 from qiskit.result import Result
 from qiskit_aer.backends.backend_utils import format_save_type
 
+from ..errors import headline
 from ..plan import Plan, SliceResult
 from .failures import failure
 from .shots import merge_shots
@@ -104,8 +105,13 @@ def _experiment(
 
 
 def _missing(plan: Plan, index: int, reason: str, raw: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """An experiment without data. Its status names the circuit, its header lets it be found by name."""
-    what = failure(plan, index, reason)
+    """An experiment without data. Its status names the circuit, its header lets it be found by name.
+
+    A status is one line: some print it for each of a thousand experiments.
+    """
+    said = headline(reason)
+    more = " (job.errors() has the rest)" if reason[len(said) :].strip() else ""
+    what = failure(plan, index, said + more)
     item = plan.work.items[what.circuit]
     return {
         "shots": 0,

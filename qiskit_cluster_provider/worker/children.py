@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, cast
 
 from . import frames
-from .deaths import how, last_words
+from .deaths import how, last_words, said
 from .memory import memory_kills
 
 _POLL = 0.1  # seconds between looks whether a slice is still wanted
@@ -80,6 +80,7 @@ class Child:
         self._ready = False
         self._kills = memory_kills()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the child)
+        self._said = 0  # bytes that it wrote there before its present slice
         lifeline, self._lifeline = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -128,6 +129,7 @@ class Child:
                 with self._limit(_START_TIMEOUT):
                     frames.read(self._stdout)
                 self._ready = True
+            self._said = said(self._stderr)
             with self._limit(call.timeout):
                 letter, parts = self._converse(payload, blobs, memory, unwanted)
         except (EOFError, BrokenPipeError) as error:
@@ -135,9 +137,12 @@ class Child:
                 raise SliceCancelled(f"slice {call.slice} was cancelled") from None
             if self.overran:
                 if not self._ready:
-                    raise ChildDied(f"the simulating process was not ready after {_START_TIMEOUT:.0f} s") from None
-                raise SliceOverran(f"it took longer than {call.timeout:g} s") from None
-            raise ChildDied(f"the simulating process {self._obituary()}") from error
+                    raise ChildDied(
+                        f"the simulating process was not ready after {_START_TIMEOUT:.0f} s{self._last_words()}"
+                    ) from None
+                raise SliceOverran(f"it took longer than {call.timeout:g} s{self._last_words(silent='')}") from None
+            end = how(self._process.wait(), memory_kills() > self._kills)
+            raise ChildDied(f"the simulating process {end}{self._last_words()}") from error
         if letter == frames.ERROR:
             raise SliceError(parts[0].decode())
         return parts[0]
@@ -199,10 +204,8 @@ class Child:
                 self.cancelled = True
                 self._process.kill()
 
-    def _obituary(self) -> str:
-        end = how(self._process.wait(), memory_kills() > self._kills)
-        words = last_words(self._stderr)
-        return f"{end}; its last words: {words}" if words else f"{end}, without a word"
+    def _last_words(self, silent: str = ", without a word") -> str:
+        return last_words(self._stderr, self._said) or silent
 
 
 def _environment(threads: int) -> dict[str, str]:

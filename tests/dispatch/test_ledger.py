@@ -106,3 +106,33 @@ def test_attempts_are_kept():
     assert (one.outcome, one.reason) == ("lost", "gone")
     assert (two.outcome, two.started, two.worker) == ("cancelled", None, "")
     assert [info.state for info in ledger.infos] == ["cancelled", "cancelled"]
+
+
+def test_what_dask_sends_again_is_a_try_that_was_lost():
+    ledger = Ledger(plan_of(4, max_job_size=2), retries=3)
+    ledger.submitted(1, 0.5)
+    assert ledger.started(1, "tcp://one", 1.0) == ""
+    assert ledger.started(1, "tcp://two", 3.0) == "tcp://one"
+    (lost,), (left,) = ledger.attempts, ledger.open(5.0)
+    assert (lost.outcome, lost.worker, lost.started, lost.ended) == ("lost", "tcp://one", 1.0, 3.0)
+    assert lost.then == "sent by Dask to tcp://two"
+    assert (left.outcome, left.worker, left.submitted, left.started, left.ended) == (
+        "running",
+        "tcp://two",
+        0.5,
+        3.0,
+        5.0,
+    )
+    assert ledger.tries(1) == 0, "Dask counts its own"
+    assert ledger.failed(1, "error", "no more\nTraceback", 6.0) is LOST
+    assert ledger.lost[1] == "no more; on tcp://one, tcp://two\nTraceback"
+
+
+def test_news_of_a_begin_that_come_after_the_end():
+    ledger = Ledger(plan_of(4, max_job_size=2), retries=3)
+    ledger.submitted(0, 0.5)
+    ledger.failed(0, "died", "by SIGSEGV", 2.0)
+    assert ledger.attempts[0].worker == ""
+    assert ledger.started(0, "tcp://one", 2.1) == ""
+    (one,) = ledger.attempts
+    assert (one.worker, one.started, one.ended) == ("tcp://one", 2.0, 2.0)
