@@ -66,6 +66,8 @@ class DaskTransport:
         self._job_id, self._threads, self._started = job_id, threads, started
         self._topic = f"qiskit-cluster-{job_id}"
         client = self._reach()
+        if client.status == "connecting":
+            return  # it has lost its scheduler: the looks tell, as they do when that happens later
         if client.status != "running":
             raise ClusterConnectionError(
                 f"the distributed.Client is {client.status}; hand over a client that is connected."
