@@ -13,7 +13,7 @@ from typing import Any
 
 from distributed import Client
 from distributed import Future as DaskFuture
-from distributed.client import FutureCancelledError
+from distributed.client import ClosedClientError, FutureCancelledError
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
@@ -88,6 +88,17 @@ class DaskTransport:
         client = self._reach()
         if client.status != "running":
             raise ClusterConnectionError("the connection to the scheduler is lost")
+        try:
+            return self._send(client, call, payload, blobs, avoid)
+        except ClusterConnectionError:
+            raise
+        except Exception as error:
+            if client.status == "running":
+                raise
+            # It was lost since we looked, perhaps replaced by another job on the same cluster.
+            raise ClusterConnectionError("the connection to the scheduler is lost") from error
+
+    def _send(self, client: Any, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         held = [self._blob(name, blobs) for name in call.blobs]
         key = f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}"
         fit = [a for a, n in self._workers.items() if n >= self._threads] if self._threads > 1 else []
@@ -144,8 +155,10 @@ class DaskTransport:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
         if isinstance(error, KilledWorker):
             return "lost"
-        if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError)):
+        if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError, ClosedClientError)):
             return "disconnected"
+        if isinstance(error, RuntimeError) and "loop is closed" in str(error).lower():
+            return "disconnected"  # the client, and its loop, ended before its result was fetched
         return "error"
 
     def running(self, future: Any) -> bool:
