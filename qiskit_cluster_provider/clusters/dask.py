@@ -87,8 +87,11 @@ class DaskKind(ClusterKind):
                 "aer-dask does not know which cluster: give address='tcp://host:8786', client= or scheduler_file= "
                 "to get_backend, or set QISKIT_CLUSTER_ADDRESS."
             )
-        with _connected(address, _security(config), config.timeout) as client:
+        client = _connected(address, _security(config), config.timeout)
+        try:
             yield client
+        finally:
+            _end(client)
 
 
 def _read_address(file: Path, timeout: float) -> str:
@@ -138,9 +141,17 @@ def _connected(address: str, security: Any, timeout: float) -> Client:
     try:
         client.__init__(address, security=security, timeout=timeout, set_as_default=False)
     except Exception as error:
-        client.close()
+        _end(client)
         raise ClusterConnectionError(f"{address}: {_said(error)}. {_advice(address, error)}") from error
     return client
+
+
+def _end(client: Client) -> None:
+    """Close it, and end its thread: Dask leaves that, with three descriptors, if the connection ended by itself."""
+    client.close()
+    runner = getattr(client, "_loop_runner", None)
+    if runner is not None:
+        runner.stop()
 
 
 def _said(error: BaseException) -> str:

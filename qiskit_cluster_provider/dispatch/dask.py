@@ -9,7 +9,7 @@ from typing import Any
 
 from distributed import Client
 from distributed import Future as DaskFuture
-from distributed.client import FutureCancelledError
+from distributed.client import ClosedClientError, FutureCancelledError
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
@@ -53,6 +53,8 @@ class DaskTransport:
         self._job_id, self._threads, self._started = job_id, threads, started
         self._topic = f"qiskit-cluster-{job_id}"
         client = self._reach()
+        if client.status == "connecting":
+            return  # it has lost its scheduler: the looks tell, as they do when that happens later
         if client.status != "running":
             raise ClusterConnectionError(
                 f"the distributed.Client is {client.status}; hand over a client that is connected."
@@ -77,6 +79,17 @@ class DaskTransport:
         client = self._reach()
         if client.status != "running":
             raise ClusterConnectionError("the connection to the scheduler is lost")
+        try:
+            return self._send(client, call, payload, blobs, avoid)
+        except ClusterConnectionError:
+            raise
+        except Exception as error:
+            if client.status == "running":
+                raise
+            # It was lost since we looked, perhaps replaced by another job on the same cluster.
+            raise ClusterConnectionError("the connection to the scheduler is lost") from error
+
+    def _send(self, client: Any, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         held = [self._blob(name, blobs) for name in call.blobs]
         key = f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}"
         workers = self._view.threads
@@ -123,8 +136,10 @@ class DaskTransport:
                 f"{error.allowed_failures + 1} Dask workers died while they had it, the last of them "
                 f"{error.last_worker.address}; their own logs say why (out of memory, or sent away by their machine?)"
             )
-        if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError)):
+        if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError, ClosedClientError)):
             return "disconnected", reason_of(error)
+        if isinstance(error, RuntimeError) and "loop is closed" in str(error).lower():
+            return "disconnected", reason_of(error)  # the client, and its loop, ended before its result was fetched
         return "error", reason_of(error)
 
     def running(self, future: Any) -> bool:

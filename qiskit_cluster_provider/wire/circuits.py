@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import cloudpickle
@@ -76,6 +76,12 @@ def decode_circuits(message: bytes) -> list[QuantumCircuit]:
 
 def carried_by_qpy(circuit: QuantumCircuit) -> bool:
     """Whether QPY brings ``circuit`` back whole."""
+    # QPY makes a second bit of one without a register that a condition inside another block is about.
+    loose = any(not circuit.find_bit(bit).registers for bit in circuit.clbits)
+    return _carried(circuit, () if loose else _QPY_FLOW_TYPES)
+
+
+def _carried(circuit: QuantumCircuit, flow: Collection[type]) -> bool:
     for instruction in circuit.data:
         if instruction.is_standard_gate():
             continue
@@ -85,9 +91,9 @@ def carried_by_qpy(circuit: QuantumCircuit) -> bool:
             return False  # QPY loses the unit
         if kind in _QPY_TYPES:
             continue
-        if kind not in _QPY_FLOW_TYPES or not isinstance(operation, ControlFlowOp):
+        if kind not in flow or not isinstance(operation, ControlFlowOp):
             return False
-        if not all(carried_by_qpy(block) for block in operation.blocks):
+        if not all(_carried(block, flow) for block in operation.blocks):
             return False
     return True
 

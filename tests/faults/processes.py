@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from distributed import Client
 from qiskit.circuit import QuantumCircuit
@@ -101,10 +101,8 @@ class Wire:
             if reset:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             else:
-                try:
+                with suppress(OSError):  # its other end is gone already
                     one.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
             one.close()
 
     def close(self):

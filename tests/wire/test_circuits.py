@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from qiskit import qpy, transpile
-from qiskit.circuit import Gate, Parameter, ParameterVector, QuantumCircuit
+from qiskit.circuit import Clbit, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import DiagonalGate, Initialize, UCGate, XGate
 from qiskit.quantum_info import Operator, Pauli, random_clifford, random_statevector
@@ -186,3 +186,16 @@ def test_what_cannot_be_pickled_is_named():
     circuit.append(gate, [0])
     with pytest.raises(WireError, match="holds a lock"):
         encode_circuits([circuit])
+
+
+def test_a_bit_without_a_register_in_nested_conditions():
+    """QPY gives the inner block a second bit of it, which Aer does not find."""
+    circuit = QuantumCircuit(QuantumRegister(1, "q"), [Clbit()], name="loose")
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)), circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    (back,) = decode_circuits(encode_circuits([circuit]))
+    theirs, ours = (AerSimulator().run(one, seed_simulator=1, memory=True).result() for one in (circuit, back))
+    assert differences(ours, theirs) == []
