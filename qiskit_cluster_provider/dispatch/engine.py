@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
-
-from qiskit.providers import JobStatus
 
 from .. import versions
-from ..clusters.quiet import at_exit
 from ..errors import (
     ClusterClosedError,
     ClusterConnectionError,
@@ -23,15 +17,12 @@ from ..errors import (
     amended,
     headline,
 )
-from ..logs import JobLog, logger
 from ..options import SliceOptions
-from ..plan import Needs, Plan, Slice, SliceResult, Work, cut, too_big
+from ..plan import Needs, Plan, Slice, Work, cut, too_big
 from ..progress import (
     ClusterTrouble,
-    Event,
     JobFinished,
     JobStarted,
-    Listener,
     SliceDone,
     SliceFailed,
     SliceRetried,
@@ -40,145 +31,31 @@ from ..progress import (
 )
 from ..wire import Encoder, decode_result
 from ..worker.children import Call
-from .ledger import Attempt, Fate, Ledger, SliceInfo
+from .ledger import Fate, Ledger
 from .snapshots import Snapshots
+from .state import JobState
 from .transport import Future, Transport, reason_of
-from .watch import Watch
+from .unfinished import UNFINISHED
 
-_UNFINISHED: set[Dispatch] = set()
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
 _LOOK_AGAIN = 1.0  # seconds after which a cluster is asked whether it is there and has grown
 _GRACE = 60.0  # seconds over its timeout after which a slice's worker is not believed in any more
 _CLEAN = 10.0  # seconds for a cluster to be told that a job has ended
 
 
-class Dispatch:
-    """Runs ``work`` and keeps what comes back.
-
-    Attributes:
-        work: what to run.
-        error: what ended the job before its slices could run.
-        finished: set at the end.
-        started_at, ended_at: on the monotonic clock, in seconds.
-        heard_at: of the newest event, on the same clock.
-    """
+class Dispatch(JobState):
+    """Runs ``work`` in a thread of its own and keeps what comes back."""
 
     def __init__(self, job_id: str, work: Work, transport: Transport, options: SliceOptions) -> None:
-        self.job_id = job_id
-        self.work = work
-        self.error: BaseException | None = None
-        self.finished = threading.Event()
-        self.started_at = self.heard_at = time.monotonic()
-        self.ended_at: float | None = None
-        self._watch = Watch(options.no_workers_timeout)
-        self._transport = transport
-        self._options = options
-        self._log = JobLog(job_id, options.no_workers_timeout)
-        self._listeners: list[Listener] = [self._log]
-        self._lock = threading.RLock()
-        self._ledger: Ledger | None = None
+        super().__init__(job_id, work, transport, options)
         self._needs = Needs(work)
         self._snapshots = Snapshots(work)
-        self._inflight: dict[int, Future] = {}
-        self._waiting: deque[int] = deque()
-        self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
-        self._cancelled = False
-        self._thread = threading.Thread(target=self._main, name=f"dispatch-{job_id}", daemon=True)
-
-    # What others ask
 
     def start(self) -> None:
         """Begin; returns at once."""
-        _UNFINISHED.add(self)
+        UNFINISHED.add(self)
+        self._thread = threading.Thread(target=self._main, name=f"dispatch-{self.job_id}", daemon=True)
         self._thread.start()
-
-    def listen(self, listener: Listener) -> None:
-        """Call ``listener`` with every event from now on, in this job's thread."""
-        with self._lock:
-            self._listeners.append(listener)
-
-    def cancel(self) -> bool:
-        """Start no more slices and end those that run. False if the job had ended."""
-        with self._lock:
-            if self.ended_at is not None:
-                return False
-            self._cancelled = True
-        self._news.put(None)
-        if threading.current_thread() is not self._thread:
-            self.finished.wait(timeout=10)
-        return True
-
-    @property
-    def plan(self) -> Plan | None:
-        """Once it is made; its slices change when one is split."""
-        return None if self._ledger is None else self._ledger.plan
-
-    @property
-    def results(self) -> dict[int, SliceResult]:
-        """Slice index -> result, of those that came back."""
-        return {} if self._ledger is None else self._ledger.results
-
-    @property
-    def lost(self) -> dict[int, str]:
-        """Slice index -> why it was given up for a reason that is not its circuits'."""
-        return {} if self._ledger is None else self._ledger.lost
-
-    @property
-    def missing(self) -> dict[int, str]:
-        """Slice index -> why it will never have a result: lost, or its one experiment is at fault."""
-        with self._lock:
-            return {} if self._ledger is None else self._ledger.missing
-
-    def snapshot(self) -> tuple[Plan | None, dict[int, SliceResult], dict[int, str]]:
-        """Plan, results and missing slices of one moment."""
-        with self._lock:
-            return self.plan, dict(self.results), self.missing
-
-    def attempts(self) -> list[Attempt]:
-        """The tries of slices that have ended, in that order; after them those that have not."""
-        with self._lock:
-            if self._ledger is None:
-                return []
-            running = {i for i, future in self._inflight.items() if self._transport.running(future)}
-            left = self._ledger.open(self._now())
-            return [
-                *self._ledger.attempts,
-                *(replace(one, outcome="running") if one.slice in running else one for one in left),
-            ]
-
-    @property
-    def seconds(self) -> float:
-        """Since the beginning, until the end or now."""
-        return (self.ended_at or time.monotonic()) - self.started_at
-
-    @property
-    def troubles(self) -> list[tuple[float, float, str]]:
-        """While no slice could run: ``(begin, end, reason)`` in seconds since the start."""
-        return self._watch.troubles(self.started_at)
-
-    def status(self) -> JobStatus:
-        """Computed from what is known, never stored."""
-        with self._lock:
-            if self._cancelled:
-                return JobStatus.CANCELLED
-            if self.ended_at is not None:
-                return JobStatus.ERROR if self.error or self.lost else JobStatus.DONE
-            infos = self.infos()
-            if not infos or all(info.state == "waiting" and not info.attempts for info in infos):
-                return JobStatus.VALIDATING
-            begun = any(info.state in ("running", "done", "failed") or info.attempts for info in infos)
-            return JobStatus.RUNNING if begun else JobStatus.QUEUED
-
-    def infos(self) -> list[SliceInfo]:
-        """The state of each slice, in order; empty until there is a plan."""
-        with self._lock:
-            if self._ledger is None:
-                return []
-            running = {i for i, future in self._inflight.items() if self._transport.running(future)}
-            infos = self._ledger.infos
-            return [replace(info, state="running") if info.index in running else info for info in infos]
-
-    # The job's thread
 
     def _main(self) -> None:
         try:
@@ -350,9 +227,6 @@ class Dispatch:
             )
         self._emit(SliceStarted(self.job_id, index, worker))
 
-    def _now(self) -> float:
-        return time.monotonic() - self.started_at
-
     def _end(self) -> None:
         with self._lock:
             left, self._inflight = self._inflight, {}
@@ -366,7 +240,7 @@ class Dispatch:
             self.ended_at = time.monotonic()
         self._snapshots.close()
         self._emit(JobFinished(self.job_id, self.status().name))
-        _UNFINISHED.discard(self)
+        UNFINISHED.discard(self)
         self.finished.set()  # last, so that a progress bar is complete before the result is printed
 
     def _clean(self, left: Sequence[Future]) -> None:
@@ -379,40 +253,9 @@ class Dispatch:
         except Exception:  # the cluster may be gone; the job ends all the same
             self._log.info("cleanup", "could not clean up", exc_info=True)
 
-    def _emit(self, event: Event) -> None:
-        with self._lock:
-            self.heard_at = time.monotonic()
-            listeners = list(self._listeners)
-        for listener in listeners:
-            try:
-                listener(event)
-            except Exception:  # a broken progress bar must not cost the job
-                self._log.warning("listener", "a listener failed on %s", event, exc_info=True)
-
-
-def unfinished() -> list[Dispatch]:
-    """The jobs of this process that have begun and not ended."""
-    return list(_UNFINISHED)
-
 
 def _named(plan: Plan, index: int) -> str:
     """The one experiment of a slice, by circuit name and index."""
     experiment = plan.slices[index].experiments[0]
     item = plan.work.item_of(experiment)
     return f"experiment {experiment}, circuit {plan.work.items[item].name!r} (index {item})"
-
-
-def _cancel_all() -> None:
-    """When Python ends: a job that nobody waited for is lost, which its user should be told."""
-    jobs = unfinished()
-    for job in jobs:
-        job.cancel()
-    if jobs:
-        logger.warning(
-            "Python ended with %d unfinished job(s), now cancelled; wait for result() to keep them.", len(jobs)
-        )
-
-
-at_exit(_cancel_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_UNFINISHED.clear)  # they are the parent's

@@ -1,0 +1,150 @@
+"""What is known of a job while it runs and afterwards, and who listens to it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from dataclasses import replace
+
+from qiskit.providers import JobStatus
+
+from ..logs import JobLog
+from ..options import SliceOptions
+from ..plan import Plan, SliceResult, Work
+from ..progress import Event, Listener
+from .ledger import Attempt, Ledger, SliceInfo
+from .transport import Future, Transport
+from .watch import Watch
+
+
+class JobState:
+    """What is known of a job, and what others ask of it; every method may be called from any thread.
+
+    Attributes:
+        work: what to run.
+        error: what ended the job before its slices could run.
+        finished: set at the end.
+        started_at, ended_at: on the monotonic clock, in seconds.
+        heard_at: of the newest event, on the same clock.
+    """
+
+    def __init__(self, job_id: str, work: Work, transport: Transport, options: SliceOptions) -> None:
+        self.job_id = job_id
+        self.work = work
+        self.error: BaseException | None = None
+        self.finished = threading.Event()
+        self.started_at = self.heard_at = time.monotonic()
+        self.ended_at: float | None = None
+        self._watch = Watch(options.no_workers_timeout)
+        self._transport = transport
+        self._options = options
+        self._log = JobLog(job_id, options.no_workers_timeout)
+        self._listeners: list[Listener] = [self._log]
+        self._lock = threading.RLock()
+        self._ledger: Ledger | None = None
+        self._inflight: dict[int, Future] = {}
+        self._waiting: deque[int] = deque()
+        self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
+        self._cancelled = False
+        self._thread: threading.Thread | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` with every event from now on, in this job's thread."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def cancel(self) -> bool:
+        """Start no more slices and end those that run. False if the job had ended."""
+        with self._lock:
+            if self.ended_at is not None:
+                return False
+            self._cancelled = True
+        self._news.put(None)
+        if threading.current_thread() is not self._thread:
+            self.finished.wait(timeout=10)
+        return True
+
+    @property
+    def plan(self) -> Plan | None:
+        """Once it is made; its slices change when one is split."""
+        return None if self._ledger is None else self._ledger.plan
+
+    @property
+    def results(self) -> dict[int, SliceResult]:
+        """Slice index -> result, of those that came back."""
+        return {} if self._ledger is None else self._ledger.results
+
+    @property
+    def lost(self) -> dict[int, str]:
+        """Slice index -> why it was given up for a reason that is not its circuits'."""
+        return {} if self._ledger is None else self._ledger.lost
+
+    @property
+    def missing(self) -> dict[int, str]:
+        """Slice index -> why it will never have a result: lost, or its one experiment is at fault."""
+        with self._lock:
+            return {} if self._ledger is None else self._ledger.missing
+
+    def snapshot(self) -> tuple[Plan | None, dict[int, SliceResult], dict[int, str]]:
+        """Plan, results and missing slices of one moment."""
+        with self._lock:
+            return self.plan, dict(self.results), self.missing
+
+    def attempts(self) -> list[Attempt]:
+        """The tries of slices that have ended, in that order; after them those that have not."""
+        with self._lock:
+            if self._ledger is None:
+                return []
+            running = {i for i, future in self._inflight.items() if self._transport.running(future)}
+            left = self._ledger.open(self._now())
+            return [
+                *self._ledger.attempts,
+                *(replace(one, outcome="running") if one.slice in running else one for one in left),
+            ]
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning, until the end or now."""
+        return (self.ended_at or time.monotonic()) - self.started_at
+
+    @property
+    def troubles(self) -> list[tuple[float, float, str]]:
+        """While no slice could run: ``(begin, end, reason)`` in seconds since the start."""
+        return self._watch.troubles(self.started_at)
+
+    def status(self) -> JobStatus:
+        """Computed from what is known, never stored."""
+        with self._lock:
+            if self._cancelled:
+                return JobStatus.CANCELLED
+            if self.ended_at is not None:
+                return JobStatus.ERROR if self.error or self.lost else JobStatus.DONE
+            infos = self.infos()
+            if not infos or all(info.state == "waiting" and not info.attempts for info in infos):
+                return JobStatus.VALIDATING
+            begun = any(info.state in ("running", "done", "failed") or info.attempts for info in infos)
+            return JobStatus.RUNNING if begun else JobStatus.QUEUED
+
+    def infos(self) -> list[SliceInfo]:
+        """The state of each slice, in order; empty until there is a plan."""
+        with self._lock:
+            if self._ledger is None:
+                return []
+            running = {i for i, future in self._inflight.items() if self._transport.running(future)}
+            infos = self._ledger.infos
+            return [replace(info, state="running") if info.index in running else info for info in infos]
+
+    def _now(self) -> float:
+        return time.monotonic() - self.started_at
+
+    def _emit(self, event: Event) -> None:
+        with self._lock:
+            self.heard_at = time.monotonic()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            try:
+                listener(event)
+            except Exception:  # a broken progress bar must not cost the job
+                self._log.warning("listener", "a listener failed on %s", event, exc_info=True)
