@@ -241,7 +241,7 @@ RUNS = {
         wide(45), InvalidCircuitError, r"16 \* 2\*\*45 bytes.*product", options={"method": "statevector"}
     ),
     "23 qubits of a matrix": Bad(
-        wide(23), InvalidCircuitError, r"2\*\*46 bytes for 23", options={"method": "density_matrix"}
+        wide(23), InvalidCircuitError, r"2\*\*46 bytes .*for 23", options={"method": "density_matrix"}
     ),
     "unused qubits kept": Bad(
         wide(50, chain=False),
@@ -691,5 +691,5 @@ def test_a_dead_address():
     with ClusterProvider() as provider:
         backend = provider.get_backend("aer-dask", address="tcp://127.0.0.1:1", timeout=1)
         job = backend.run(quick())
-        with pytest.raises(ClusterConnectionError, match=r"Check its settings: .*'tcp://127\.0\.0\.1:1'"):
+        with pytest.raises(ClusterConnectionError, match=r"tcp://127\.0\.0\.1:1: .*Check the address"):
             job.result(timeout=30)
