@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test quick bench lint types docs clean help
+.PHONY: demo test quick fuzz soak bench lint types docs clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -18,6 +18,12 @@ test: $(VENV)/.installed-test  ## all tests, the examples of README and docs amo
 
 quick: $(VENV)/.installed-test  ## the tests that take under ten seconds each
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+fuzz: $(VENV)/.installed-test  ## random circuits and options against plain Aer, 4000 calls, about ten minutes
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-4000} $(BIN)/python -m pytest tests/faults/test_fuzz.py $(ARGS)
+
+soak: $(VENV)/.installed-test  ## all faults at once for ten minutes; ARGS="--minutes 60 --seed 7"
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 bench: $(VENV)/.installed  ## side by side with what a user would use instead, as ratios
 	$(BIN)/python -m benchmarks $(ARGS)

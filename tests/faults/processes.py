@@ -11,6 +11,9 @@ from contextlib import contextmanager, suppress
 from distributed import Client
 from qiskit.circuit import QuantumCircuit
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+"""Where ``tests`` lies."""
+
 
 def busy(seconds, name="busy"):
     """Mid-circuit measurement, so that its shots are simulated one by one."""
