@@ -16,7 +16,7 @@ from qiskit_cluster_provider import ClusterProvider
 
 from ..slow import quick
 from ..worker.test_children import SCHEDULER
-from .test_workers import start_worker
+from .processes import Processes
 
 ROOT = Path(__file__).parents[2]
 MARKER = "OF_TEST_EXIT"  # an environment variable, which every descendant of a script inherits
@@ -150,7 +150,7 @@ from qiskit_aer import AerSimulator
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.progress import SliceDone
 from qiskit_cluster_provider.testing import differences
-from tests.faults.test_workers import busy
+from tests.faults.processes import busy
 
 def main():
     waiting, interrupted = threading.Event(), threading.Event()
@@ -288,7 +288,7 @@ def test_a_scheduler_that_does_not_answer_does_not_hang_the_exit(script):
     worker = None
     try:
         address = scheduler.stdout.readline().strip()
-        worker = start_worker(address)
+        worker = Processes(int(address.rpartition(":")[2])).start_worker()
         process = script(NEVER_CLOSED, "running", address)
         assert process.stdout.readline() == "begun\n"
         scheduler.suspend()
