@@ -4,6 +4,7 @@ import datetime
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -265,7 +266,8 @@ def test_every_socket_of_a_local_cluster_is_on_loopback(tmp_path, processes, sec
     file = tmp_path / "script.py"
     file.write_text(LISTENING)
     command = [sys.executable, file, str(processes), str(security)]
-    with psutil.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as script:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}  # for tests.slow
+    with psutil.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as script:
         assert script.stdout.readline() == "True\n"
         tree = [script, *script.children(recursive=True)]
         found = [c.laddr for one in tree for c in one.net_connections() if c.status == psutil.CONN_LISTEN]
