@@ -19,8 +19,8 @@ test: $(VENV)/.installed-test  ## all tests, the examples of README and docs amo
 quick: $(VENV)/.installed-test  ## the tests that take under ten seconds each
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-fuzz: $(VENV)/.installed-test  ## random circuits and options against plain Aer, 4000 calls, about ten minutes
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-4000} $(BIN)/python -m pytest tests/faults/test_fuzz.py $(ARGS)
+fuzz: $(VENV)/.installed-test  ## random circuits and options against plain Aer, 2500 calls, about ten minutes
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2500} $(BIN)/python -m pytest tests/faults/test_fuzz.py $(ARGS)
 
 soak: $(VENV)/.installed-test  ## all faults at once for ten minutes; ARGS="--minutes 60 --seed 7"
 	$(BIN)/python -m tests.faults.soak $(ARGS)
