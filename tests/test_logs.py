@@ -46,7 +46,7 @@ def test_a_job_with_a_culprit(backend, records):
     assert "20 experiments of 20 circuits" in by_event["plan"]
     assert "SIGSEGV" in by_event["split"]
     assert "experiment 7, circuit 'culprit' (index 7)" in by_event["culprit"]
-    assert f"DONE after {report.seconds:.0f}"[:12] in by_event["finished"]
+    assert "DONE after " in by_event["finished"]
     assert "20 experiments" in by_event["finished"]
     assert "1 failed, 2 retries, 1 splits" in by_event["finished"]
     debug = [one.event for one in found if one.levelno == logging.DEBUG]

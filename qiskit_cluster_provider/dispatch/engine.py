@@ -176,8 +176,9 @@ class Dispatch(JobState):
         if outcome == "done":
             self._keep(index, message, ledger)
         elif outcome == "unfit":
-            where = f"worker {ledger.infos[index].worker}"
-            said = versions.complaint(where, json.loads(message)) or f"{where} has other versions."
+            theirs = json.loads(message)
+            where = f"worker {theirs['worker']}"
+            said = versions.complaint(where, theirs) or f"{where} has other versions"
             raise ClusterVersionError(f"{said}. job.partial_result() has what was finished.")
         elif outcome == "cancelled":
             self._failed(index, "lost", "it was ended on its worker", ledger)

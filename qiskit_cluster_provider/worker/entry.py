@@ -25,7 +25,7 @@ OUTCOMES = {
     "died": "the child ended by a signal or an exit; the text has its last words",
     "overran": "it took longer than it may, and its child was ended",
     "small": "this worker has too few threads",
-    "unfit": "this worker has other versions than the client; the text names them",
+    "unfit": "this worker has other versions than the client; a JSON object with them and its name",
     "cancelled": "the job was cancelled meanwhile",
 }
 
@@ -53,10 +53,10 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         name, capacity = f"process {os.getpid()}", max(os.cpu_count() or 1, request.threads)
     else:
         name, capacity = worker.address, worker.state.nthreads
-        if request.topic:
-            worker.log_event(request.topic, {"index": request.slice, "worker": name})
     if request.versions and request.versions != key(report()):
-        return "unfit", json.dumps(dict(report())).encode()
+        return "unfit", json.dumps({"worker": name, **report()}).encode()
+    if worker is not None and request.topic:
+        worker.log_event(request.topic, {"index": request.slice, "worker": name})
     threads = _THREADS.setdefault(name, Threads(capacity))
     memory = _memory(worker)
     try:

@@ -289,6 +289,8 @@ def test_a_scheduler_that_does_not_answer_does_not_hang_the_exit(script):
     try:
         address = scheduler.stdout.readline().strip()
         worker = Processes(int(address.rpartition(":")[2])).start_worker()
+        with Client(address, set_as_default=False, timeout=60) as client:
+            client.wait_for_workers(1, timeout=60)
         process = script(NEVER_CLOSED, "running", address)
         assert process.stdout.readline() == "begun\n"
         scheduler.suspend()

@@ -80,4 +80,4 @@ def test_a_result_that_was_not_fetched_before_its_client_ended():
             wire.close()
             with pytest.raises((RuntimeError, CancelledError)) as said:
                 future.result(timeout=10)
-            assert transport.outcome(said.value) == "disconnected", repr(said.value)
+            assert transport.outcome(said.value)[0] == "disconnected", repr(said.value)

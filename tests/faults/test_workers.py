@@ -174,9 +174,9 @@ def test_children_end_with_their_worker(on_cluster, client):
 
 @pytest.mark.slow
 def test_soak(aer):
-    """2,000 small circuits, and after every ten slices the oldest worker is killed."""
+    """1,000 small circuits, and after every six slices the oldest worker is killed."""
     batch = []
-    for index in range(2000):
+    for index in range(1000):
         circuit = quick(f"q{index}")
         circuit.h(0)
         circuit.measure(0, 0)
@@ -189,7 +189,7 @@ def test_soak(aer):
         def listener(event):
             if isinstance(event, SliceDone):
                 done.append(event)
-                if len(done) % 10 == 0:  # a nanny would give up on a worker that dies while it starts
+                if len(done) % 6 == 0:  # a nanny would give up on a worker that dies while it starts
                     workers[0].kill()
                     killed.append(workers.pop(0))
                     workers.append(processes.start_worker())
