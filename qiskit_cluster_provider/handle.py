@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import indent
 from typing import Any
@@ -18,7 +19,7 @@ from .progress import Listener, Progress
 from .report import Report, report
 
 
-class JobHandle:
+class JobHandle(ABC):
     """Submit, watch, wait for and cancel a dispatch. A mixin: the other base gives ``job_id()``.
 
     The job goes on in the background; every method here may be called at any time, from any thread.
@@ -147,13 +148,13 @@ class JobHandle:
             seconds_left=0.0 if ended else (worked / cost * (experiments - cost) / at_once if cost else None),
         )
 
+    @abstractmethod
     def errors(self) -> Sequence[Any]:
         """What failed so far."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _failures(self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, str]) -> Sequence[Any]:
         """The same, of a given moment."""
-        raise NotImplementedError
 
     def slices(self) -> list[SliceInfo]:
         """The state of each slice; empty until the plan is made."""
@@ -172,9 +173,9 @@ class JobHandle:
         """
         self._dispatch.listen(callback)
 
+    @abstractmethod
     def _unfinished(self) -> str:
         """The things without data, for a message."""
-        raise NotImplementedError
 
     def _lost_error(self) -> SlicesLostError:
         index, reason = next(iter(self._dispatch.lost.items()))

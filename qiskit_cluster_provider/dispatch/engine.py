@@ -106,8 +106,9 @@ class Dispatch(JobState):
         self._note(self._transport.trouble())
         now = self._now()
         for index, future in list(self._inflight.items()):
-            late = ledger.running_for(index, now) - self._timeout(ledger.plan.slices[index]) - _GRACE
-            if late > 0:
+            ran = ledger.running_for(index, now) - _GRACE  # else the estimate need not be made again
+            late = ran > 0 and ran > self._timeout(ledger.plan.slices[index])
+            if late:
                 reason = f"its worker {ledger.infos[index].worker} has not answered in time"
             elif self._transport.stranded(future):
                 reason = "the workers that it could run on have left"
@@ -116,7 +117,7 @@ class Dispatch(JobState):
             with self._lock:
                 self._inflight.pop(index, None)
             future.cancel()
-            self._failed(index, "lost" if late > 0 else "disconnected", reason, ledger)
+            self._failed(index, "lost" if late else "disconnected", reason, ledger)
 
     def _note(self, trouble: str | None) -> None:
         for reason in self._watch.note(trouble):

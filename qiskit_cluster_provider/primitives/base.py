@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.exceptions import QiskitError
@@ -12,12 +12,40 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..backend import ClusterBackend
 from ..errors import ClusterError, InvalidPubError, PubTypeError
+from ..mode import simulating
 from ..options import SliceOptions
 from ..plan import Work
 from ..primitive_job import ClusterPrimitiveJob, Merge
 from .options import PrimitiveOptions
 
 P = TypeVar("P", SamplerPub, EstimatorPub)
+
+
+class OnCluster:
+    """Where a primitive runs. A mixin: the constructor sets ``_backend``."""
+
+    _backend: ClusterBackend
+
+    @classmethod
+    def from_backend(cls, backend: Any, *, mode: ClusterBackend | str = "aer-local", **options: Any) -> Self:
+        """A primitive that simulates ``backend``, with its noise if it is a device.
+
+        Args:
+            backend: a device or fake device, or an ``AerSimulator``.
+            mode: on whose cluster.
+            options: of the constructor.
+        """
+        return cls(simulating(backend, mode), **options)  # type: ignore[call-arg]
+
+    @property
+    def backend(self) -> ClusterBackend:
+        """Where it runs."""
+        return self._backend
+
+    @property
+    def mode(self) -> ClusterBackend:
+        """Where it runs, under the name of ``qiskit_ibm_runtime``."""
+        return self._backend
 
 
 def effective(

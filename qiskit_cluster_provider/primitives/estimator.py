@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
@@ -17,17 +17,17 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from ..backend import ClusterBackend
 from ..errors import ClusterConfigError, InvalidPubError
 from ..merge.pubs import merge_estimator
-from ..mode import backend_of, simulating
+from ..mode import backend_of
 from ..plan.estimates import exact_work, shots_work
 from ..plan.pubs import pub_name
 from ..primitive_job import ClusterPrimitiveJob
-from .base import begin, coerced, effective
+from .base import OnCluster, begin, coerced, effective
 from .options import EstimatorOptions
 
 _LEAST_PRECISION = 2.0**-31  # more shots than a 64-bit number can count
 
 
-class EstimatorV2(BaseEstimatorV2):
+class EstimatorV2(OnCluster, BaseEstimatorV2):
     """Expectation values of observables in the states that circuits prepare, on a cluster.
 
     With a seed, standard errors and the noise that stands for a precision are those of
@@ -53,27 +53,6 @@ class EstimatorV2(BaseEstimatorV2):
         self._backend = backend_of(mode)
         self._options = EstimatorOptions.of(options)
         self._effective()
-
-    @classmethod
-    def from_backend(cls, backend: Any, *, mode: ClusterBackend | str = "aer-local", **options: Any) -> Self:
-        """An estimator that simulates ``backend``, with its noise if it is a device.
-
-        Args:
-            backend: a device or fake device, or an ``AerSimulator``.
-            mode: on whose cluster.
-            options: of the constructor.
-        """
-        return cls(simulating(backend, mode), **options)
-
-    @property
-    def backend(self) -> ClusterBackend:
-        """Where it runs."""
-        return self._backend
-
-    @property
-    def mode(self) -> ClusterBackend:
-        """Where it runs, under the name of ``qiskit_ibm_runtime``."""
-        return self._backend
 
     @property
     def default_precision(self) -> float:

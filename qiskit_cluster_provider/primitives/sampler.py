@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BaseSamplerV2
@@ -15,14 +15,14 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from ..backend import ClusterBackend
 from ..errors import InvalidPubError
 from ..merge.pubs import merge_sampler
-from ..mode import backend_of, simulating
+from ..mode import backend_of
 from ..plan.pubs import pub_name, sampler_work
 from ..primitive_job import ClusterPrimitiveJob
-from .base import begin, coerced, effective
+from .base import OnCluster, begin, coerced, effective
 from .options import SamplerOptions
 
 
-class SamplerV2(BaseSamplerV2):
+class SamplerV2(OnCluster, BaseSamplerV2):
     """Samples the outcomes of circuits on a cluster.
 
     With a seed, the bits are those of ``qiskit_aer.primitives.SamplerV2``, however the work is cut: PUBs of the
@@ -54,27 +54,6 @@ class SamplerV2(BaseSamplerV2):
             self._options.default_shots = default_shots
         self._seed = seed
         self._effective()
-
-    @classmethod
-    def from_backend(cls, backend: Any, *, mode: ClusterBackend | str = "aer-local", **options: Any) -> Self:
-        """A sampler that simulates ``backend``, with its noise if it is a device.
-
-        Args:
-            backend: a device or fake device, or an ``AerSimulator``.
-            mode: on whose cluster.
-            options: of the constructor.
-        """
-        return cls(simulating(backend, mode), **options)
-
-    @property
-    def backend(self) -> ClusterBackend:
-        """Where it runs."""
-        return self._backend
-
-    @property
-    def mode(self) -> ClusterBackend:
-        """Where it runs, under the name of ``qiskit_ibm_runtime``."""
-        return self._backend
 
     @property
     def default_shots(self) -> int:
