@@ -58,7 +58,7 @@ class ClusterConfig(BaseSettings):
         try:
             return cls(**values)
         except ValidationError as error:
-            said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+            said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {_words(e)}" for e in error.errors())
             raise ClusterConfigError(f"{said}. {cls.usage()}") from error
 
     @classmethod
@@ -138,3 +138,8 @@ class ClusterKind:
     def adapt(self, client: Any, config: Any, minimum: int, maximum: int) -> None:
         """See :meth:`~qiskit_cluster_provider.ClusterBackend.adapt`."""
         adapt(client, minimum, maximum)
+
+
+def _words(error: Any) -> str:
+    """What pydantic says, without its name for what we say."""
+    return str(error["msg"]).removeprefix("Value error, ").rstrip(".")

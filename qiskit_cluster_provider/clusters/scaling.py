@@ -74,8 +74,6 @@ def check_workers(workers: int | tuple[int, int]) -> None:
     """
     numbers = workers if isinstance(workers, tuple) else (workers,)
     if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
-        raise ClusterConfigError(
-            f"workers={workers!r}: must be a whole number from 0, or (minimum, maximum)."
-        )
+        raise ClusterConfigError(f"workers={workers!r}: must be a whole number from 0, or (minimum, maximum).")
     if len(numbers) == 2 and (numbers[0] > numbers[1] or numbers[1] < 1):
         raise ClusterConfigError(f"workers={workers!r}: the maximum must be 1 at least, and not below the minimum.")
