@@ -29,6 +29,7 @@ INSTALL = (
     "dask-kubernetes-operator"
 )
 """The operator, as its documentation says."""
+OPERATOR = "app.kubernetes.io/name=dask-kubernetes-operator"
 RIGHTS = "kubectl apply -f deploy/rbac.yaml"
 _SEND = {"PATCH": "application/merge-patch+json", "POST": "application/json"}
 
@@ -148,7 +149,8 @@ def translated(error: BaseException, server: str) -> ClusterError:
     text = str(error).strip()
     if isinstance(error, httpx.TimeoutException):
         return ClusterApiError(
-            f"{where} does not answer within {ANSWER_WITHIN:g} s. Are the cluster and the VPN up? kubectl cluster-info"
+            f"{where} does not answer within {ANSWER_WITHIN:g} s. Are the cluster and the VPN up? "
+            "kubectl cluster-info"
         )
     if isinstance(error, ssl.SSLError) or "CERTIFICATE" in text.upper() or "SSL" in text:
         return ClusterApiError(

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...errors import ClusterApiError, ClusterConnectionError
 from ..stopping import check_wanted, stopping
+from .api import OPERATOR
 from .pods import COMPONENT, pending
 from .start import Place
 
@@ -88,7 +89,7 @@ def _late(place: Place, workers: int, made: int, there: int, waited: float) -> s
     if made != workers:
         return (
             f"{head}, and {made} were asked of Kubernetes: the Dask operator does not run? kubectl get pods -A -l "
-            "app.kubernetes.io/name=dask-kubernetes-operator"
+            f"{OPERATOR}"
         )
     troubles = place.look().troubles
     return f"{head}: {place.explain(troubles[0])}" if troubles else f"{head}; they may still come."

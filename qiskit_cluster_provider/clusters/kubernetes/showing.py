@@ -10,7 +10,7 @@ from typing import Any
 from ...bars import in_notebook
 from ...logs import logger
 
-Show = Callable[[str], None]
+Show = Callable[[str], object]
 
 
 @contextmanager
@@ -28,9 +28,7 @@ def showing(quiet: bool) -> Iterator[Show]:
         return new
 
     console = Console(stderr=True)
-    if quiet:
-        yield lambda line: None if note(line) else None
-    elif in_notebook():
+    if in_notebook() and not quiet:
         from IPython.display import HTML, display
 
         handle: Any = display(HTML(""), display_id=True)
@@ -40,7 +38,7 @@ def showing(quiet: bool) -> Iterator[Show]:
                 handle.update(HTML(f"<small>{html.escape(line)}</small>"))
 
         yield write
-    elif console.is_terminal:
+    elif console.is_terminal and not quiet:
         with console.status("") as status:
 
             def update(line: str) -> None:
@@ -49,4 +47,4 @@ def showing(quiet: bool) -> Iterator[Show]:
 
             yield update
     else:
-        yield lambda line: None if note(line) else None
+        yield note

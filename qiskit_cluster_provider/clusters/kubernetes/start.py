@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import ClusterApiError, ClusterConnectionError
 from ...logs import logger
 from ..stopping import check_wanted, stopping
-from .api import CLUSTERS, INSTALL, Api
+from .api import CLUSTERS, INSTALL, OPERATOR, Api
 from .config import KubernetesConfig
 from .pods import CLUSTER, Seen, Trouble, seen
 from .showing import Show
@@ -75,8 +75,9 @@ class Place:
             while self.api.find(path) is not None:
                 if time.monotonic() > deadline:
                     logger.warning(
-                        "%s is marked for deletion, and still there after %g s: the Dask operator does not run? See %s",
-                        *(f"DaskCluster {self.name}", _GONE_WITHIN, left),
+                        "DaskCluster %s is marked for deletion, and still there after %g s: the Dask operator does "
+                        "not run? %s",
+                        *(self.name, _GONE_WITHIN, left),
                     )
                     return
                 time.sleep(_LOOK_EVERY)
@@ -117,8 +118,7 @@ def await_scheduler(place: Place, config: KubernetesConfig, show: Show) -> None:
             raise ClusterConnectionError(
                 f"DaskCluster {place.name!r} was created, and nobody has begun with it after "
                 f"{time.monotonic() - start:.0f} s: dask-kubernetes' operator does not run, or does not watch the "
-                f"namespace {place.namespace!r}. kubectl get pods -A -l app.kubernetes.io/name=dask-kubernetes-operator "
-                f"(to install it: {INSTALL})"
+                f"namespace {place.namespace!r}. kubectl get pods -A -l {OPERATOR} (to install it: {INSTALL})"
             )
         return now.scheduler_ready
 
