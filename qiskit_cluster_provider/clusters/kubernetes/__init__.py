@@ -1,0 +1,1 @@
+"""``aer-k8s`` and ``aer-helm``: Dask clusters on Kubernetes."""
