@@ -48,7 +48,6 @@ RIGHTS = (
     Right("", "pods", ("get", "list"), "find the pods and see whether they run"),
     Right("", "pods/portforward", ("get",), "reach the scheduler from outside of Kubernetes"),
     Right("", "pods/log", ("get",), "say why a pod ends, with its last words, and for get_logs()", needed=False),
-    Right("", "events", ("get", "list"), "say why a pod does not start", needed=False),
     Right(
         "apps",
         "deployments",
@@ -64,7 +63,6 @@ HELM_RIGHTS = (
     Right("", "pods", ("get", "list"), "find the pods and see whether they run"),
     Right("", "pods/portforward", ("get",), "reach the scheduler from outside of Kubernetes"),
     Right("", "pods/log", ("get",), "say why a pod ends, with its last words, and for get_logs()", needed=False),
-    Right("", "events", ("get", "list"), "say why a pod does not start", needed=False),
     Right("apps", "deployments", ("get", "list"), "find the workers' deployment, for scale()", needed=False),
     Right("apps", "deployments/scale", ("patch",), "change the number of workers: scale()", needed=False),
 )
