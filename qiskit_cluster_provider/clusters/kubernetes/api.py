@@ -31,7 +31,6 @@ INSTALL = (
 """The operator, as its documentation says."""
 OPERATOR = "app.kubernetes.io/name=dask-kubernetes-operator"
 RIGHTS_FILE = "deploy/rbac.yaml"
-RIGHTS = f"kubectl apply -f {RIGHTS_FILE}"
 Answer = dict[str, Any] | ClusterApiError
 _SEND = {"PATCH": "application/merge-patch+json", "POST": "application/json"}
 
@@ -45,8 +44,9 @@ class Api:
         context: the kubeconfig's; empty in a pod.
     """
 
-    def __init__(self, portal: Any, client: Any) -> None:
+    def __init__(self, portal: Any, client: Any, rights_file: str) -> None:
         self._portal = portal
+        self._rights_file = rights_file
         self._client = client
         self.namespace = str(client.auth.namespace)
         self.server = str(client.auth.server)
@@ -103,7 +103,7 @@ class Api:
                 found: dict[str, Any] = response.json() if "json" in kind else {"text": response.text}
                 return found
         except Exception as error:
-            raise translated(error, self.server) from error
+            raise translated(error, self.server, self._rights_file) from error
 
     async def _all(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
         answers: list[Any] = [None] * len(requests)
@@ -122,14 +122,17 @@ class Api:
 
 
 @contextmanager
-def connected() -> Iterator[Api]:
+def connected(rights_file: str = RIGHTS_FILE) -> Iterator[Api]:
     """Log in.
+
+    Args:
+        rights_file: what grants the rights that are needed, for the errors.
 
     Raises:
         ClusterApiError: there is no way to a cluster, or it does not answer; with what to do.
     """
     with anyio.from_thread.start_blocking_portal() as portal:
-        yield Api(portal, portal.call(_login))
+        yield Api(portal, portal.call(_login), rights_file)
 
 
 async def _login() -> Any:
@@ -141,14 +144,14 @@ async def _login() -> Any:
         raise translated(error, "") from error
 
 
-def translated(error: BaseException, server: str) -> ClusterError:
+def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE) -> ClusterError:
     """What went wrong on the way to Kubernetes, in words, with what mends it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, ClusterError):
         return error
     if isinstance(error, kr8s.ServerError):
-        return _refused(error)
+        return _refused(error, rights_file)
     where = f"the Kubernetes API server {server}".rstrip()
     text = str(error).strip()
     if isinstance(error, httpx.TimeoutException):
@@ -183,7 +186,7 @@ def translated(error: BaseException, server: str) -> ClusterError:
     return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")
 
 
-def _refused(error: Any) -> ClusterApiError:
+def _refused(error: Any, rights_file: str) -> ClusterApiError:
     response = error.response
     status, said = int(response.status_code), str(error).strip()
     path = response.request.url.path
@@ -192,7 +195,7 @@ def _refused(error: Any) -> ClusterApiError:
     elif status == 403 and "exceeded quota" in said:
         text = f"{said}. Ask for less, or for a larger quota: kubectl describe quota"
     elif status == 403:
-        text = f"{said}. Ask who runs the cluster for this right: {RIGHTS}"
+        text = f"{said}. Ask who runs the cluster for this right: kubectl apply -f {rights_file}"
     elif status == 404 and path.startswith(CLUSTERS) and not _is_object(path):
         text = f"the cluster knows no {GROUP}/{VERSION}: dask-kubernetes' operator is not installed. {INSTALL}"
     elif status == 422:
