@@ -1,4 +1,4 @@
-"""The clients of a Dask cluster object: a new one in place of one that has given up, and all ended with the cluster."""
+"""The clients of a Dask cluster object: a new one in place of one that has given up, all ended with the cluster."""
 
 from __future__ import annotations
 

@@ -66,6 +66,19 @@ class Deployed:
             said += f":\n{lines}" if lines else f": kubectl logs -n {self.namespace} {trouble.pod} --previous"
         return said
 
+    def no_workers(self, asked_by: str) -> str:
+        """Why a scheduler has none, as far as Kubernetes tells: how a sentence goes on.
+
+        Args:
+            asked_by: what to do where none was asked for.
+        """
+        now = self.look()
+        if now.troubles:
+            return now.troubles[0].text
+        if now.workers:
+            return f"{now.workers} pods of workers are there, and {now.running} of them are ready"
+        return f"no pod of one is there: {asked_by}"
+
     def _last_lines(self, trouble: Trouble) -> str:
         for previous in (True, False):
             try:

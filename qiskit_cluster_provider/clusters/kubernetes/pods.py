@@ -128,10 +128,8 @@ def _not_made(deployments: Iterable[Mapping[str, Any]]) -> Iterable[Trouble]:
             if one["type"] == "ReplicaFailure" and one["status"] == "True":
                 said = str(one.get("message", one.get("reason", ""))).rstrip(".")
                 mend = "Ask for less, or for more rights or quota: kubectl describe quota,limitrange"
-                what = component(deployment)
-                yield Trouble(
-                    f"Kubernetes refuses to make a {what} pod: {said}", mend, of_scheduler=what == "scheduler"
-                )
+                text = f"Kubernetes refuses to make a {component(deployment)} pod: {said}"
+                yield Trouble(text, mend, of_scheduler=component(deployment) == "scheduler")
 
 
 def _not_running(pod: Mapping[str, Any], advice: Advice) -> Iterable[Trouble]:
@@ -150,8 +148,8 @@ def _not_running(pod: Mapping[str, Any], advice: Advice) -> Iterable[Trouble]:
         ended = (one.get("lastState") or one.get("state") or {}).get("terminated", {})
         if reason in _HOPELESS or reason == "ErrImagePull":
             mend = (
-                f"Check {advice.image}, that the nodes can reach its registry and are let in (imagePullSecrets of the "
-                f"namespace's ServiceAccount): {describe}"
+                f"Check {advice.image}, that the nodes can reach its registry and are let in (imagePullSecrets of "
+                f"the namespace's ServiceAccount): {describe}"
             )
             text = f"the image {one.get('image', '')!r} cannot be pulled ({reason}: {said})"
             yield trouble(text, mend, final=reason in _HOPELESS)
