@@ -318,7 +318,7 @@ def test_a_scheduler_that_runs_and_does_not_answer(kubernetes):
 
     def silent(things):
         container = things["Deployment", "scheduler"]["spec"]["template"]["spec"]["containers"][0]
-        container["command"] = ["tail", "-f", "/dev/null"]
+        container["command"], container["args"] = ["tail", "-f", "/dev/null"], []
 
     install("silent", change=silent)
     words = (
@@ -332,8 +332,8 @@ def test_a_scheduler_that_runs_and_does_not_answer(kubernetes):
 def test_a_command_that_dask_has_no_more(reason, restarts):
     """As containerd says it: first of the start, then of the last one."""
     said = (
-        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-        'unable to start container process: exec: "dask-worker": executable file not found in $PATH: unknown'
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+        'runc create failed: unable to start container process: exec: "dask-worker": executable file not found in $PATH: unknown'
     )
     ended = {"exitCode": 128, "reason": "StartError", "message": said}
     status = {
