@@ -12,8 +12,13 @@ _ANSWER_WITHIN = 5.0  # seconds
 _TOLD = 5  # workers that do not fit, one by one
 
 
-def running(client: Any) -> Iterator[Finding]:
-    """Findings of a connected ``distributed.Client``."""
+def running(client: Any, start: str = "") -> Iterator[Finding]:
+    """Findings of a connected ``distributed.Client``.
+
+    Args:
+        client: of the cluster.
+        start: what starts workers, if there are none; default: Dask's command.
+    """
     where = f"the scheduler {client.scheduler.address}"
     try:
         scheduler = client.run_on_scheduler(versions.report, callback_timeout=_ANSWER_WITHIN)
@@ -25,7 +30,7 @@ def running(client: Any) -> Iterator[Finding]:
     yield Finding("scheduler", said or f"{where} answers, and its versions fit", not said)
     threads = client.nthreads()
     if not threads:
-        yield Finding("workers", "there is none", None, f"dask worker {client.scheduler.address}")
+        yield Finding("workers", "there is none", None, start or f"dask worker {client.scheduler.address}")
         return
     answers = client.run(versions.report, on_error="return", callback_timeout=_ANSWER_WITHIN)
     complaints = list(_complaints(answers))

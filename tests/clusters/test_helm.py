@@ -326,6 +326,9 @@ def test_a_scheduler_that_runs_and_does_not_answer(kubernetes):
     )
     with pytest.raises(ClusterConnectionError, match=words):
         backend_of(namespace="silent", start_timeout=1).connection.client()
+    *_, last = HelmKind().findings(HelmConfig(namespace="silent"))
+    assert (last.what, last.ok) == ("scheduler", None)
+    assert "Dask does not answer there yet" in last.said
 
 
 @pytest.mark.parametrize(("reason", "restarts"), [("RunContainerError", 0), ("CrashLoopBackOff", 3)])
@@ -333,7 +336,8 @@ def test_a_command_that_dask_has_no_more(reason, restarts):
     """As containerd says it: first of the start, then of the last one."""
     said = (
         "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
-        'runc create failed: unable to start container process: exec: "dask-worker": executable file not found in $PATH: unknown'
+        "runc create failed: unable to start container process: "
+        'exec: "dask-worker": executable file not found in $PATH: unknown'
     )
     ended = {"exitCode": 128, "reason": "StartError", "message": said}
     status = {
@@ -371,6 +375,7 @@ def test_what_the_doctor_says(kubernetes, release):
         ("namespace", True),
         ("rights", True),
         ("release", True),
+        ("scheduler", True),
         ("workers", True),
     ]
     kubernetes.forbid("patch", "deployments/scale")

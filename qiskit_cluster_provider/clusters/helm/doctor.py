@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
 from ...errors import ClusterApiError, ClusterConnectionError
+from ..clients import end_client, new_client
 from ..findings import Finding
 from ..kubernetes.api import connected
 from ..kubernetes.doctor import failed, login, namespace_finding, reached, reviewed, rights
-from ..kubernetes.forward import is_inside
+from ..kubernetes.forward import Way, is_inside
 from ..kubernetes.rights import HELM_RIGHTS
+from ..running import running
 from .config import HelmConfig
 from .release import RIGHTS_FILE, Release, find
+from .session import speaks
+
+_CONNECT_WITHIN = 5.0  # seconds
 
 
 def findings(config: HelmConfig) -> Iterator[Finding]:
@@ -33,22 +39,41 @@ def findings(config: HelmConfig) -> Iterator[Finding]:
             yield from said
             if any(one.ok is False for one in said):
                 return
-            yield from _release(find(api, namespace, config.release))
+            yield from _release(find(api, namespace, config.release), outside)
     except ClusterApiError as error:
         yield failed("Kubernetes", error)
     except ClusterConnectionError as error:
         yield failed("release", error)
 
 
-def _release(release: Release) -> Iterator[Finding]:
+def _release(release: Release, forward: bool) -> Iterator[Finding]:
     release.check()
     yield Finding("release", f"{release.name} in {release.namespace} has the scheduler {release.service}")
-    now = release.look()
+    now, wanted = release.look(), release.wanted()
     for trouble in now.troubles:
         yield Finding("pods", trouble.text, False if trouble.of_scheduler and trouble.final else None, trouble.mend)
-    if not now.scheduler_ready and not now.troubles:
-        yield Finding("scheduler", f"its pod is {now.scheduler or 'not there'} yet", None, release.pods_shown_by)
-    wanted = release.wanted()
-    all_there = now.running >= wanted > 0
-    mend = "" if all_there else f"backend.scale(n), or {release.upgrade('worker.replicas', max(1, wanted))}"
-    yield Finding("workers", f"{now.running} of {wanted} are ready", True if all_there else None, mend)
+    if not now.scheduler_ready:
+        if not now.troubles:
+            yield Finding("scheduler", f"its pod is {now.scheduler or 'not there'}", None, release.pods_shown_by)
+        return
+    if now.running < wanted:
+        yield Finding("pods", f"{now.running} of {wanted} workers are ready", None, release.pods_shown_by)
+    with closing(Way(release.namespace, release.service, forward)) as way:
+        yield from _scheduler(release, *way.to(*release.comm))
+
+
+def _scheduler(release: Release, host: str, port: int) -> Iterator[Finding]:
+    mend = f"If it does not begin: kubectl logs -n {release.namespace} deployment/{release.service}"
+    silent = Finding("scheduler", "its pod runs, and Dask does not answer there yet", None, mend)
+    if not speaks(host, port):
+        yield silent
+        return
+    try:
+        client = new_client(f"tcp://{host}:{port}", timeout=_CONNECT_WITHIN)
+    except OSError:
+        yield silent
+        return
+    try:
+        yield from running(client, f"backend.scale(1), or {release.upgrade('worker.replicas', 1)}")
+    finally:
+        end_client(client)

@@ -55,7 +55,7 @@ def _check_forward(api: Api, namespace: str) -> None:
 def _cluster(release: Release, way: Way, config: HelmConfig, show: Show) -> HelmCluster:
     host, port = way.to(*release.comm)
     await_pods(
-        *(release, show, lambda now: now.scheduler_ready and _speaks(host, port)),
+        *(release, show, lambda now: now.scheduler_ready and speaks(host, port)),
         what="scheduler that answers",
         workers=release.wanted(),
         timeout=config.start_timeout,
@@ -63,7 +63,7 @@ def _cluster(release: Release, way: Way, config: HelmConfig, show: Show) -> Helm
     return HelmCluster(release, way, f"{host}:{port}")
 
 
-def _speaks(host: str, port: int) -> bool:
+def speaks(host: str, port: int) -> bool:
     """Whether a scheduler is at the other end: in Dask, who is called speaks first.
 
     The chart's pods are ready as soon as they run, and where they install packages Dask comes minutes later.

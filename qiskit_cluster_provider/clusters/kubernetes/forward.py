@@ -7,10 +7,13 @@ made anew with the next one, to whichever pod is ready then.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
+import socket
 import threading
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import kr8s
@@ -19,6 +22,7 @@ from ...errors import ClusterConnectionError
 from .api import ANSWER_WITHIN, translated
 
 _OPEN_WITHIN = 3 * ANSWER_WITHIN
+_TRIES = 5
 
 
 class Forward:
@@ -71,12 +75,28 @@ class Forward:
         client = await kr8s.asyncio.Api(bypass_factory=True)
         client.timeout = ANSWER_WITHIN
         service: Any = await kr8s.asyncio.objects.Service.get(name, namespace=namespace, api=client)
-        async with service.portforward(remote_port, local_port="auto") as port:
-            self.port = int(port)
+        async with AsyncExitStack() as stack:
+            self.port = await _listening(service, remote_port, stack)
             self._opened.set()
             await self._end.wait()
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
+
+
+async def _listening(service: Any, remote_port: int, stack: AsyncExitStack) -> int:
+    """A port of this machine that is forwarded while ``stack`` is open.
+
+    kr8s draws one of 50000, and takes it for free if nobody listens there; a connection may have it nevertheless.
+    """
+    for tries in range(_TRIES, -1, -1):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = int(free.getsockname()[1])
+        try:
+            return int(await stack.enter_async_context(service.portforward(remote_port, local_port=port)))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not tries:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 class Way:
