@@ -6,7 +6,7 @@ import time
 
 import psutil
 import pytest
-from dask_kubernetes.operator import KubeCluster
+from dask_kubernetes.operator import KubeCluster, make_cluster_spec
 from dask_kubernetes.operator.kubecluster.kubecluster import wait_for_service
 from distributed import Client
 
@@ -44,8 +44,11 @@ def client(cluster):
         yield client
 
 
-def start(name, **more):
-    return SteadyCluster(name=name, image="worker:test", port_forward_cluster_ip=True, quiet=True, **more)
+def start(name, n_workers):
+    spec = make_cluster_spec(name, image="worker:test", n_workers=n_workers)
+    for part in ("scheduler", "worker"):  # a worker that has lost its scheduler takes its time
+        spec["spec"][part]["spec"]["terminationGracePeriodSeconds"] = 1
+    return SteadyCluster(custom_cluster_spec=spec, port_forward_cluster_ip=True, quiet=True)
 
 
 def of_cluster(kubernetes, name):
