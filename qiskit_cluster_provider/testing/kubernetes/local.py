@@ -128,6 +128,10 @@ class LocalKubernetes:
         script = f"printf '%s\\n' {shlex.join(lines)}; exit {code}"
         self._call(lambda: self._kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
 
+    def mend(self, image: str) -> None:
+        """Containers of this image run what they are told to again."""
+        self._call(lambda: self._kubelet.crashes.pop(image, None))
+
     def cut_connections(self) -> None:
         """Reset all connections with the API server, port forwards among them."""
         self._call(self._api.cut)

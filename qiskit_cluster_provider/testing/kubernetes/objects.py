@@ -139,8 +139,9 @@ class Store:
             )
         if subresource == "status":
             new = {**old, "status": new.get("status", {})}
-        elif "status" in resource.subresources and "status" in old:
-            new["status"] = old["status"]
+        elif "status" in resource.subresources:
+            new = {key: value for key, value in new.items() if key != "status"}
+            new |= {"status": old["status"]} if "status" in old else {}
         new["metadata"] = dict(new["metadata"])
         for key in _OWNED_BY_SERVER:
             new["metadata"].pop(key, None)
