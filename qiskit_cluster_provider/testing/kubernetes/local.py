@@ -162,6 +162,18 @@ class LocalKubernetes:
         """Give all rights back."""
         self._call(self._rights.forbidden.clear)
 
+    def account(self, name: str, namespace: str, rules: Sequence[Mapping[str, Any]]) -> Path:
+        """The kubeconfig of a new user who may do in a namespace what the rules of a Role say, and nothing else."""
+        kubeconfig = self._folder / f"kubeconfig-{name}"
+
+        def make() -> None:
+            user = f"system:serviceaccount:{namespace}:{name}"
+            self._rights.roles[user] = (namespace, tuple(rules))
+            self._login(user, kubeconfig, namespace)
+
+        self._call(make)
+        return kubeconfig
+
     def quota(self, namespace: str = "default", pods: int = 1) -> None:
         """Allow no more than this many pods in a namespace."""
         quota = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(pods)}}}
@@ -244,11 +256,11 @@ class LocalKubernetes:
             established = {"conditions": [{"type": "Established", "status": "True"}]}
             self._store.create(DEFINITIONS, {**definition, "status": established})
 
-    def _login(self, user: str, kubeconfig: Path | None) -> str:
+    def _login(self, user: str, kubeconfig: Path | None, namespace: str = "default") -> str:
         token = secrets.token_urlsafe(16)
         self._rights.tokens[token] = user
         if kubeconfig:
-            context = {"cluster": "local", "user": user, "namespace": "default"}
+            context = {"cluster": "local", "user": user, "namespace": namespace}
             config = {
                 "apiVersion": "v1",
                 "kind": "Config",
