@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from ..errors import ClusterConfigError, ClusterConnectionError
 from .base import ClusterConfig, ClusterKind
+from .clients import end_client
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -91,7 +92,7 @@ class DaskKind(ClusterKind):
         try:
             yield client
         finally:
-            _end(client)
+            end_client(client)
 
 
 def _read_address(file: Path, timeout: float) -> str:
@@ -141,17 +142,9 @@ def _connected(address: str, security: Any, timeout: float) -> Client:
     try:
         client.__init__(address, security=security, timeout=timeout, set_as_default=False)
     except Exception as error:
-        _end(client)
+        end_client(client)
         raise ClusterConnectionError(f"{address}: {_said(error)}. {_advice(address, error)}") from error
     return client
-
-
-def _end(client: Client) -> None:
-    """Close it, and end its thread: Dask leaves that, with three descriptors, if the connection ended by itself."""
-    client.close()
-    runner = getattr(client, "_loop_runner", None)
-    if runner is not None:
-        runner.stop()
 
 
 def _said(error: BaseException) -> str:

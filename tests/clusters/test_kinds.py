@@ -61,7 +61,7 @@ def test_the_kinds_of_this_package_are_found():
 
 def test_a_missing_requirement_says_what_to_install(provider):
     from qiskit_cluster_provider.backend import ClusterBackend
-    from qiskit_cluster_provider.clusters import Cluster
+    from qiskit_cluster_provider.clusters import Connection
     from qiskit_cluster_provider.errors import MissingExtraError
 
     from ..slow import quick
@@ -71,7 +71,7 @@ def test_a_missing_requirement_says_what_to_install(provider):
         requires = ("distributed", "dask_of_tomorrow")
         extra = "qiskit-cluster-provider[tomorrow]"
 
-    backend = ClusterBackend(Cluster("needy", Needy(), ClusterConfig()))
+    backend = ClusterBackend(Connection("needy", Needy(), ClusterConfig()))
     with pytest.raises(MissingExtraError, match=r"pip install 'qiskit-cluster-provider\[tomorrow\]'"):
         backend.run(quick()).result(timeout=60)
 

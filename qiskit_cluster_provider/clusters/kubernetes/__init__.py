@@ -1,1 +1,1 @@
-"""``aer-k8s`` and ``aer-helm``: Dask clusters on Kubernetes."""
+"""``aer-k8s``: a Dask cluster of one's own in Kubernetes, made by dask-kubernetes' operator."""
