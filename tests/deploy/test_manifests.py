@@ -9,7 +9,9 @@ import pytest
 import yaml
 from dask.utils import parse_bytes
 
+from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig
 from qiskit_cluster_provider.clusters.kubernetes.rights import HELM_RIGHTS, RIGHTS, Right
+from qiskit_cluster_provider.clusters.kubernetes.spec import manifest
 
 from .documents import DEPLOY, NAMES, check, document, documents, made_by_the_operator, pods
 from .policies import Pod, lets_in
@@ -93,6 +95,13 @@ def test_all_is_in_one_namespace(name):
     for one in documents(name):
         place = one["metadata"]["name"] if one["kind"] == "Namespace" else one["metadata"]["namespace"]
         assert place == expected
+
+
+def test_the_example_is_what_aer_k8s_makes():
+    config = KubernetesConfig(image="registry.example/qiskit-worker:1", workers=2, cpu=2, memory="4Gi")
+    made = manifest(config, "example")
+    made["metadata"] = {"name": "example", "namespace": "qiskit"}
+    assert made == CLUSTER
 
 
 @pytest.mark.parametrize("component", ["scheduler", "worker"])
