@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from ..errors import ClusterConfigError, ClusterConnectionError
+from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError
 from .base import ClusterConfig, ClusterKind
 from .clients import end_client
+from .findings import Finding
+from .running import running
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -93,6 +95,15 @@ class DaskKind(ClusterKind):
             yield client
         finally:
             end_client(client)
+
+    def findings(self, config: DaskConfig) -> Iterator[Finding]:
+        """Whether the scheduler answers, how many workers it has, and whether their versions fit."""
+        try:
+            with self.connect(config) as client:
+                yield from running(client)
+        except ClusterError as error:
+            said, _, mend = error.message.rstrip().partition(". ")
+            yield Finding("scheduler", said, False, mend)
 
 
 def _read_address(file: Path, timeout: float) -> str:

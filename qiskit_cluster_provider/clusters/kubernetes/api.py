@@ -30,7 +30,9 @@ INSTALL = (
 )
 """The operator, as its documentation says."""
 OPERATOR = "app.kubernetes.io/name=dask-kubernetes-operator"
-RIGHTS = "kubectl apply -f deploy/rbac.yaml"
+RIGHTS_FILE = "deploy/rbac.yaml"
+RIGHTS = f"kubectl apply -f {RIGHTS_FILE}"
+Answer = dict[str, Any] | ClusterApiError
 _SEND = {"PATCH": "application/merge-patch+json", "POST": "application/json"}
 
 
@@ -65,9 +67,9 @@ class Api:
         answer: dict[str, Any] = self._portal.call(self._asked, method, path, body, params)
         return answer
 
-    def all(self, requests: Iterable[tuple[str, str, Any]]) -> list[dict[str, Any] | ClusterApiError]:
+    def all(self, requests: Iterable[tuple[str, str, Any]]) -> list[Answer]:
         """Several requests ``(method, path, body)`` at the same time: answers, or what was wrong, in this order."""
-        answers: list[dict[str, Any] | ClusterApiError] = self._portal.call(self._all, list(requests))
+        answers: list[Answer] = self._portal.call(self._all, list(requests))
         return answers
 
     def items(self, path: str, **params: Any) -> list[dict[str, Any]]:
@@ -91,10 +93,12 @@ class Api:
 
     async def _asked(self, method: str, path: str, body: Any, params: Mapping[str, Any]) -> dict[str, Any]:
         more: dict[str, Any] = {"json": body} if body is not None else {}
+        if params:  # an empty mapping would take those of the path away
+            more["params"] = dict(params)
         if method in _SEND:
             more["headers"] = {"content-type": _SEND[method]}
         try:
-            async with self._client.call_api(method, version="", base=path, params=dict(params), **more) as response:
+            async with self._client.call_api(method, version="", base=path, **more) as response:
                 kind = response.headers.get("content-type", "")
                 found: dict[str, Any] = response.json() if "json" in kind else {"text": response.text}
                 return found
@@ -170,7 +174,11 @@ def translated(error: BaseException, server: str) -> ClusterError:
                 f"there is no kubeconfig: {file} does not exist, and this is no pod with a ServiceAccount. Set "
                 "KUBECONFIG, or get a kubeconfig from who runs the cluster."
             )
-        said = {"'current-context'": "it names no current-context"}.get(text, f"{type(error).__name__}: {text}")
+        said = f"{type(error).__name__}: {text}"
+        if text == "'current-context'":
+            said = "it names no current-context"
+        elif not isinstance(error, (ValueError, OSError)):  # what comes of an empty file, or of one without a user
+            said = f"it lacks a context, a cluster or a user ({said})"
         return ClusterApiError(f"the kubeconfig {file} cannot be used: {said}. kubectl config view")
     return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..base import ClusterKind
+from ..findings import Finding
 from .config import KubernetesConfig
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ class KubernetesKind(ClusterKind):
         from . import session
 
         return session.renewed(client)
+
+    def findings(self, config: KubernetesConfig) -> Iterator[Finding]:
+        """Kubernetes, login, rights, operator, room and image."""
+        from .doctor import findings
+
+        yield from findings(config)
 
     def scale(self, client: Any, config: KubernetesConfig, workers: int, timeout: float | None) -> None:
         """Waits as long as a start may take, and says why workers do not come."""

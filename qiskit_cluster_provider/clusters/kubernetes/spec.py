@@ -46,13 +46,13 @@ _IN_USE = "qiskit_cluster_provider.clusters.kubernetes.in_use"
 
 def new_name() -> str:
     """A name that nobody has, and that tells whose cluster it is."""
-    return f"qiskit-{_label(owner())[:20]}-{secrets.token_hex(3)}".lower().replace("_", "-").replace(".", "-")
+    return f"qiskit-{owner_label()[:20]}-{secrets.token_hex(3)}".lower().replace("_", "-").replace(".", "-")
 
 
-def owner() -> str:
-    """The user of this process."""
+def owner_label() -> str:
+    """The user of this process, as the label's value."""
     try:
-        return getpass.getuser()
+        return _label(getpass.getuser())
     except (KeyError, OSError):  # a numeric user without a name, as in many containers
         return f"uid-{os.getuid()}"
 
@@ -107,7 +107,7 @@ def _labels(config: KubernetesConfig) -> dict[str, str]:
     """Kubernetes gives them to all that comes from the cluster, so that it can be found, and its cost counted."""
     return {
         MANAGED_BY: MANAGER,
-        OWNER: _label(owner()),
+        OWNER: owner_label(),
         SESSION: secrets.token_hex(4),
         **({KEEP: "true"} if config.keep else {}),
     }

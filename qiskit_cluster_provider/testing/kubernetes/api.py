@@ -13,8 +13,8 @@ from aiohttp import web
 from .changes import body_change, scale_change, scale_of
 from .discovery import discovery
 from .forward import port_forward
+from .kubelet import Kubelet
 from .objects import ApiError, Store
-from .pods import Kubelet
 from .resources import ACCESS_REVIEWS, PODS, Object, Resource
 from .rights import Request, Rights
 from .selectors import Predicate, predicate
@@ -120,7 +120,7 @@ class ApiServer:
             item = self._store.get(resource, namespace, name)
             return scale_of(resource, item) if sub == "scale" else item
         if verb in ("list", "deletecollection"):
-            chosen = self._store.list(resource, namespace, _selected(http))
+            chosen = self._store.select(resource, namespace, _selected(http))
             if verb == "deletecollection":
                 for item in chosen:
                     self._store.delete(resource, item["metadata"].get("namespace", ""), item["metadata"]["name"])
@@ -147,7 +147,7 @@ class ApiServer:
 
         if since in ("", "0"):
             since = str(self._store.revision)
-            for item in self._store.list(resource, namespace, selected):
+            for item in self._store.select(resource, namespace, selected):
                 await send("ADDED", item)
         position = int(since)
         seconds = float(http.query.get("timeoutSeconds", 1800))
@@ -157,7 +157,7 @@ class ApiServer:
                     news = self._store.news()
                     for changed, old, new in self._store.history[position:]:
                         position += 1
-                        last = new or old
+                        last = new or old or {}
                         if changed is not resource or namespace not in ("", last["metadata"].get("namespace")):
                             continue
                         before, after = old is not None and selected(old), new is not None and selected(new)

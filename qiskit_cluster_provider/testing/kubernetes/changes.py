@@ -19,6 +19,10 @@ def body_change(verb: str, content_type: str, body: Any) -> Edit:
         return lambda item: body
     if content_type == "application/json-patch+json":
         return lambda item: _json_patch(item, body)
+    if content_type not in ("application/merge-patch+json", "application/strategic-merge-patch+json"):
+        raise ApiError(
+            415, "UnsupportedMediaType", f"{content_type} is not served here; send a merge patch or a JSON patch"
+        )
     return lambda item: _merge(item, body)
 
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import operator
 from .nodes import quantity
 from .resources import Object
 
-OPERATOR_IMAGE = "ghcr.io/dask/dask-kubernetes-operator:local"
 PACKAGE_ROOT = Path(__file__).parents[3]
-_ENTRY_POINTS = {OPERATOR_IMAGE: ["kopf", "run", "-m", "dask_kubernetes.operator.controller", "--all-namespaces"]}
+_ENTRY_POINTS = {operator.IMAGE: operator.ENTRY_POINT}
 _DASK = {"scheduler": "distributed.cli.dask_scheduler", "worker": "distributed.cli.dask_worker"}
 _FROM_HERE = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 _VARIABLE = re.compile(r"\$(\$|\(([A-Za-z_][\w.-]*)\))")

@@ -22,8 +22,8 @@ class Deployments:
 
     def _admit_pod(self, pod: Object) -> None:
         meta, spec = pod["metadata"], pod["spec"]
-        there = len(self._store.list(PODS, meta["namespace"]))
-        for quota in self._store.list(QUOTAS, meta["namespace"]):
+        there = len(self._store.select(PODS, meta["namespace"]))
+        for quota in self._store.select(QUOTAS, meta["namespace"]):
             limit = int(quota["spec"]["hard"].get("pods", there + 1))
             if there >= limit:
                 raise ApiError(
@@ -38,10 +38,10 @@ class Deployments:
 
     async def reconcile(self) -> None:
         """Create and delete what is missing and what is too much."""
-        for deployment in self._store.list(DEPLOYMENTS):
+        for deployment in self._store.select(DEPLOYMENTS):
             if "deletionTimestamp" not in deployment["metadata"]:
                 self._deploy(deployment)
-        for replica_set in self._store.list(REPLICA_SETS):
+        for replica_set in self._store.select(REPLICA_SETS):
             if "deletionTimestamp" not in replica_set["metadata"]:
                 self._replicate(replica_set)
 
@@ -106,7 +106,7 @@ class Deployments:
 
     def _owned(self, resource: Resource, owner: Object) -> list[Object]:
         uid = owner["metadata"]["uid"]
-        found = self._store.list(resource, owner["metadata"]["namespace"])
+        found = self._store.select(resource, owner["metadata"]["namespace"])
         return [item for item in found if uid in (ref["uid"] for ref in item["metadata"].get("ownerReferences", ()))]
 
     def _edit(self, resource: Resource, item: Object, change: Any, subresource: str = "") -> None:

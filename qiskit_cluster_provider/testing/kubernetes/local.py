@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import secrets
 import shlex
 import shutil
@@ -15,20 +16,17 @@ from typing import Any, Self, TypeVar
 
 import yaml
 
-from . import dns
+from . import dns, operator
 from .api import ApiServer
-from .containers import OPERATOR_IMAGE
 from .deployments import Deployments
+from .kubelet import Kubelet
 from .network import Network
-from .nodes import Scheduler
+from .nodes import Scheduler, node
 from .objects import Store
-from .pods import Kubelet
 from .resources import DEFINITIONS, DEPLOYMENTS, NAMESPACES, NODES, PODS, QUOTAS, Object, dask_definitions
 from .rights import OPERATOR, TESTER, Rights
 from .services import Services, is_ready
 
-_OPERATOR_NAME = "dask-kubernetes-operator"
-_OPERATOR_NAMESPACE = "dask-operator"
 T = TypeVar("T")
 
 
@@ -44,6 +42,7 @@ class LocalKubernetes:
     Attributes:
         kubeconfig: the file to which ``KUBECONFIG`` should point.
         url: where the API server is.
+        token: the bearer token in :attr:`kubeconfig`.
     """
 
     def __init__(
@@ -60,6 +59,7 @@ class LocalKubernetes:
         self._with_crds = crds
         self._started = threading.Event()
         self._failure: BaseException | None = None
+        self.token = ""
         self._thread = threading.Thread(target=self._main, name="local-kubernetes", daemon=True)
 
     def __enter__(self) -> Self:
@@ -70,48 +70,60 @@ class LocalKubernetes:
         if self._failure:
             raise self._failure
         if self._with_operator:
-            self.start_operator()
+            try:
+                self.start_operator()
+            except BaseException:
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)  # a process that was killed may still write
         if self._failure:
             raise self._failure
 
     def objects(self, plural: str, namespace: str | None = None) -> list[Object]:
-        """The objects of a kind, of one namespace or of all."""
-        return self._call(
-            lambda: next(
-                self._store.list(resource, namespace or "")
-                for resource in self._store.resources.values()
-                if resource.plural == plural
-            )
-        )
+        """Copies of the objects of a kind, of one namespace or of all."""
+
+        def find() -> list[Object]:
+            kinds = [each for each in self._store.resources.values() if each.plural == plural]
+            return [item for kind in kinds for item in copy.deepcopy(self._store.select(kind, namespace or ""))]
+
+        return self._call(find)
 
     def processes(self, namespace: str | None = None) -> dict[str, int]:
-        """The process id of each running pod, of one namespace or of all but the operator's."""
-        return self._call(
-            lambda: {
+        """The process of each running pod by the pod's name, of one namespace or of all but the operator's."""
+
+        def find() -> dict[str, int]:
+            return {
                 name: container.process.pid
                 for (where, name), container in self._kubelet.running().items()
-                if container.process and (where == namespace or (namespace is None and where != _OPERATOR_NAMESPACE))
+                if container.process and where == (namespace or where) and (namespace or where != operator.NAMESPACE)
             }
-        )
+
+        return self._call(find)
 
     def kill_pod_process(self, name: str, number: int = signal.SIGKILL, reason: str = "Error") -> None:
-        """Kill a pod's process; the container is started again. ``reason`` can be ``OOMKilled``."""
+        """Send a signal to a pod's process; a container that dies is started again.
+
+        ``reason`` is what its status says then, ``OOMKilled`` for instance.
+        """
 
         def kill() -> None:
-            container = next(each for (_, pod), each in self._kubelet.running().items() if pod == name)
-            assert container.process is not None
-            container.killed_as = reason
-            container.process.send_signal(number)
+            running = {pod: container for (_, pod), container in self._kubelet.running().items()}
+            if name not in running:
+                raise ValueError(f"no process of a pod {name} runs; these do: {', '.join(running) or 'none'}")
+            running[name].killed_as = reason
+            process = running[name].process
+            assert process is not None
+            process.send_signal(number)
 
         self._call(kill)
 
-    def crash(self, image: str, lines: Sequence[str] = ("ImportError: no module",), code: int = 1) -> None:
+    def crash(self, image: str, lines: Sequence[str] = ("ImportError: no such module",), code: int = 1) -> None:
         """Containers of this image print these lines and exit, from their next start on."""
         script = f"printf '%s\\n' {shlex.join(lines)}; exit {code}"
         self._call(lambda: self._kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
@@ -145,21 +157,23 @@ class LocalKubernetes:
         self._call(self._rights.forbidden.clear)
 
     def quota(self, namespace: str = "default", pods: int = 1) -> None:
-        """Allow this many pods in a namespace."""
+        """Allow no more than this many pods in a namespace."""
         quota = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(pods)}}}
-        self._call(lambda: self._store.create(QUOTAS, quota, namespace))
 
-    @property
-    def token(self) -> str:
-        """The bearer token that the API server takes."""
-        return next(token for token, user in self._rights.tokens.items() if user == TESTER)
+        def set_quota() -> None:
+            if self._store.find(QUOTAS, namespace, "pods"):
+                self._store.delete(QUOTAS, namespace, "pods")
+            self._store.create(QUOTAS, quota, namespace)
+
+        self._call(set_quota)
 
     def rotate_token(self, *, login: bool = False) -> str:
-        """Make a new token; the old one is not taken any more. With ``login``, write it into :attr:`kubeconfig`."""
+        """Make a new :attr:`token`; the old one is not taken any more. ``login`` writes it into the kubeconfig."""
 
         def rotate() -> str:
             del self._rights.tokens[self.token]
-            return self._login(TESTER, self.kubeconfig if login else None)
+            self.token = self._login(TESTER, self.kubeconfig if login else None)
+            return self.token
 
         return self._call(rotate)
 
@@ -174,34 +188,32 @@ class LocalKubernetes:
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        names = self._folder / "python"  # on the PYTHONPATH of all pods
-        names.mkdir()
-        shutil.copy(dns.__file__, names / "sitecustomize.py")
-        network = Network(names / "names")
-        self._store = Store()
-        self._rights = Rights()
-        self._kubelet = Kubelet(self._store, network, self._images, self._folder)
-        self._api = ApiServer(self._store, self._rights, self._kubelet)
-        services = Services(self._store, network)
-        controllers = (Deployments(self._store), Scheduler(self._store), self._kubelet, services)
-        self._fill(network.node)
-        await self._api.start()
-        self.url = f"http://127.0.0.1:{self._api.port}"
-        self._login(TESTER, self.kubeconfig)
-        self._login(OPERATOR, self._folder / "operator")
-        control = asyncio.create_task(self._control(controllers))
-        over = asyncio.create_task(self._over.wait())
-        self._started.set()
-        try:
-            await asyncio.wait((control, over), return_when=asyncio.FIRST_COMPLETED)
-            if control.done():
-                control.result()
-        finally:
-            control.cancel()
-            await self._api.stop()
-            await self._kubelet.stop()
-            await services.stop()
-            network.close()
+        path = self._folder / "python"  # on the PYTHONPATH of all pods
+        path.mkdir()
+        shutil.copy(dns.__file__, path / "sitecustomize.py")
+        network = Network(path / "names")
+        async with asyncio.TaskGroup() as tasks:
+            self._store = Store()
+            self._rights = Rights()
+            self._kubelet = Kubelet(self._store, network, self._images, self._folder, tasks)
+            self._api = ApiServer(self._store, self._rights, self._kubelet)
+            services = Services(self._store, network, tasks)
+            self._fill(network.node)
+            await self._api.start()
+            self.url = f"http://127.0.0.1:{self._api.port}"
+            self.token = self._login(TESTER, self.kubeconfig)
+            self._login(OPERATOR, self._folder / "operator")
+            controllers = (Deployments(self._store), Scheduler(self._store), self._kubelet, services)
+            control = tasks.create_task(self._control(controllers))
+            self._started.set()
+            try:
+                await self._over.wait()
+            finally:
+                control.cancel()
+                await self._api.stop()
+                services.stop()
+                self._kubelet.stop()
+        network.close()
 
     async def _control(self, controllers: Iterable[Any]) -> None:
         while True:
@@ -212,21 +224,10 @@ class LocalKubernetes:
             await news.wait()
 
     def _fill(self, address: str) -> None:
-        for name in ("default", "kube-system"):
+        for name in ("default", "kube-system", operator.NAMESPACE):
             self._store.create(NAMESPACES, {"metadata": {"name": name}})
         for number, capacity in enumerate(self._nodes):
-            name = f"node-{number}"
-            amounts = {"pods": "110", **capacity}
-            self._store.create(
-                NODES, {"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}, "spec": {}}
-            )
-            status = {
-                "capacity": amounts,
-                "allocatable": amounts,
-                "conditions": [{"type": "Ready", "status": "True"}],
-            }
-            status["addresses"] = [{"type": "InternalIP", "address": address}]
-            self._store.edit(NODES, "", name, lambda node, status=status: node.update(status=status), "status")
+            self._store.create(NODES, node(f"node-{number}", address, capacity))
         for definition in dask_definitions() if self._with_crds else ():
             established = {"conditions": [{"type": "Established", "status": "True"}]}
             self._store.create(DEFINITIONS, {**definition, "status": established})
@@ -249,27 +250,21 @@ class LocalKubernetes:
 
     def _scale_operator(self, replicas: int) -> None:
         """Make the operator's Deployment have so many pods, and wait for them."""
+        where = (DEPLOYMENTS, operator.NAMESPACE, operator.NAME)
 
-        def scale() -> None:
-            if self._store.find(NAMESPACES, "", _OPERATOR_NAMESPACE) is None:
-                self._store.create(NAMESPACES, {"metadata": {"name": _OPERATOR_NAMESPACE}})
-                deployment = _operator(str(self._folder / "operator"))
-                self._store.create(DEPLOYMENTS, deployment, _OPERATOR_NAMESPACE)
-            change = {"replicas": replicas}
-            self._store.edit(
-                DEPLOYMENTS, _OPERATOR_NAMESPACE, _OPERATOR_NAME, lambda item: item["spec"].update(change)
-            )
-
-        async def settled() -> None:
+        async def scale() -> None:
+            if self._store.find(*where) is None:
+                deployment = operator.operator_deployment(str(self._folder / "operator"))
+                self._store.create(DEPLOYMENTS, deployment, operator.NAMESPACE)
+            self._store.edit(*where, lambda item: item["spec"].update(replicas=replicas))
             while True:
                 news = self._store.news()
-                pods = self._store.list(PODS, _OPERATOR_NAMESPACE)
+                pods = self._store.select(PODS, operator.NAMESPACE)
                 if len(pods) == replicas and all(map(is_ready, pods)):
                     return
                 await news.wait()
 
-        self._call(scale)
-        self._wait_for(settled)
+        self._wait_for(scale)
 
     def _call(self, function: Callable[[], T]) -> T:
         """Call a function in the cluster's thread."""
@@ -281,18 +276,3 @@ class LocalKubernetes:
 
     def _wait_for(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return asyncio.run_coroutine_threadsafe(function(), self._loop).result(timeout=60)
-
-
-def _operator(kubeconfig: str) -> Object:
-    """The operator's Deployment, as its chart has it."""
-    labels = {"app.kubernetes.io/name": _OPERATOR_NAME, "app.kubernetes.io/instance": _OPERATOR_NAME}
-    container = {
-        "name": _OPERATOR_NAME,
-        "image": OPERATOR_IMAGE,
-        "args": ["--liveness=http://0.0.0.0:8080/healthz"],
-        "env": [{"name": "KUBECONFIG", "value": kubeconfig}],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}},
-    }
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
-    return {"metadata": {"name": _OPERATOR_NAME, "labels": labels}, "spec": spec}

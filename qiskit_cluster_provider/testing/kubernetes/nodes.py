@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .objects import Store, now
 from .resources import NODES, PODS, Object
@@ -32,6 +32,15 @@ def requests(pod: Object) -> Counter[str]:
     return total
 
 
+def node(name: str, address: str, capacity: Mapping[str, str]) -> Object:
+    """A node that has so much."""
+    amounts = {"pods": "110", **capacity}
+    status: Object = {"capacity": amounts, "allocatable": amounts}
+    status |= {"conditions": [{"type": "Ready", "status": "True"}]}
+    status |= {"addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}]}
+    return {"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}, "spec": {}, "status": status}
+
+
 class Scheduler:
     """Binds pods to nodes."""
 
@@ -40,8 +49,8 @@ class Scheduler:
 
     async def reconcile(self) -> None:
         """Find a node for each pod that has none."""
-        pods = self._store.list(PODS)
-        used: dict[str, Counter[str]] = {node["metadata"]["name"]: Counter() for node in self._store.list(NODES)}
+        pods = self._store.select(PODS)
+        used: dict[str, Counter[str]] = {node["metadata"]["name"]: Counter() for node in self._store.select(NODES)}
         for pod in pods:
             if pod["spec"].get("nodeName") in used and pod["status"]["phase"] not in ("Succeeded", "Failed"):
                 used[pod["spec"]["nodeName"]] += requests(pod)
@@ -52,7 +61,7 @@ class Scheduler:
     def _place(self, pod: Object, used: dict[str, Counter[str]]) -> None:
         wanted = requests(pod)
         reasons: Counter[str] = Counter()
-        nodes = self._store.list(NODES)
+        nodes = self._store.select(NODES)
         for node in nodes:
             name = node["metadata"]["name"]
             missing = _why_not(node, pod["spec"].get("nodeSelector") or {}, wanted, used[name])
@@ -67,22 +76,23 @@ class Scheduler:
             self._store.record(pod, "Warning", "FailedScheduling", message, "default-scheduler")
 
     def _bind(self, pod: Object, node: str) -> None:
-        self._store.edit(*_key(pod), lambda item: item["spec"].update(nodeName=node))
+        self._edit(pod, lambda item: item["spec"].update(nodeName=node))
         self._condition(pod, "True")
 
     def _condition(self, pod: Object, status: str, **why: str) -> bool:
         """Set the condition PodScheduled; whether that was news."""
         new = {"type": "PodScheduled", "status": status, **why}
-        old = next((each for each in pod["status"].get("conditions", ()) if each["type"] == "PodScheduled"), {})
+        old: Object = next(
+            (each for each in pod["status"].get("conditions", ()) if each["type"] == "PodScheduled"), {}
+        )
         if {**old, **new} == old:
             return False
         conditions = [{**new, "lastTransitionTime": now()}]
-        self._store.edit(*_key(pod), lambda item: item["status"].update(conditions=conditions), "status")
+        self._edit(pod, lambda item: item["status"].update(conditions=conditions), "status")
         return True
 
-
-def _key(pod: Object) -> tuple[object, ...]:
-    return PODS, pod["metadata"]["namespace"], pod["metadata"]["name"]
+    def _edit(self, pod: Object, change: Callable[[Object], None], subresource: str = "") -> None:
+        self._store.edit(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"], change, subresource)
 
 
 def _why_not(node: Object, selector: Mapping[str, str], wanted: Counter[str], used: Counter[str]) -> list[str]:

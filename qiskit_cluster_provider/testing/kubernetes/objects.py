@@ -75,7 +75,7 @@ class Store:
         """Is set by the next change."""
         return self._news
 
-    def list(self, resource: Resource, namespace: str = "", selected: Predicate | None = None) -> list[Object]:
+    def select(self, resource: Resource, namespace: str = "", selected: Predicate | None = None) -> list[Object]:
         """The objects of a namespace, or of all."""
         found = (item for (where, _), item in self._objects[resource].items() if namespace in ("", where))
         return [item for item in found if selected is None or selected(item)]
@@ -111,7 +111,9 @@ class Store:
         if self.find(resource, namespace, name):
             raise ApiError(409, "AlreadyExists", f'{resource.full_name} "{name}" already exists')
         meta |= {"name": name, "uid": str(uuid.uuid4()), "creationTimestamp": now(), "generation": 1}
-        if "status" in resource.subresources:
+        if resource is NAMESPACES:
+            item["status"] = {"phase": "Active"}
+        elif resource.schema is not None and "status" in resource.subresources:
             item.pop("status", None)
         self._check(resource, item)
         if resource in self.admit:
@@ -186,10 +188,10 @@ class Store:
         namespace_object = self.find(NAMESPACES, "", namespace)
         if namespace_object is None or "deletionTimestamp" in namespace_object["metadata"]:
             return
-        for event in self.list(EVENTS, namespace):
+        for event in self.select(EVENTS, namespace):
             if (event["involvedObject"], event["reason"], event["message"]) == (reference, reason, message):
-                seen = {"count": event.get("count", 1) + 1, "lastTimestamp": now()}
-                self.edit(EVENTS, namespace, event["metadata"]["name"], lambda body: body.update(seen))
+                event = {**event, "count": event.get("count", 1) + 1, "lastTimestamp": now()}
+                self._write(EVENTS, event, event)
                 return
         event = {"metadata": {"generateName": f"{meta['name']}."}, "involvedObject": reference}
         event |= {"type": kind, "reason": reason, "message": message, "count": 1, "source": {"component": component}}
@@ -199,7 +201,7 @@ class Store:
         """Delete what has lost all its owners, and what is in a namespace that is deleted."""
         alive = {item["metadata"]["uid"] for _, item in self.everything()}
         closing = {
-            each["metadata"]["name"] for each in self.list(NAMESPACES) if "deletionTimestamp" in each["metadata"]
+            each["metadata"]["name"] for each in self.select(NAMESPACES) if "deletionTimestamp" in each["metadata"]
         }
         still_used = set()
         for resource, item in self.everything():

@@ -1,25 +1,24 @@
-"""The kubelet: each container of a pod is a local process, and the pod's status says how it fares."""
+"""A pod: each of its containers is a local process, and its status says how they fare."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from . import start
-from .containers import OPERATOR_IMAGE, StartError, command, environment, process_environment
-from .network import Network
-from .objects import ApiError, Store, now
-from .resources import NODES, PODS, Object
-from .services import named_port
+from .containers import StartError, command, environment, process_environment
+from .objects import ApiError, now
+from .probes import is_up
+from .resources import PODS, Object
+
+if TYPE_CHECKING:
+    from .kubelet import Kubelet
 
 _FIRST_BACK_OFF = 0.2  # seconds; a real kubelet begins with 10
 _LONGEST_BACK_OFF = 5.0
@@ -42,45 +41,39 @@ class Container:
 
     def status(self) -> Object:
         """Its entry in ``containerStatuses``."""
-        head = {"name": self.spec["name"], "image": self.spec["image"], "restartCount": self.restarts}
-        return {
-            **head,
-            "ready": self.ready,
-            "started": "running" in self.state,
-            "state": self.state,
-            "lastState": self.last_state,
-        }
+        states = {"state": self.state, "lastState": self.last_state, "started": "running" in self.state}
+        names = {key: self.spec[key] for key in ("name", "image")}
+        return {**names, **states, "ready": self.ready, "restartCount": self.restarts}
 
 
 class Pod:
-    """One pod on this node, from its start to its end."""
+    """One pod on a node, from its start to its end."""
 
     def __init__(self, kubelet: Kubelet, pod: Object) -> None:
         self._kubelet = kubelet
-        self._store = kubelet.store
         self.object = pod
         self.address = kubelet.network.pod()
-        self.folder = kubelet.folder / pod["metadata"]["uid"]
-        self.folder.mkdir()
         self.containers = [Container(spec) for spec in pod["spec"]["containers"]]
+        self._folder = kubelet.folder / pod["metadata"]["uid"]
+        self._folder.mkdir()
         self._began = now()
         self._ending = asyncio.Event()
         self._grace = 0.0
-        self.task = asyncio.create_task(self._run())
+        kubelet.tasks.create_task(self._run())
 
     def end(self, grace: float) -> None:
         """Begin to end it: SIGTERM, and SIGKILL when the time of grace is over."""
-        if not self._ending.is_set() or grace == 0:
+        if not self._ending.is_set():
             self._grace = grace
             self._ending.set()
 
     async def _run(self) -> None:
-        try:
-            self._publish()
-            await asyncio.gather(*map(self._live, self.containers))
-            self._store.remove(PODS, self.object) if self._ending.is_set() else self._publish(over=True)
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True) if self._ending.is_set() else None
+        self._publish()
+        await asyncio.gather(*map(self._live, self.containers))
+        if self._ending.is_set():
+            self._kubelet.store.remove(PODS, self.object)
+        else:
+            self._publish(over=True)
 
     async def _live(self, container: Container) -> None:
         """Run a container again and again, as its restart policy says."""
@@ -89,84 +82,78 @@ class Pod:
         await self._pull(container)
         while not self._ending.is_set():
             code = await self._run_once(container)
-            if self._ending.is_set() or policy == "Never" or (policy == "OnFailure" and code == 0):
+            if policy == "Never" or (policy == "OnFailure" and code == 0):
                 return
+            container.last_state = container.state
             if container.restarts:
-                container.last_state = container.state
-                name, pod = container.spec["name"], self.object["metadata"]
-                message = f"restarting failed container={name} pod={pod['name']}_{pod['namespace']}({pod['uid']})"
-                waiting = {"reason": "CrashLoopBackOff", "message": f"back-off {back_off:.1f}s {message}"}
-                container.state = {"waiting": waiting}
-                self._record("Warning", "BackOff", f"Back-off {message}")
-                self._publish()
-                await self._pause(back_off)
+                await self._back_off(container, back_off)
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
             container.restarts += 1
 
     async def _pull(self, container: Container) -> None:
         """Wait until there is such an image."""
         image = container.spec["image"]
-        full = f"docker.io/library/{image}" if "/" not in image else image
+        full = image if "/" in image else f"docker.io/library/{image}"
         words = f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found'
-        waiting = {"reason": "ErrImagePull", "message": words}
+        state = {"reason": "ErrImagePull", "message": words}
         while image not in self._kubelet.images and not self._ending.is_set():
-            container.state = {"waiting": waiting}
-            self._record("Warning", "Failed", f'Failed to pull image "{image}": {words}')
+            container.state = {"waiting": state}
+            self._warn("Failed", f'Failed to pull image "{image}": {words}')
             self._publish()
             await self._pause(_PULL_AGAIN)
-            waiting = {
-                "reason": "ImagePullBackOff",
-                "message": f'Back-off pulling image "{image}": ErrImagePull: {words}',
-            }
+            message = f'Back-off pulling image "{image}": ErrImagePull: {words}'
+            state = {"reason": "ImagePullBackOff", "message": message}
+
+    async def _back_off(self, container: Container, seconds: float) -> None:
+        """Wait before a container is started again."""
+        meta = self.object["metadata"]
+        where = f"container={container.spec['name']} pod={meta['name']}_{meta['namespace']}({meta['uid']})"
+        message = f"back-off {seconds:.1f}s restarting failed {where}"
+        container.state = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
+        self._warn("BackOff", f"Back-off restarting failed {where}")
+        self._publish()
+        await self._pause(seconds)
 
     async def _run_once(self, container: Container) -> int:
         """Start the process of a container, wait for its end and clear up what it leaves."""
-        log = self.folder / f"{container.spec['name']}.{container.restarts}.log"
-        container.logs.append(log)
-        container.killed_as = "Error"
         began = now()
+        container.killed_as = "Error"
         try:
-            container.process = process = await self._start(container, log)
+            container.process = process = await self._start(container)
         except StartError as error:
-            ended = {"exitCode": 128, "reason": "StartError", "message": str(error)}
-            container.state = {"terminated": {**ended, "startedAt": began, "finishedAt": now()}}
-            self._publish()
-            return 128
+            return self._ended(container, 128, began, "StartError", str(error))
         container.state = {"running": {"startedAt": began}}
         probe = container.spec.get("readinessProbe")
         container.ready = probe is None
         self._publish()
-        probing = asyncio.create_task(self._probe(container, probe)) if probe else None
+        probing = self._kubelet.tasks.create_task(self._probe(container, probe)) if probe else None
         try:
-            await self._wait(process)
+            code = await self._wait(process)
         finally:
             container.process = None
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # what a process has started ends with it, as in a container
                 os.killpg(process.pid, signal.SIGKILL)
             if probing:
                 probing.cancel()
-        code = process.returncode or 0
-        code = 128 - code if code < 0 else code
+        return self._ended(container, code, began, container.killed_as if code else "Completed")
+
+    def _ended(self, container: Container, code: int, began: str, reason: str, message: str = "") -> int:
+        code = 128 - code if code < 0 else code  # as a shell and a kubelet write signals
+        state = {"exitCode": code, "reason": reason, "message": message, "startedAt": began, "finishedAt": now()}
+        container.state = {"terminated": {key: value for key, value in state.items() if value != ""}}
         container.ready = False
-        container.last_state = container.state if False else container.last_state
-        reason = container.killed_as if code else "Completed"
-        container.state = {
-            "terminated": {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": now()}
-        }
         self._publish()
         return code
 
-    async def _start(self, container: Container, log: Path) -> asyncio.subprocess.Process:
+    async def _start(self, container: Container) -> asyncio.subprocess.Process:
         kubelet = self._kubelet
         own = environment(container.spec, self.object, kubelet.node(self.object))
         words = kubelet.crashes.get(container.spec["image"]) or command(container.spec, own, self.address)
-        variables = process_environment(own, self.object, self.folder, kubelet.network.names)
-        launcher = [sys.executable, "-I", "-S", start.__file__, str(os.getpid())]
-        with log.open("wb") as output:
+        container.logs.append(self._folder / f"{container.spec['name']}.{container.restarts}.log")
+        with container.logs[-1].open("wb") as output:
             return await asyncio.create_subprocess_exec(
-                *launcher,
-                *words,
-                env=variables,
+                *(sys.executable, "-I", "-S", start.__file__, str(os.getpid()), *words),
+                env=process_environment(own, self.object, self._folder, kubelet.network.names),
                 cwd="/",
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
@@ -174,70 +161,48 @@ class Pod:
                 start_new_session=True,
             )
 
-    async def _wait(self, process: asyncio.subprocess.Process) -> None:
+    async def _wait(self, process: asyncio.subprocess.Process) -> int:
+        """Wait for the end of a process, and bring it about when the pod is to end."""
         exited = asyncio.create_task(process.wait())
         ending = asyncio.create_task(self._ending.wait())
         try:
             await asyncio.wait((exited, ending), return_when=asyncio.FIRST_COMPLETED)
-            if not exited.done() and self._grace:
-                with suppress(ProcessLookupError):
-                    process.terminate()
-                await asyncio.wait((exited,), timeout=self._grace)
-            if not exited.done():
-                with suppress(ProcessLookupError):
-                    process.kill()
-            await exited
+            for act, seconds in ((process.terminate, self._grace), (process.kill, None)):
+                if not exited.done() and seconds != 0:
+                    with suppress(ProcessLookupError):
+                        act()
+                    await asyncio.wait((exited,), timeout=seconds)
+            return await exited
         finally:
             ending.cancel()
 
     async def _probe(self, container: Container, probe: Object) -> None:
         """Ask whether a container is ready, for as long as it runs."""
-        await asyncio.sleep(min(probe.get("initialDelaySeconds", 0), _PROBE_EVERY))
-        async with aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=probe.get("timeoutSeconds", 1))
-        ) as session:
-            while True:
-                ready = await self._is_ready(session, probe)
-                if ready != container.ready:
-                    container.ready = ready
-                    self._publish()
-                await asyncio.sleep(min(probe.get("periodSeconds", 10), 1) if ready else _PROBE_EVERY)
-
-    async def _is_ready(self, session: aiohttp.ClientSession, probe: Object) -> bool:
-        try:
-            if "httpGet" in probe:
-                port, path = named_port(self.object, probe["httpGet"]["port"]), probe["httpGet"].get("path", "/")
-                async with session.get(f"http://{self.address}:{port}{path}") as answer:
-                    return 200 <= answer.status < 400
-            if "tcpSocket" in probe:
-                _, writer = await asyncio.open_connection(
-                    self.address, named_port(self.object, probe["tcpSocket"]["port"])
-                )
-                writer.close()
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return False
-        return True
+        while True:
+            ready = await is_up(probe, self.object, self.address)
+            if ready != container.ready:
+                container.ready = ready
+                self._publish()
+            await asyncio.sleep(min(probe.get("periodSeconds", 10), 1) if ready else _PROBE_EVERY)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._ending.wait(), seconds)
 
-    def _record(self, kind: str, reason: str, message: str) -> None:
-        self._store.record(self.object, kind, reason, message)
+    def _warn(self, reason: str, message: str) -> None:
+        self._kubelet.store.record(self.object, "Warning", reason, message)
 
     def _publish(self, *, over: bool = False) -> None:
         """Write the pod's status."""
         statuses = [container.status() for container in self.containers]
-        waiting = all("waiting" in each["state"] and not each["restartCount"] for each in statuses)
+        begun = any("waiting" not in each["state"] or each["restartCount"] for each in statuses)
         failed = any(each["state"].get("terminated", {}).get("exitCode") for each in statuses)
-        phase = "Pending" if waiting else "Running"
-        if over:
-            phase = "Failed" if failed else "Succeeded"
-        ready = "True" if all(each["ready"] for each in statuses) else "False"
+        phase = ("Failed" if failed else "Succeeded") if over else "Running" if begun else "Pending"
+        ready = str(all(each["ready"] for each in statuses))
         conditions = {"Initialized": "True", "Ready": ready, "ContainersReady": ready, "PodScheduled": "True"}
 
         def change(pod: Object) -> None:
-            before = {each["type"]: each for each in pod["status"].get("conditions", ())}
+            before = {(each["type"], each["status"]): each for each in pod["status"].get("conditions", ())}
             pod["status"] |= {
                 "phase": phase,
                 "podIP": self.address,
@@ -246,78 +211,11 @@ class Pod:
                 "startTime": self._began,
                 "containerStatuses": statuses,
                 "conditions": [
-                    before[kind]
-                    if before.get(kind, {}).get("status") == status
-                    else {"type": kind, "status": status, "lastTransitionTime": now()}
-                    for kind, status in conditions.items()
+                    before.get(pair, {"type": pair[0], "status": pair[1], "lastTransitionTime": now()})
+                    for pair in conditions.items()
                 ],
             }
 
+        meta = self.object["metadata"]
         with suppress(ApiError):  # it was deleted by force
-            meta = self.object["metadata"]
-            self.object = self._store.edit(PODS, meta["namespace"], meta["name"], change, "status")
-
-
-class Kubelet:
-    """Runs the pods of all nodes."""
-
-    def __init__(self, store: Store, network: Network, images: set[str], folder: Path) -> None:
-        self.store = store
-        self.network = network
-        self.images = images | {OPERATOR_IMAGE}
-        self.folder = folder
-        self.crashes: dict[str, list[str]] = {}
-        self._pods: dict[str, Pod] = {}
-
-    async def reconcile(self) -> None:
-        """Start what was bound to a node, end what was deleted."""
-        there = {pod["metadata"]["uid"]: pod for pod in self.store.list(PODS) if pod["spec"].get("nodeName")}
-        for uid, pod in there.items():
-            if "deletionTimestamp" in pod["metadata"]:
-                if uid in self._pods:
-                    self._pods[uid].end(pod["metadata"]["deletionGracePeriodSeconds"])
-                else:
-                    self.store.remove(PODS, pod)
-            elif uid not in self._pods:
-                self._pods[uid] = Pod(self, pod)
-        for uid in self._pods.keys() - there.keys():
-            self._pods.pop(uid).end(0)
-
-    def node(self, pod: Object) -> Object:
-        """The node of a pod."""
-        return self.store.get(NODES, "", pod["spec"]["nodeName"])
-
-    def running(self) -> dict[tuple[str, str], Container]:
-        """The first container of each pod that runs, by namespace and name."""
-        found = {}
-        for pod in self._pods.values():
-            meta = pod.object["metadata"]
-            if pod.containers[0].process is not None:
-                found[meta["namespace"], meta["name"]] = pod.containers[0]
-        return found
-
-    def log(self, item: Object, query: Mapping[str, str]) -> str:
-        """What a container has written."""
-        pod = self._pods.get(item["metadata"]["uid"])
-        names = [spec["name"] for spec in item["spec"]["containers"]]
-        name = query.get("container", names[0])
-        where = f'container "{name}" in pod "{item["metadata"]["name"]}"'
-        container = next((each for each in pod.containers if each.spec["name"] == name), None) if pod else None
-        if container is None or not container.logs:
-            raise ApiError(400, "BadRequest", f"{where} is waiting to start: {_waiting(item)}")
-        previous = query.get("previous") == "true"
-        if previous and len(container.logs) < 2:
-            raise ApiError(400, "BadRequest", f"previous terminated {where} not found")
-        lines = container.logs[-2 if previous else -1].read_text(errors="replace").splitlines(keepends=True)
-        return "".join(lines[-int(query["tailLines"]) :] if int(query.get("tailLines", 0)) else lines)
-
-    async def stop(self) -> None:
-        """End all pods at once."""
-        for pod in self._pods.values():
-            pod.end(0)
-        await asyncio.gather(*(pod.task for pod in self._pods.values()))
-
-
-def _waiting(item: Object) -> str:
-    states = [each["state"] for each in item["status"].get("containerStatuses", ())]
-    return next((state["waiting"]["reason"] for state in states if "waiting" in state), "ContainerCreating")
+            self.object = self._kubelet.store.edit(PODS, meta["namespace"], meta["name"], change, "status")

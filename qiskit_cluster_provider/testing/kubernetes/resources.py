@@ -33,7 +33,7 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """``v1``, ``apps/v1``, …"""
+        """``v1`` or ``apps/v1``, for instance."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property

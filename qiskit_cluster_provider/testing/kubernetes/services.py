@@ -14,9 +14,10 @@ from .selectors import matches
 class Services:
     """Keeps a listening socket for each port of each Service, and the names in the DNS."""
 
-    def __init__(self, store: Store, network: Network) -> None:
+    def __init__(self, store: Store, network: Network, tasks: asyncio.TaskGroup) -> None:
         self._store = store
         self._network = network
+        self._tasks = tasks
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
         self._connections: set[asyncio.Task[None]] = set()
         store.admit[SERVICES] = self._admit
@@ -33,7 +34,7 @@ class Services:
 
     async def reconcile(self) -> None:
         """Listen for the Services that there are, and for no others."""
-        services = [each for each in self._store.list(SERVICES) if each["spec"]["clusterIP"] != "None"]
+        services = [each for each in self._store.select(SERVICES) if each["spec"]["clusterIP"] != "None"]
         wanted = {(each["spec"]["clusterIP"], port["port"]) for each in services for port in each["spec"]["ports"]}
         for key in self._servers.keys() - wanted:
             self._servers.pop(key).close()
@@ -52,7 +53,7 @@ class Services:
         if key not in self._servers:
 
             def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                task = asyncio.create_task(self._serve(service, port, reader, writer))
+                task = self._tasks.create_task(self._serve(service, port, reader, writer))
                 self._connections.add(task)
                 task.add_done_callback(self._connections.discard)
 
@@ -72,20 +73,19 @@ class Services:
     def _endpoints(self, service: Object, port: Object) -> list[tuple[str, int]]:
         spec = self._store.get(SERVICES, service["metadata"]["namespace"], service["metadata"]["name"])["spec"]
         found = []
-        for pod in self._store.list(PODS, service["metadata"]["namespace"]):
+        for pod in self._store.select(PODS, service["metadata"]["namespace"]):
             labels = pod["metadata"].get("labels", {})
             if spec.get("selector") and matches(labels, spec["selector"]) and is_ready(pod):
                 target = named_port(pod, port["targetPort"])
                 found += [(pod["status"]["podIP"], target)] if target else []
         return found
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Close all sockets."""
         for server in self._servers.values():
             server.close()
         for task in self._connections:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
 
 
 def is_ready(pod: Object) -> bool:
