@@ -13,7 +13,7 @@ from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig
 from qiskit_cluster_provider.clusters.kubernetes.rights import HELM_RIGHTS, RIGHTS, Right
 from qiskit_cluster_provider.clusters.kubernetes.spec import manifest
 
-from .documents import DEPLOY, NAMES, check, document, documents, made_by_the_operator, pods
+from .documents import DEPLOY, NAMES, check, document, documents, granted, made_by_the_operator, pods
 from .policies import Pod, lets_in
 
 CHART = json.loads((Path(__file__).parent / "helm_chart.json").read_text())
@@ -55,16 +55,6 @@ def test_a_mistake_is_seen(name, kind, path, value, complaint):
     with pytest.raises(jsonschema.ValidationError) as raised:
         check(broken)
     assert complaint in raised.value.message
-
-
-def granted(name):
-    return {
-        (group, resource, verb)
-        for rule in document(name, "Role")["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 @pytest.mark.parametrize(("name", "rights"), [("rbac.yaml", RIGHTS), ("helm-access.yaml", HELM_RIGHTS)])

@@ -48,6 +48,7 @@ class Api:
     def __init__(self, portal: Any, client: Any) -> None:
         self._portal = portal
         self._client = client
+        self._login = anyio.Lock()  # one request at a time renews it
         self.namespace = str(client.auth.namespace)
         self.server = str(client.auth.server)
         self.context = str(client.auth.active_context)
@@ -98,12 +99,21 @@ class Api:
         if method in _SEND:
             more["headers"] = {"content-type": _SEND[method]}
         try:
-            async with self._client.call_api(method, version="", base=path, **more) as response:
-                kind = response.headers.get("content-type", "")
-                found: dict[str, Any] = response.json() if "json" in kind else {"text": response.text}
-                return found
+            # kr8s would answer a 403 with a new login, which cuts the connections of all other requests.
+            response = await self._response(method, path, more, raise_for_status=False)
+            if response.status_code == 401:
+                async with self._login:
+                    response = await self._response(method, path, more)
+            found: dict[str, Any] = response.json() if _is_json(response) else {"text": response.text}
+            if response.is_error:
+                raise kr8s.ServerError(found.get("message") or response.text, status=found, response=response)
+            return found
         except Exception as error:
             raise translated(error, self.server) from error
+
+    async def _response(self, method: str, path: str, more: Mapping[str, Any], **options: Any) -> Any:
+        async with self._client.call_api(method, version="", base=path, **more, **options) as response:
+            return response
 
     async def _all(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
         answers: list[Any] = [None] * len(requests)
@@ -200,6 +210,10 @@ def _refused(error: Any) -> ClusterApiError:
     else:
         text = f"Kubernetes refuses {response.request.method} {path} with {status}: {said}"
     return ClusterApiError(text, status)
+
+
+def _is_json(response: Any) -> bool:
+    return "json" in response.headers.get("content-type", "")
 
 
 def _is_object(path: str) -> bool:

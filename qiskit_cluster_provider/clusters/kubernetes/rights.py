@@ -45,6 +45,7 @@ RIGHTS = (
     Right("apps", "deployments", ("list",), "count the workers, and see why Kubernetes makes no pods"),
     Right("apps", "deployments", ("delete",), "end waiting workers before working ones", needed=False),
     Right("", "pods/log", ("get",), "say why a pod ends, and show logs", needed=False),
+    Right("", "resourcequotas", ("list",), "say whether a quota leaves room", needed=False),
 )
 """For ``aer-k8s``: what it asks of Kubernetes, and nothing else."""
 
