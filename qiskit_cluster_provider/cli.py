@@ -28,6 +28,10 @@ app = typer.Typer(
 _DIFFERENCES = 10  # that are printed
 
 Workers = Annotated[int | None, typer.Option(help="Dask workers of aer-local; default: one for each CPU.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", "-o", metavar="KEY=VALUE", help="A setting or an option, as in a profile; repeatable."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")]
 
 
@@ -143,6 +147,23 @@ def run(
             draw(found, plot)
         if failed:
             raise typer.Exit(1)
+
+
+@app.command()
+def job_script(
+    backend: Annotated[
+        str | None,
+        typer.Argument(help="A kind such as aer-slurm, or a profile; default: $QISKIT_CLUSTER_BACKEND."),
+    ] = None,
+    option: Options = None,
+) -> None:
+    """Print the script that is submitted to the batch system for each worker, and submit nothing."""
+    with _reported(), _provider() as provider:
+        from .clusters.jobqueue import job_script
+        from .settings_text import settings
+
+        target = _backend(provider, backend, **settings(option or []))
+        typer.echo(job_script(target.name, target.cluster.kind, target.cluster.config).rstrip())
 
 
 @app.command()

@@ -83,7 +83,10 @@ class View:
                 return f"the scheduler {where} does not answer"
             self._asked = time.monotonic()
         if not self.threads:
-            return f"the scheduler {where} has no workers; start some, for example: dask worker {where}"
+            knows = getattr(client.cluster, "no_workers", None)  # a cluster of ours that starts its workers itself
+            return f"the scheduler {where} has no workers; " + (
+                knows() if knows else f"start some, for example: dask worker {where}"
+            )
         return None
 
     def _measure(self, workers: Mapping[str, Mapping[str, Any]]) -> None:
