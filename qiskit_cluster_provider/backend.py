@@ -16,7 +16,7 @@ from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
 from qiskit_aer.backends.controller_wrappers import AerConfig
 
 from .checks import check_options, check_work
-from .clusters import Cluster, find_kinds
+from .clusters import Connection, find_kinds
 from .dispatch import Dispatch, choose_transport
 from .errors import CircuitTypeError, ClusterConfigError, UnknownOptionError
 from .job import ClusterJob
@@ -42,7 +42,7 @@ class ClusterBackend(BackendV2):
     all while an ``executor`` is set) and closed by the provider, by :meth:`close` or by ``with backend:``.
 
     Args:
-        cluster: where it runs; shared between the backends of a provider.
+        connection: to the cluster where it runs; shared between the backends of a provider.
         provider: who made it.
         simulator: the AerSimulator that it stands in for; default: one without options.
         options: Aer's and ours (:class:`qiskit_cluster_provider.options.SliceOptions`).
@@ -50,13 +50,14 @@ class ClusterBackend(BackendV2):
 
     def __init__(
         self,
-        cluster: Cluster,
+        connection: Connection,
         provider: Any = None,
         simulator: AerSimulator | None = None,
         **options: Any,
     ) -> None:
         self._aer = AerSimulator() if simulator is None else simulator
-        check_names(options, self.option_names(), cluster.name)
+        check_names(options, self.option_names(), connection.name)
+        options = {**connection.kind.options(connection.config), **options}
         if simulator is None:
             # Some of Aer's options, such as coupling_map, take effect only in its constructor.
             aers = {key: options.pop(key) for key in list(options) if key not in SLICE_OPTION_NAMES}
@@ -64,34 +65,34 @@ class ClusterBackend(BackendV2):
             self._aer = AerSimulator(**aers)
         super().__init__(
             provider=provider,
-            name=cluster.name,
-            description=f"{cluster.kind.description}; simulates with {self._aer.name}",
+            name=connection.name,
+            description=f"{connection.kind.description}; simulates with {self._aer.name}",
             backend_version=self._aer.configuration().backend_version,
         )
-        self._cluster = cluster
+        self._connection = connection
         self._slice_options = SliceOptions()
         self._sync_options()
         self.set_options(**options)
 
     @classmethod
-    def from_backend(cls, backend: BackendV2, *, cluster: Cluster | None = None, **options: Any) -> Self:
+    def from_backend(cls, backend: BackendV2, *, connection: Connection | None = None, **options: Any) -> Self:
         """A simulator of ``backend``, with its target and, unless ``noise_model`` is given, its noise.
 
         Args:
             backend: a device or a fake device.
-            cluster: where it runs; default: an ``aer-local`` of its own, closed by :meth:`close`.
-            options: as :meth:`set_options`; settings of ``aer-local`` too if there is no ``cluster``.
+            connection: to the cluster where it runs; default: an ``aer-local`` of its own, closed by :meth:`close`.
+            options: as :meth:`set_options`; settings of ``aer-local`` too if there is no ``connection``.
 
         Raises:
             TypeError: ``backend`` is no BackendV2.
         """
         noise = {key: options.pop(key) for key in ("noise_model",) if key in options}
         simulator = AerSimulator.from_backend(backend, **noise)
-        if cluster is None:
+        if connection is None:
             kind = find_kinds()[0]["aer-local"]
             settings = {key: options.pop(key) for key in kind.Config.model_fields if key in options}
-            cluster = Cluster("aer-local", kind, kind.Config.load(settings, {}))
-        return cls(cluster, simulator=simulator, **options)
+            connection = Connection("aer-local", kind, kind.Config.load(settings, {}))
+        return cls(connection, simulator=simulator, **options)
 
     # BackendV2
 
@@ -217,7 +218,7 @@ class ClusterBackend(BackendV2):
         """
         check_work(work, self.configuration().basis_gates if self._aer._from_backend else None)
         job_id = str(uuid.uuid4())
-        transport = choose_transport(slice_options.executor, self._cluster)
+        transport = choose_transport(slice_options.executor, self._connection)
         transport.check()
         dispatch = Dispatch(job_id, work, transport, slice_options)
         if slice_options.callback is not None:
@@ -245,7 +246,7 @@ class ClusterBackend(BackendV2):
     def _with_simulator(self, simulator: AerSimulator) -> Self:
         """A backend on the same cluster that stands in for ``simulator``, with this one's slice options."""
         ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
-        return type(self)(self._cluster, provider=self.provider, simulator=simulator, **ours)
+        return type(self)(self._connection, provider=self.provider, simulator=simulator, **ours)
 
     def _simulator(self) -> Simulator:
         if not self._aer._from_backend:
@@ -298,15 +299,53 @@ class ClusterBackend(BackendV2):
     # The cluster
 
     @property
-    def cluster(self) -> Cluster:
-        """Where it runs; ``backend.cluster.client()`` is its ``distributed.Client``."""
-        return self._cluster
+    def connection(self) -> Connection:
+        """To where it runs; ``backend.connection.client()`` is its ``distributed.Client``."""
+        return self._connection
+
+    @property
+    def cluster(self) -> Any:
+        """Dask's own object of the cluster: a ``LocalCluster``, a ``KubeCluster``, a ``SLURMCluster``, ...
+
+        ``None`` before it is started, and where only a scheduler's address or a client is known.
+        """
+        return getattr(self._connection.client(), "cluster", None) if self._connection.started else None
+
+    @property
+    def dashboard_link(self) -> str | None:
+        """The address of Dask's dashboard, for a browser on this machine; ``None`` before the cluster is started."""
+        return str(self._connection.client().dashboard_link) if self._connection.started else None
+
+    def scale(self, workers: int, *, timeout: float | None = None) -> None:
+        """Give the cluster ``workers`` workers, and wait until they are there. Starts it if need be.
+
+        Args:
+            workers: how many; 0 is allowed, and jobs then wait.
+            timeout: seconds to wait; default: a minute, or what the kind of cluster says; 0 returns at once.
+
+        Raises:
+            ClusterConfigError: the cluster cannot be scaled from here.
+            ClusterConnectionError: it cannot be started, or the workers did not come in time; says why.
+        """
+        self._connection.scale(workers, timeout)
+
+    def adapt(self, minimum: int, maximum: int) -> None:
+        """Let the load decide how many workers there are, between two numbers. Starts the cluster if need be.
+
+        Raises:
+            ClusterConfigError: the cluster cannot be scaled from here.
+            ClusterConnectionError: it cannot be started.
+        """
+        self._connection.adapt(minimum, maximum)
 
     def close(self) -> None:
         """Close the cluster if this backend or its provider started it. Other backends on it end too."""
-        self._cluster.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
+        """Start the cluster, unless an executor is set in its place."""
+        if self._slice_options.executor is None:
+            self._connection.client()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -322,8 +361,8 @@ class ClusterBackend(BackendV2):
             if value is not None and value != getattr(self._default_options(), key, None)
         }
         rows = {
-            "cluster": f"{self.name} ({'connected' if self._cluster.started else 'starts with the first run'})",
-            "settings": repr(self._cluster.config),
+            "cluster": f"{self.name} ({'connected' if self._connection.started else 'starts with the first run'})",
+            "settings": repr(self._connection.config),
             "simulates with": self._aer.name,
             "qubits": str(self.num_qubits),
             "options": ", ".join(f"{key}={value!r:.60}" for key, value in changed.items()) or "defaults",

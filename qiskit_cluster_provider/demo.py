@@ -39,7 +39,7 @@ def warm_up(backend: ClusterBackend, local: AerSimulator) -> tuple[int, float]:
         How many children simulate at the same time, and the seconds that the cluster took to start.
     """
     start = time.perf_counter()
-    client: Any = backend.cluster.client()
+    client: Any = backend.connection.client()
     threads = sum(client.nthreads().values())
     circuit = QuantumCircuit(5, name="warm-up")
     circuit.h(range(5))

@@ -14,6 +14,7 @@
         ├── ShotSlicingError                (ValueError)   max_shot_size would change the answer
         ├── MissingExtraError               (ImportError)  what to install
         ├── ClusterConnectionError          (ConnectionError)  no cluster, a dead address, no workers
+        │   ├── ClusterApiError                                Kubernetes does not answer, or refuses
         │   ├── ClusterClosedError                             closed for good: no retry can help
         │   └── ClusterVersionError                            a worker has other versions
         ├── WireError                       (ValueError)   bytes that this version cannot read or write
@@ -81,6 +82,18 @@ class MissingExtraError(ClusterError, ImportError):
 
 class ClusterConnectionError(ClusterError, ConnectionError):
     """The cluster cannot be started or reached."""
+
+
+class ClusterApiError(ClusterConnectionError):
+    """Kubernetes does not answer, or refuses.
+
+    Attributes:
+        status: of HTTP; 0 if there was no answer.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ClusterClosedError(ClusterConnectionError):

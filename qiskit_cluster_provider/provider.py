@@ -14,7 +14,7 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_aer import AerSimulator
 
 from .backend import ClusterBackend
-from .clusters import BrokenKind, Cluster, ClusterKind, find_kinds
+from .clusters import BrokenKind, ClusterKind, Connection, find_kinds, refuse
 from .clusters.base import ENV_PREFIX
 from .clusters.profiles import PROFILES_VARIABLE, Profile, load_profiles
 from .errors import ClusterConfigError, UnknownOptionError, nearest
@@ -59,7 +59,7 @@ class ClusterProvider:
         self._profiles = load_profiles(None if profiles is None else Path(profiles))
         if shadowed := set(self._profiles) & set(self._kinds):
             raise ClusterConfigError(f"a profile has the name of a kind, {', '.join(shadowed)}; give it another one.")
-        self._clusters: list[Cluster] = []
+        self._connections: list[Connection] = []
         self._lock = threading.Lock()
         self._warn_of_unused_environment()
 
@@ -102,7 +102,7 @@ class ClusterProvider:
         for each in names:
             if name is None or each == name:
                 try:
-                    found.append(self.get_backend(each))
+                    found.append(self._make(each))
                 except ClusterConfigError as error:  # one bad profile must not hide the others
                     warnings.warn(f"{each!r} is left out: {error.message}", stacklevel=2)
         return [
@@ -113,14 +113,15 @@ class ClusterProvider:
         ]
 
     def get_backend(
-        self, name: str | None = None, *, from_backend: BackendV2 | None = None, **options: Any
+        self, name: str | None = None, /, *, from_backend: BackendV2 | None = None, **options: Any
     ) -> ClusterBackend:
         """The backend of a kind or of a profile. Its cluster starts with its first run.
 
         Two backends of one name and the same cluster settings share a cluster.
 
         Args:
-            name: default: ``$QISKIT_CLUSTER_BACKEND`` or ``aer-local``.
+            name: default: ``$QISKIT_CLUSTER_BACKEND`` or ``aer-local``. ``name=`` by keyword means the same if it
+                is given alone; beside a backend's name it is a setting, the cluster's own name.
             from_backend: a device whose target and noise it takes over, as ``AerSimulator.from_backend`` does.
             options: settings of the kind (``workers=4``), and options of the backend (``shots=100``).
 
@@ -128,7 +129,38 @@ class ClusterProvider:
             QiskitBackendNotFoundError: with the nearest names and what is installed.
             UnknownOptionError: neither the kind nor the backend has such an option.
             ClusterConfigError: a value is wrong.
+            ClusterConnectionError: for kinds that look first, ``aer-k8s`` among them: what is missing, and how to
+                mend it.
         """
+        if name is None and "name" in options:
+            name = options.pop("name")
+        return self._make(name, from_backend, checked=True, **options)
+
+    def attach(self, name: str, *, kind: str = "aer-k8s", **options: Any) -> ClusterBackend:
+        """A backend on a cluster that runs already, by the name that it has there. It is left running.
+
+        ``attach("lab", namespace="physics")`` is ``get_backend("aer-k8s", name="lab", keep=True, ...)``, and
+        refuses to start a cluster if there is none of that name.
+
+        Args:
+            name: of the cluster, for example of the ``DaskCluster`` in Kubernetes.
+            kind: a kind or a profile whose clusters have names.
+            options: as for :meth:`get_backend`.
+
+        Raises:
+            UnknownOptionError: clusters of this kind have no names.
+            ClusterConnectionError: there is no such cluster.
+        """
+        return self._make(kind, checked=True, name=name, create=False, keep=True, **options)
+
+    def _make(
+        self,
+        name: str | None = None,
+        /,
+        from_backend: BackendV2 | None = None,
+        checked: bool = False,
+        **options: Any,
+    ) -> ClusterBackend:
         name = name or os.environ.get(f"{ENV_PREFIX}BACKEND") or _DEFAULT
         kind_name, profile = self._resolve(name)
         kind = self._kinds[kind_name]
@@ -146,24 +178,26 @@ class ClusterProvider:
             **_environment_options(),
             **{key: value for key, value in options.items() if key not in fields},
         }
+        if checked and kind.checked and not kind.missing():
+            refuse(kind.findings(config))
         simulator = None
         if from_backend is not None:
             noise = {k: backend_options.pop(k) for k in ("noise_model",) if k in backend_options}
             simulator = AerSimulator.from_backend(from_backend, **noise)
         # The options are checked before the cluster is kept, so that a refusal leaves nothing behind.
         with self._lock:
-            cluster = self._shared(name, config) or Cluster(name, kind, config)
-            backend = ClusterBackend(cluster, provider=self, simulator=simulator, **backend_options)
-            if cluster not in self._clusters:
-                self._clusters.append(cluster)
+            connection = self._shared(name, config) or Connection(name, kind, config)
+            backend = ClusterBackend(connection, provider=self, simulator=simulator, **backend_options)
+            if connection not in self._connections:
+                self._connections.append(connection)
         return backend
 
     def close(self) -> None:
         """Close the clusters that this provider started."""
         with self._lock:
-            clusters, self._clusters = self._clusters, []
-        for cluster in reversed(clusters):
-            cluster.close()
+            connections, self._connections = self._connections, []
+        for connection in reversed(connections):
+            connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -181,8 +215,8 @@ class ClusterProvider:
     def __repr__(self) -> str:
         return f"<ClusterProvider: {', '.join([*self._kinds, *self._profiles])}>"
 
-    def _shared(self, name: str, config: Any) -> Cluster | None:
-        return next((c for c in self._clusters if c.name == name and c.usable and c.config == config), None)
+    def _shared(self, name: str, config: Any) -> Connection | None:
+        return next((c for c in self._connections if c.name == name and c.usable and c.config == config), None)
 
     def _resolve(self, name: str) -> tuple[str, Mapping[str, Any]]:
         if name in self._profiles:

@@ -235,5 +235,5 @@ def test_a_deep_copy_has_options_of_its_own_on_the_same_cluster(backend):
         other.set_options(shots=20, method="statevector")
         assert other.run(quick()).result().results[0].shots == 20
     assert events
-    assert other.cluster is backend.cluster
+    assert other.connection is backend.connection
     assert (backend.options.shots, backend.options.method) == (10, "automatic")

@@ -69,7 +69,7 @@ def profile(tmp_path, monkeypatch):
 @pytest.fixture
 def running(provider, monkeypatch):
     """The cluster of all tests, by its address: most tests here need no cluster of their own."""
-    client = provider.get_backend("aer-local", workers=2).cluster.client()
+    client = provider.get_backend("aer-local", workers=2).connection.client()
     monkeypatch.setenv("QISKIT_CLUSTER_ADDRESS", client.scheduler.address)
     monkeypatch.setenv("QISKIT_CLUSTER_BACKEND", "aer-dask")
 

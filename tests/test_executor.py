@@ -48,7 +48,7 @@ def test_aers_documented_example(provider):
         assert exc.calls == 2
 
     assert result.success
-    assert not backend.cluster.started, "an executor needs no cluster"
+    assert not backend.connection.started, "an executor needs no cluster"
 
 
 def test_aer_itself_ignores_the_executor():

@@ -11,7 +11,7 @@ from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.exceptions import JobTimeoutError
 
 from qiskit_cluster_provider.backend import ClusterBackend
-from qiskit_cluster_provider.clusters import Cluster, ClusterConfig, ClusterKind
+from qiskit_cluster_provider.clusters import ClusterConfig, ClusterKind, Connection
 from qiskit_cluster_provider.errors import (
     ClusterConnectionError,
     ClusterJobError,
@@ -113,9 +113,9 @@ def test_validating_while_the_cluster_starts_and_initializing_before(backend):
         @contextmanager
         def connect(self, config):
             gate.wait(60)
-            yield backend.cluster.client()
+            yield backend.connection.client()
 
-    slow = ClusterBackend(Cluster("slow", Slow(), ClusterConfig()))
+    slow = ClusterBackend(Connection("slow", Slow(), ClusterConfig()))
     job = slow.run(quick())
     assert job.status() is JobStatus.VALIDATING
     assert job.slices() == []

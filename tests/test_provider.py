@@ -38,7 +38,7 @@ def test_backends(own):
     assert [b.name for b in own.backends(filters=lambda b: "local" in b.name)] == ["aer-local"]
     assert [b.name for b in own.backends(name="aer-local", simulator=True)] == ["aer-local"]
     assert own.backends(simulator=False) == []
-    assert not any(b.cluster.started for b in own.backends())
+    assert not any(b.connection.started for b in own.backends())
 
 
 def test_get_backend(own, monkeypatch):
@@ -62,12 +62,12 @@ def test_unknown_options_are_refused_and_leave_nothing_behind(own):
         own.get_backend("aer-local", wrkers=2)
     with pytest.raises(UnknownOptionError, match="a setting of aer-local"):
         own.get_backend("aer-dask", workers=2)
-    assert own._clusters == []
+    assert own._connections == []
 
 
 def test_cluster_options_and_backend_options_are_told_apart(own):
     backend = own.get_backend("aer-local", workers=2, shots=50, max_job_size=7, noise_model=NoiseModel())
-    assert backend.cluster.config.workers == 2
+    assert backend.connection.config.workers == 2
     assert backend.options.shots == 50
     assert backend.options.max_job_size == 7
 
@@ -80,7 +80,7 @@ def test_precedence(own, profiles, monkeypatch):
     monkeypatch.setenv("QISKIT_CLUSTER_MAX_JOB_SIZE", "9")
     with ClusterProvider(profiles) as provider:
         lab = provider.get_backend("lab")
-        assert (lab.cluster.config.workers, lab.cluster.config.threads_per_worker) == (5, 3)
+        assert (lab.connection.config.workers, lab.connection.config.threads_per_worker) == (5, 3)
         assert (lab.options.shots, lab.options.max_job_size) == (12, 9)
         assert provider.get_backend("lab", max_job_size=1).options.max_job_size == 1
     monkeypatch.setenv("QISKIT_CLUSTER_MAX_JOB_SIZE", "nine")
@@ -93,7 +93,7 @@ def test_profiles(profiles, monkeypatch, tmp_path):
     with ClusterProvider() as provider:
         lab = provider.get_backend("lab")
         assert lab.name == "lab"
-        assert lab.cluster.config == LocalConfig(workers=2, threads_per_worker=3)
+        assert lab.connection.config == LocalConfig(workers=2, threads_per_worker=3)
         assert "lab" in [b.name for b in provider.backends()]
         assert lab.run(quick()).result().backend_name == "lab"
         assert sum(lab.run(quick()).result().get_counts().values()) == 12
@@ -132,12 +132,12 @@ def test_an_environment_variable_without_effect_is_told(monkeypatch):
 def test_backends_of_the_same_settings_share_a_cluster(own):
     one, two = own.get_backend("aer-local", workers=1), own.get_backend("aer-local", workers=1, shots=5)
     other = own.get_backend("aer-local", workers=2)
-    assert one.cluster is two.cluster
-    assert one.cluster is not other.cluster
+    assert one.connection is two.connection
+    assert one.connection is not other.connection
     assert two.options.shots == 5
     assert one.options.shots == 1024
     one.close()
-    assert own.get_backend("aer-local", workers=1).cluster is not one.cluster
+    assert own.get_backend("aer-local", workers=1).connection is not one.connection
 
 
 def test_the_provider_closes_what_it_started_and_nothing_else():
@@ -152,7 +152,7 @@ def test_the_provider_closes_what_it_started_and_nothing_else():
             clients = []
             for backend in (local, handed, addressed):
                 assert backend.run(quick()).result().success
-                clients.append(backend.cluster.client())
+                clients.append(backend.connection.client())
         assert [c.status for c in clients] == ["closed", "running", "closed"]
         assert client.submit(sum, [1, 2]).result() == 3
         with pytest.raises(ClusterConnectionError, match="closed"):
@@ -176,12 +176,12 @@ def test_dask_settings(own, monkeypatch):
     with pytest.raises(ClusterConfigError, match=r"must be a distributed.Client, not str"):
         own.get_backend("aer-dask", client="tcp://127.0.0.1:1")
     monkeypatch.setenv("QISKIT_CLUSTER_CLIENT", "nonsense")
-    assert own.get_backend("aer-dask").cluster.config.client is None
+    assert own.get_backend("aer-dask").connection.config.client is None
     with pytest.warns(UserWarning, match="QISKIT_CLUSTER_CLIENT has no effect"):
         ClusterProvider()
     monkeypatch.setenv("QISKIT_CLUSTER_ADDRESS", "tcp://10.0.0.1:1")
-    assert own.get_backend("aer-dask").cluster.config.address == "tcp://10.0.0.1:1"
-    assert own.get_backend("aer-dask", scheduler_file="x").cluster.config == DaskConfig(scheduler_file="x")
+    assert own.get_backend("aer-dask").connection.config.address == "tcp://10.0.0.1:1"
+    assert own.get_backend("aer-dask", scheduler_file="x").connection.config == DaskConfig(scheduler_file="x")
 
 
 def test_an_asynchronous_or_closed_client_is_refused(own):
@@ -274,7 +274,7 @@ def test_a_copied_backend_shares_its_cluster_and_none_is_pickled(own):
     assert backend.run(quick()).result().success
     twin = copy.deepcopy(backend)
     twin.set_options(shots=5)
-    assert twin.cluster is backend.cluster
+    assert twin.connection is backend.connection
     assert backend.options.shots == 1024
     assert sum(twin.run(quick()).result().get_counts().values()) == 5
     with pytest.raises(ClusterError, match="cannot be pickled"):

@@ -1,7 +1,18 @@
 """Kinds of cluster: one file each, found by entry points."""
 
-from .base import Cluster, ClusterConfig, ClusterKind
+from .base import ClusterConfig, ClusterKind
 from .clients import check_client
+from .connection import Connection
+from .findings import Finding, refuse
 from .registry import BrokenKind, find_kinds
 
-__all__ = ["BrokenKind", "Cluster", "ClusterConfig", "ClusterKind", "check_client", "find_kinds"]
+__all__ = [
+    "BrokenKind",
+    "ClusterConfig",
+    "ClusterKind",
+    "Connection",
+    "Finding",
+    "check_client",
+    "find_kinds",
+    "refuse",
+]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextvars
 import importlib.util
-import os
-import threading
-import weakref
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import ValidationError
@@ -20,16 +16,14 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from ..errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
-from ..logs import logger
-from .clients import check_client
-from .quiet import at_exit, quiet
+from ..errors import ClusterConfigError
+from .findings import Finding
+from .scaling import adapt, scale
 
 if TYPE_CHECKING:
     from distributed import Client
 
 ENV_PREFIX = "QISKIT_CLUSTER_"
-_OPEN: weakref.WeakSet[Cluster] = weakref.WeakSet()
 
 
 class ClusterConfig(BaseSettings):
@@ -69,7 +63,7 @@ class ClusterConfig(BaseSettings):
         try:
             return cls(**values)
         except ValidationError as error:
-            said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+            said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {_words(e)}" for e in error.errors())
             raise ClusterConfigError(f"{said}. {cls.usage()}") from error
 
     @classmethod
@@ -103,12 +97,16 @@ class ClusterKind:
         Config: its settings.
         requires: modules that must be importable.
         extra: what to install if they are not, for example ``qiskit-cluster-provider[kubernetes]``.
+        checked: whether ``get_backend`` asks :meth:`findings` first, and refuses what cannot work.
+        outlives: whether what it starts would go on after this process; then a SIGTERM ends it too.
     """
 
     description: str = ""
     Config: type[ClusterConfig] = ClusterConfig
     requires: tuple[str, ...] = ("distributed",)
     extra: str = "qiskit-cluster-provider"
+    checked: bool = False
+    outlives: bool = False
 
     def connect(self, config: Any) -> AbstractContextManager[Client]:
         """A client of the cluster; leaving the context closes what entering it started, and nothing else."""
@@ -118,132 +116,35 @@ class ClusterKind:
         """The modules of ``requires`` that are not installed."""
         return [name for name in self.requires if importlib.util.find_spec(name) is None]
 
+    def renew(self, client: Client, config: Any) -> Client | None:
+        """A new client in place of one that has given up its scheduler, for the same cluster.
 
-class Cluster:
-    """A cluster of some kind, connected when it is first needed and closed once."""
-
-    def __init__(self, name: str, kind: ClusterKind, config: ClusterConfig) -> None:
-        self.name = name
-        self.kind = kind
-        self.config = config
-        self._stack: ExitStack | None = None
-        self._client: Client | None = None
-        self._closed = False
-        self._process = 0
-        self._lock = threading.RLock()
-        _OPEN.add(self)
-        # A distributed.Client wants to be left in the context in which it was entered, whatever the thread.
-        self._context = contextvars.copy_context()
-
-    @property
-    def started(self) -> bool:
-        """Whether it is connected."""
-        return self._client is not None
-
-    @property
-    def mine(self) -> bool:
-        """Whether it was connected in this process, and not before a fork."""
-        return self._process == os.getpid()
-
-    @property
-    def usable(self) -> bool:
-        """Whether it can still be connected to."""
-        return not self._closed
-
-    def check(self) -> None:
-        """Refuse a cluster that can no longer be used, without connecting it.
-
-        Raises:
-            ClusterClosedError: it was closed, or connected before a fork.
+        Returns:
+            ``None`` if there is none: then the context is left and entered again.
         """
-        if self._closed:
-            raise ClusterClosedError(
-                f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
-            )
-        if self._client is not None and not self.mine:
-            raise ClusterClosedError(
-                f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
-                "not survive a fork; make a ClusterProvider in this process."
-            )
-        given = getattr(self.config, "client", None)
-        if given is not None:  # one of our own is replaced when it is closed
-            check_client(given)
+        return None
 
-    def client(self) -> Client:
-        """Its client; the first call connects, which may start the cluster.
+    def findings(self, config: Any) -> Iterator[Finding]:
+        """What ``qiskit-cluster doctor`` tells of it, one after the other, without starting anything."""
+        yield from ()
 
-        A client that has given up a scheduler that went away is replaced by a new one.
+    def options(self, config: Any) -> Mapping[str, Any]:
+        """Options of the backend that follow from the settings, such as ``device``."""
+        return {}
 
-        Raises:
-            MissingExtraError: with what to install.
-            ClusterClosedError: it was closed, or connected before a fork.
-            ClusterConnectionError: it cannot be started or reached.
-        """
-        with self._lock:
-            self.check()
-            if self._client is not None and self._client.status == "closed":
-                stack, self._stack, self._client = self._stack, None, None
-                self._leave(stack)
-            if self._client is None:
-                self._process = os.getpid()
-                missing = self.kind.missing()
-                if missing:
-                    raise MissingExtraError(
-                        f"{self.name!r} needs {', '.join(missing)}; install it: pip install '{self.kind.extra}'"
-                    )
-                stack = ExitStack()
-                try:
-                    self._client = self._context.run(stack.enter_context, self.kind.connect(self.config))
-                except ClusterConnectionError as error:
-                    raise ClusterConnectionError(f"{self.name!r} cannot be connected: {error.message}") from error
-                except ClusterError:
-                    raise
-                except Exception as error:
-                    root = _root(error)
-                    raise ClusterConnectionError(
-                        f"{self.name!r} cannot be connected: {type(root).__name__}: "
-                        f"{str(root).strip() or 'without a word'}. Check its settings: {self.config!r}"
-                    ) from error
-                self._stack = stack
-            return self._client
+    def grows_to(self, config: Any) -> int:
+        """Workers that the cluster may have under load; 0 if their number does not change by itself."""
+        return 0
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A copied backend runs on the same cluster."""
-        return self
+    def scale(self, client: Any, config: Any, workers: int, timeout: float | None) -> None:
+        """See :meth:`~qiskit_cluster_provider.ClusterBackend.scale`."""
+        scale(client, workers, timeout)
 
-    def __reduce__(self) -> Any:
-        raise ClusterError(
-            f"the cluster of {self.name!r} cannot be pickled; make a ClusterProvider where it is needed."
-        )
-
-    def close(self) -> None:
-        """Close what connecting started. Jobs that still run end with an error."""
-        with self._lock:
-            self._closed = True
-            stack, self._stack, self._client = self._stack, None, None
-        self._leave(stack)
-
-    def _leave(self, stack: ExitStack | None) -> None:
-        if stack is not None:
-            with quiet():
-                self._context.run(stack.close)
+    def adapt(self, client: Any, config: Any, minimum: int, maximum: int) -> None:
+        """See :meth:`~qiskit_cluster_provider.ClusterBackend.adapt`."""
+        adapt(client, minimum, maximum)
 
 
-def _close_all() -> None:
-    """What nobody closed, in the process that connected it."""
-    for cluster in list(_OPEN):
-        if cluster.started and cluster.mine:
-            try:
-                cluster.close()
-            except RuntimeError:  # asyncio's very last step wants a thread, which Python 3.12 refuses by now
-                logger.debug("closing %s at the end of Python", cluster.name, exc_info=True)
-
-
-at_exit(_close_all)
-
-
-def _root(error: BaseException) -> BaseException:
-    """The first cause: what Dask wraps around it ("Cluster failed to start") helps nobody."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+def _words(error: Any) -> str:
+    """What pydantic says, without its name for what we say."""
+    return str(error["msg"]).removeprefix("Value error, ").rstrip(".")

@@ -35,6 +35,14 @@ def check_client(client: Client) -> None:
         )
 
 
+def end_client(client: Client) -> None:
+    """Close it, and end its thread: Dask leaves that, with three descriptors, if the connection ended by itself."""
+    client.close()
+    runner = getattr(client, "_loop_runner", None)
+    if runner is not None:
+        runner.stop()
+
+
 def _process_of(client: Client) -> int | None:
     """The last 14 bits of the number of the process that made it: Dask writes them into the client's id."""
     try:

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from ..errors import ClusterConfigError, ClusterConnectionError
+from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError
 from .base import ClusterConfig, ClusterKind
+from .clients import end_client
+from .findings import Finding
+from .running import running
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -91,7 +94,16 @@ class DaskKind(ClusterKind):
         try:
             yield client
         finally:
-            _end(client)
+            end_client(client)
+
+    def findings(self, config: DaskConfig) -> Iterator[Finding]:
+        """Whether the scheduler answers, how many workers it has, and whether their versions fit."""
+        try:
+            with self.connect(config) as client:
+                yield from running(client)
+        except ClusterError as error:
+            said, _, mend = error.message.rstrip().partition(". ")
+            yield Finding("scheduler", said, False, mend)
 
 
 def _read_address(file: Path, timeout: float) -> str:
@@ -141,17 +153,9 @@ def _connected(address: str, security: Any, timeout: float) -> Client:
     try:
         client.__init__(address, security=security, timeout=timeout, set_as_default=False)
     except Exception as error:
-        _end(client)
+        end_client(client)
         raise ClusterConnectionError(f"{address}: {_said(error)}. {_advice(address, error)}") from error
     return client
-
-
-def _end(client: Client) -> None:
-    """Close it, and end its thread: Dask leaves that, with three descriptors, if the connection ended by itself."""
-    client.close()
-    runner = getattr(client, "_loop_runner", None)
-    if runner is not None:
-        runner.stop()
 
 
 def _said(error: BaseException) -> str:

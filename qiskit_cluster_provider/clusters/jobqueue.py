@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, TypeAdapter, field_validator, model_validator
+from pydantic import Field, TypeAdapter, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from ..errors import ClusterConfigError, ClusterConnectionError, MissingExtraError
+from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
 from .base import ClusterConfig, ClusterKind
+from .findings import Finding, refuse
+from .scaling import check_workers
 from .slurm_queue import JobState, job_states
 
 if TYPE_CHECKING:
@@ -78,12 +79,11 @@ class BatchConfig(ClusterConfig):
     shared_temp_directory: str | None = None
     config_name: str | None = None
 
-    @model_validator(mode="after")
-    def _a_range(self) -> Self:
-        low, high = self.workers if isinstance(self.workers, tuple) else (1, self.workers)
-        if not 0 <= low <= high or high < 1:
-            raise ValueError(f"workers={self.workers!r} must be 1 or more, or (minimum, maximum)")
-        return self
+    @field_validator("workers")
+    @classmethod
+    def _some(cls, workers: int | tuple[int, int]) -> int | tuple[int, int]:
+        check_workers(workers)
+        return workers
 
     @field_validator("memory", mode="before")
     @classmethod
@@ -212,6 +212,7 @@ class BatchKind(ClusterKind):
     Attributes:
         system: its name in dask-jobqueue's configuration.
         cluster: its class in dask-jobqueue.
+        commands: that submit and cancel a job.
         look: the command that lists a user's jobs.
         needed: settings without which no job can be described.
     """
@@ -221,6 +222,7 @@ class BatchKind(ClusterKind):
     outlives = True
     system: ClassVar[str]
     cluster: ClassVar[str]
+    commands: ClassVar[tuple[str, str]]
     look: ClassVar[str]
     needed: ClassVar[tuple[str, ...]] = ("cores", "memory")
 
@@ -231,19 +233,20 @@ class BatchKind(ClusterKind):
 
         from .batch_jobs import Replacing, submit
 
-        self._check_commands()
-        low, high = config.workers if isinstance(config.workers, tuple) else (config.workers, config.workers)
+        refuse(self._commands())
+        first = config.workers if isinstance(config.workers, int) else max(1, config.workers[0])
         with self._new(config) as cluster:
-            cluster.sync(submit, cluster, max(1, low))
+            cluster.sync(submit, cluster, first)
             if refused := cluster.refused():
                 raise ClusterConnectionError(
-                    f"{len(refused)} of {max(1, low)} jobs were refused: {refused[0]}. The command qiskit-cluster "
+                    f"{len(refused)} of {first} jobs were refused: {refused[0]}. The command qiskit-cluster "
                     "job-script shows what is submitted."
                 )
-            if isinstance(config.workers, tuple):
-                cluster.adapt(minimum=low, maximum=high, wait_count=config.wait_count)
-            else:
+            if isinstance(config.workers, int):
                 cluster.adapt(Adaptive=Replacing, wait_count=config.wait_count)
+            else:
+                low, high = config.workers
+                cluster.adapt(minimum=low, maximum=high, wait_count=config.wait_count)
             with Client(cluster, set_as_default=False) as client:
                 yield client
 
@@ -253,11 +256,31 @@ class BatchKind(ClusterKind):
 
     def grows_to(self, config: BatchConfig) -> int:
         """The maximum, where there is one."""
-        return config.workers[1] if isinstance(config.workers, tuple) else 0
+        return 0 if isinstance(config.workers, int) else config.workers[1]
+
+    def scale(self, client: Any, config: BatchConfig, workers: int, timeout: float | None) -> None:
+        """Submit or cancel jobs, and leave the number to the load no longer. Waits for the queue only if told to."""
+        from .batch_jobs import Replacing
+
+        client.cluster.adapt(Adaptive=Replacing)
+        super().scale(client, config, workers, timeout or 0)
 
     def states(self, ids: Iterable[str]) -> Mapping[str, JobState]:
         """What is known of submitted jobs; nothing, where nobody knows how to ask."""
         return {}
+
+    def findings(self, config: BatchConfig) -> Iterator[Finding]:
+        """The commands, and the job."""
+        yield from self._commands()
+        try:
+            self.job_script(config)
+        except ClusterError as error:
+            yield Finding("job", str(error.message).rstrip("."), False)
+        else:
+            yield Finding("job", "its script can be written", mend="qiskit-cluster job-script shows it")
+        if not config.security:
+            mend = "Leave out security=False, unless nobody else is on this network."
+            yield Finding("encryption", "whoever reaches a port can run code as you", None, mend)
 
     def job_script(self, config: BatchConfig) -> str:
         """What is submitted for each worker. Nothing is started.
@@ -275,17 +298,13 @@ class BatchKind(ClusterKind):
 
         return asyncio.run(script())
 
-    def _check_commands(self) -> None:
-        from .batch_jobs import cluster_class
-
-        job = cluster_class(self.cluster).job_cls
-        for command in (job.submit_command, job.cancel_command):
-            program = shlex.split(command)[0]
-            if shutil.which(program) is None:
-                raise ClusterConnectionError(
-                    f"there is no {program} on the PATH, with which jobs are submitted; run this on a login node "
-                    "(submit host) of the batch system"
-                )
+    def _commands(self) -> Iterator[Finding]:
+        missing = [command for command in self.commands if shutil.which(command) is None]
+        if missing:
+            mend = "Run this on a login node (submit host) of the batch system."
+            yield Finding("commands", f"there is no {' and no '.join(missing)} on the PATH", False, mend)
+        else:
+            yield Finding("commands", f"{' and '.join(self.commands)} are on the PATH")
 
     def _new(self, config: BatchConfig, **more: Any) -> Any:
         """dask-jobqueue's cluster, without jobs.
@@ -352,7 +371,8 @@ class SlurmKind(BatchKind):
 
     description = "Dask workers as jobs of Slurm"
     Config = SlurmConfig
-    system, cluster, look = "slurm", "SLURMCluster", "squeue --me"
+    system, cluster = "slurm", "SLURMCluster"
+    commands, look = ("sbatch", "scancel"), "squeue --me"
 
     def states(self, ids: Iterable[str]) -> Mapping[str, JobState]:
         """As ``squeue`` tells."""
@@ -364,7 +384,8 @@ class PbsKind(BatchKind):
 
     description = "Dask workers as jobs of PBS"
     Config = PbsConfig
-    system, cluster, look = "pbs", "PBSCluster", "qstat -u $USER"
+    system, cluster = "pbs", "PBSCluster"
+    commands, look = ("qsub", "qdel"), "qstat -u $USER"
 
 
 class MoabKind(BatchKind):
@@ -372,7 +393,8 @@ class MoabKind(BatchKind):
 
     description = "Dask workers as jobs of Moab"
     Config = PbsConfig
-    system, cluster, look = "moab", "MoabCluster", "showq -u $USER"
+    system, cluster = "moab", "MoabCluster"
+    commands, look = ("msub", "canceljob"), "showq -u $USER"
 
 
 class SgeKind(BatchKind):
@@ -380,7 +402,8 @@ class SgeKind(BatchKind):
 
     description = "Dask workers as jobs of Grid Engine"
     Config = SgeConfig
-    system, cluster, look = "sge", "SGECluster", "qstat"
+    system, cluster = "sge", "SGECluster"
+    commands, look = ("qsub", "qdel"), "qstat"
 
 
 class LsfKind(BatchKind):
@@ -388,7 +411,8 @@ class LsfKind(BatchKind):
 
     description = "Dask workers as jobs of LSF"
     Config = LsfConfig
-    system, cluster, look = "lsf", "LSFCluster", "bjobs"
+    system, cluster = "lsf", "LSFCluster"
+    commands, look = ("bsub", "bkill"), "bjobs"
 
 
 class HTCondorKind(BatchKind):
@@ -396,7 +420,8 @@ class HTCondorKind(BatchKind):
 
     description = "Dask workers as jobs of HTCondor"
     Config = HTCondorConfig
-    system, cluster, look = "htcondor", "HTCondorCluster", "condor_q"
+    system, cluster = "htcondor", "HTCondorCluster"
+    commands, look = ("condor_submit", "condor_rm"), "condor_q"
     needed = ("cores", "memory", "disk")
 
 
@@ -405,4 +430,5 @@ class OarKind(BatchKind):
 
     description = "Dask workers as jobs of OAR"
     Config = OarConfig
-    system, cluster, look = "oar", "OARCluster", "oarstat -u $USER"
+    system, cluster = "oar", "OARCluster"
+    commands, look = ("oarsub", "oardel"), "oarstat -u $USER"

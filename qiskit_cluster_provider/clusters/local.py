@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from ..errors import MissingExtraError
+from ..worker.memory import memory_limit
 from .base import ClusterConfig, ClusterKind
+from .findings import Finding
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -114,3 +116,14 @@ class LocalKind(ClusterKind):
             finally:
                 client.run(end_worker, on_error="ignore")
         POOL.close_idle()
+
+    def findings(self, config: LocalConfig) -> Iterator[Finding]:
+        """What this machine has for it."""
+        there, asked = cpus(), config.workers * config.threads_per_worker
+        said = f"{there} CPUs and {memory_limit() / 2**30:.1f} GiB here for {asked} slices at the same time"
+        if asked > there:
+            yield Finding("this machine", said, None, f"More slices than CPUs are no faster: workers={there}")
+        else:
+            yield Finding("this machine", said)
+        if config.security and importlib.util.find_spec("cryptography") is None:
+            yield Finding("security", "TLS needs cryptography", False, "pip install 'qiskit-cluster-provider[tls]'")

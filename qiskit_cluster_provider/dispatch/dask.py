@@ -29,11 +29,16 @@ class DaskTransport:
 
     Args:
         connect: gives the client, the same one until it is lost; raises if there is none.
+        check: raises if there never will be one.
+        grows_to: gives the workers that there may be under load, 0 if there are no more than there are.
     """
 
-    def __init__(self, connect: Callable[[], Client], check: Callable[[], None]) -> None:
+    def __init__(
+        self, connect: Callable[[], Client], check: Callable[[], None], grows_to: Callable[[], int] = lambda: 0
+    ) -> None:
         self._connect = connect
         self._check = check
+        self._grows_to = grows_to
         self._client: Any = None
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
@@ -64,11 +69,13 @@ class DaskTransport:
             raise ClusterConnectionError(f"{trouble}.")
 
     def slots(self) -> int:
-        """Over all workers, the slices of this job's number of threads that fit."""
-        sizes = self._view.threads.values()
-        if not sizes:
-            return _SLOTS_IF_EMPTY
-        return max(1, sum(n // self._threads if self._threads else 1 for n in sizes))
+        """Over all workers, the slices of this job's number of threads that fit.
+
+        A cluster that grows with the load sees no load beyond what it was given: it gets enough for all it may have.
+        """
+        fit = [n // self._threads if self._threads else 1 for n in self._view.threads.values()]
+        grown = self._grows_to() * max([1, *fit])
+        return max(1, sum(fit), grown) if fit else max(_SLOTS_IF_EMPTY, grown)
 
     def memory(self) -> int:
         """As the workers tell; those in this process have what it has."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from ..clusters import Cluster, check_client
+from ..clusters import Connection, check_client
 from ..worker.children import Call
 
 
@@ -90,17 +90,17 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}, without a word"
 
 
-def choose_transport(executor: Any, cluster: Cluster) -> Transport:
+def choose_transport(executor: Any, connection: Connection) -> Transport:
     """The transport for a run.
 
     Args:
         executor: the user's executor or ``distributed.Client``, or ``None``.
-        cluster: the backend's own; used only if there is no executor.
+        connection: the backend's own; used only if there is no executor.
     """
     if executor is None:
         from .dask import DaskTransport
 
-        return DaskTransport(cluster.client, cluster.check)
+        return DaskTransport(connection.client, connection.check, lambda: connection.grows_to)
     if type(executor).__module__.split(".")[0] == "distributed" and hasattr(executor, "scheduler_info"):
         from .dask import DaskTransport
 

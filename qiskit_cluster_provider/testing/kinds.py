@@ -8,7 +8,7 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit_aer import AerSimulator
 
 from ..backend import ClusterBackend
-from ..clusters import Cluster, ClusterConfig, ClusterKind
+from ..clusters import ClusterConfig, ClusterKind, Connection
 from .compare import differences
 
 
@@ -27,7 +27,7 @@ def check_cluster_kind(kind: ClusterKind, config: ClusterConfig) -> None:
     assert not kind.missing(), f"not installed: {kind.missing()}"
     expected = _run(AerSimulator(max_parallel_threads=1))
     for attempt in ("first", "second"):
-        cluster = Cluster("checked", kind, config)
+        cluster = Connection("checked", kind, config)
         assert not cluster.started, "a cluster must not start before it is needed"
         with ClusterBackend(cluster) as backend:
             found = differences(_run(backend), expected)

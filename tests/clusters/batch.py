@@ -14,6 +14,8 @@ import psutil
 
 SUBMIT = """#!/bin/sh
 cd "{folder}" || exit 1
+touch begun
+while [ -e slow ]; do sleep 0.02; done
 [ -e refuse ] && {{ cat refuse >&2; exit 1; }}
 script=$(mktemp job.XXXXXX)
 cat "${{1:-/dev/stdin}}" > "$script"
@@ -61,9 +63,18 @@ class BatchSystem:
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(stat.S_IRWXU)
 
-    def say(self, name, text):
-        """Let submitting depend on a file: ``refuse`` with the words of a refusal, ``hold`` for a full queue."""
+    def say(self, name, text=""):
+        """Let commands depend on a file: ``slow``, ``hold`` for a full queue, ``refuse`` with the words for it."""
         (self.folder / name).write_text(text)
+
+    def forget(self, name):
+        """Remove that file."""
+        (self.folder / name).unlink(missing_ok=True)
+
+    @property
+    def begun(self):
+        """Whether anything was submitted, or is about to be."""
+        return (self.folder / "begun").exists()
 
     def _ids(self, file):
         path = self.folder / file

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import dask
@@ -74,7 +75,6 @@ def certificates(folder):
 # Runs
 
 
-@pytest.mark.slow
 def test_the_shipped_check_passes(slurm, settings, tmp_path):
     check_cluster_kind(SlurmKind(), SlurmConfig(workers=2, **settings))
     assert len(slurm.submitted) == 4, "two connections of two workers"
@@ -151,12 +151,30 @@ def test_no_job_is_submitted_again_while_there_is_no_work(slurm, settings):
         client.wait_for_workers(1, timeout=60)
         os.killpg(slurm.submitted[0], signal.SIGKILL)
         until(lambda: not client.cluster.workers)
-        until(lambda: not slurm.running)
-        looks = []
-        client.cluster.loop.add_callback(client.cluster._adaptive.periodic_callback.stop)
         for _ in range(3):
-            looks.append(client.sync(client.cluster._adaptive.adapt))
-        assert slurm.submitted == slurm.submitted[:1]
+            client.sync(client.cluster._adaptive.adapt)
+        assert len(slurm.submitted) == 1
+
+
+@pytest.mark.slow
+def test_scaling_by_hand(slurm, settings, provider):
+    """It waits for the queue only if told to, and the load decides no longer."""
+    backend = provider.get_backend("aer-slurm", workers=(0, 3), wait_count=1, **settings)
+    assert backend.options.no_workers_timeout == 24 * 3600
+    backend.scale(2, timeout=60)
+    assert len(slurm.running) == 2
+    for _ in range(3):
+        backend.connection.client().sync(backend.cluster._adaptive.adapt)
+    assert len(backend.cluster.plan) == 2
+    slurm.say("hold")
+    backend.scale(3)
+    until(lambda: len(slurm.submitted) == 3)
+    backend.scale(0)
+    until(lambda: not slurm.running)
+    assert sorted(slurm.cancelled) == sorted(slurm.submitted)
+    slurm.forget("hold")
+    backend.adapt(0, 1)
+    assert backend.run(quick()).result(timeout=60).success
 
 
 # What is left behind
@@ -165,13 +183,16 @@ LEAVING = """
 import json, sys
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.progress import SliceStarted
-from tests.slow import endless
+from tests.slow import endless, quick
 
 def begun(event):
     if isinstance(event, SliceStarted):
         print("begun", flush=True)
 
 backend = ClusterProvider().get_backend("aer-slurm", **json.loads(sys.argv[1]))
+if sys.argv[2] == "SIGKILL":
+    backend.run(quick(), callback=begun).result()
+    sys.stdin.readline()
 job = backend.run(endless(), callback=begun)
 if sys.stdin.readline() == "raise\\n":
     raise RuntimeError("uncaught")
@@ -179,28 +200,59 @@ job.result()
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("how", ["raise", "Ctrl-C", "SIGKILL"])
-def test_no_job_outlives_the_program(slurm, settings, tmp_path, how):
-    """With a circuit that never ends on the worker. After SIGKILL nobody cancels: the job itself ends."""
-    file = tmp_path / "script.py"
+@contextmanager
+def leaving(folder, settings, how):
+    """The above as a program in a session of its own."""
+    file = folder / "script.py"
     file.write_text(LEAVING)
-    command = [sys.executable, file, json.dumps(settings)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     with subprocess.Popen(
-        command, text=True, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, file, json.dumps(settings), how],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     ) as script:
+        try:
+            yield script
+        finally:
+            script.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["raise", "Ctrl-C", "SIGTERM", "SIGKILL"])
+def test_no_job_outlives_the_program(slurm, settings, tmp_path, how):
+    """With a circuit that never ends on the worker. After SIGKILL nobody cancels: a job that is idle ends by itself.
+
+    One that is not waits for half a minute, Dask's own limit, and is not waited for here.
+    """
+    with leaving(tmp_path, settings, how) as script:
         assert script.stdout.readline() == "begun\n"
         if how == "SIGKILL":
             script.kill()
         else:
             script.stdin.write("raise\n" if how == "raise" else "wait\n")
             script.stdin.flush()
-        if how == "Ctrl-C":
-            script.send_signal(signal.SIGINT)
+        if how in ("Ctrl-C", "SIGTERM"):
+            script.send_signal(signal.SIGINT if how == "Ctrl-C" else signal.SIGTERM)
         said = script.communicate(timeout=30)[1]
     assert slurm.cancelled == ([] if how == "SIGKILL" else slurm.submitted)
-    assert {"raise": "uncaught", "Ctrl-C": "KeyboardInterrupt", "SIGKILL": ""}[how] in said
+    assert {"raise": "uncaught", "Ctrl-C": "KeyboardInterrupt"}.get(how, "") in said
+    until(lambda: not slurm.running)
+
+
+def test_ctrl_c_while_jobs_are_submitted(slurm, settings, tmp_path):
+    slurm.say("slow")
+    with leaving(tmp_path, {**settings, "workers": 2}, "Ctrl-C") as script:
+        until(lambda: slurm.begun)
+        script.stdin.write("wait\n")
+        script.stdin.flush()
+        os.killpg(script.pid, signal.SIGINT)  # as a terminal sends it
+        slurm.forget("slow")
+        assert "KeyboardInterrupt" in script.communicate(timeout=30)[1]
+    assert len(slurm.submitted) == 2
+    assert sorted(slurm.cancelled) == sorted(slurm.submitted)
     until(lambda: not slurm.running)
 
 
@@ -232,8 +284,17 @@ def failure(provider, name="aer-slurm", **settings):
 def test_away_from_the_login_node(settings, provider, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     said = failure(provider, **settings)
-    assert "'aer-slurm' cannot be connected: there is no sbatch on the PATH" in said
+    assert "'aer-slurm' cannot be connected: there is no sbatch and no scancel on the PATH" in said
     assert "login node" in said
+    found = list(SlurmKind().findings(SlurmConfig(security=False)))
+    assert [(one.what, one.ok) for one in found] == [("commands", False), ("job", False), ("encryption", None)]
+    assert "cores is missing" in found[1].said
+
+
+def test_what_the_doctor_finds(slurm, settings):
+    found = list(SlurmKind().findings(SlurmConfig(**settings)))
+    assert [(one.what, one.ok) for one in found] == [("commands", True), ("job", True)]
+    assert not slurm.begun
 
 
 def test_a_refusal_is_told_in_the_batch_systems_words(slurm, settings, provider):
@@ -255,26 +316,26 @@ def test_a_refusal_under_load_is_tried_again(slurm, settings, provider, monkeypa
     """Where the number of workers changes, a refusal may be the batch system's bad moment."""
     monkeypatch.setattr(batch_jobs, "_SUBMIT_AGAIN", 0.1)
     backend = provider.get_backend("aer-slurm", workers=(0, 1), wait_count=1, **settings)
-    slurm.say("hold", "")
+    slurm.say("hold")
     job = backend.run(quick(), no_workers_timeout=60)
     until(lambda: slurm.submitted)
     job.cancel()
     until(lambda: slurm.cancelled)
     slurm.say("refuse", "sbatch: error: Unable to contact slurm controller")
-    (slurm.folder / "hold").unlink()
+    slurm.forget("hold")
     troubles = []
 
     def listen(event):
         if isinstance(event, ClusterTrouble) and "Unable to contact" in event.reason:
             troubles.append(event)
-            (slurm.folder / "refuse").unlink(missing_ok=True)
+            slurm.forget("refuse")
 
     assert backend.run(quick(), no_workers_timeout=60, callback=listen).result(timeout=60).success
     assert "refused, and are submitted again" in troubles[0].reason
 
 
 def test_a_queue_that_is_full_is_waited_for(slurm, settings, provider):
-    slurm.say("hold", "")
+    slurm.say("hold")
     said = failure(provider, no_workers_timeout=1, security=False, **settings)
     assert f"has no workers; its jobs are submitted: {slurm.submitted[0]} PENDING (Priority)" in said
     assert "squeue --me" in said
@@ -300,9 +361,8 @@ def test_jobs_that_end_before_they_are_workers_are_not_waited_for(slurm, setting
         ({"cores": None}, "aer-slurm does not know how large a job is: cores is missing.*jobqueue.slurm.cores"),
         ({"memory": "much"}, "dask-jobqueue refuses the settings: .*much"),
         ({"memory": True}, "memory: .*'16GB'; for the outcome of each shot, give memory to run"),
-        ({"workers": 0}, "workers=0 must be 1 or more"),
-        ({"workers": (2, 1)}, r"workers=\(2, 1\) must be"),
-        ({"workers": (0, 0)}, r"workers=\(0, 0\) must be"),
+        ({"workers": -1}, "workers=-1: must be"),
+        ({"workers": (2, 1)}, r"workers=\(2, 1\): the maximum must be"),
         ({"security": "maybe"}, "security: .*bool"),
         ({"config_name": "nowhere"}, "Dask's configuration has no jobqueue.nowhere"),
         ({"shared_temp_directory": "/no/such/folder"}, "/no/such/folder"),
@@ -335,7 +395,7 @@ def test_settings_from_the_environment_and_from_dask(settings, monkeypatch):
     assert "#SBATCH -t 11:00:00" in script
     assert "--tls" not in script
     monkeypatch.setenv("QISKIT_CLUSTER_JOB_EXTRA_DIRECTIVES", "--exclusive")
-    with pytest.raises(ClusterConfigError, match="job_extra_directives: .*valid list"):
+    with pytest.raises(ClusterConfigError, match=r"job_extra_directives: .*valid list"):
         SlurmConfig.load({}, {})
 
 

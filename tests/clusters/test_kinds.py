@@ -62,10 +62,10 @@ def test_the_kinds_of_this_package_are_found():
 
 def test_an_environment_that_is_no_json_is_told(monkeypatch):
     class Listing(ClusterConfig):
-        names: list[str] = []
+        names: tuple[str, ...] = ()
 
     monkeypatch.setenv("QISKIT_CLUSTER_NAMES", '["one", "two"]')
-    assert Listing.load({}, {}).names == ["one", "two"]
+    assert Listing.load({}, {}).names == ("one", "two")
     monkeypatch.setenv("QISKIT_CLUSTER_NAMES", "one")
     with pytest.raises(ClusterConfigError, match=r'"names".*must be JSON. Settings: names\.'):
         Listing.load({}, {})
@@ -73,7 +73,7 @@ def test_an_environment_that_is_no_json_is_told(monkeypatch):
 
 def test_a_missing_requirement_says_what_to_install(provider):
     from qiskit_cluster_provider.backend import ClusterBackend
-    from qiskit_cluster_provider.clusters import Cluster
+    from qiskit_cluster_provider.clusters import Connection
     from qiskit_cluster_provider.errors import MissingExtraError
 
     from ..slow import quick
@@ -83,7 +83,7 @@ def test_a_missing_requirement_says_what_to_install(provider):
         requires = ("distributed", "dask_of_tomorrow")
         extra = "qiskit-cluster-provider[tomorrow]"
 
-    backend = ClusterBackend(Cluster("needy", Needy(), ClusterConfig()))
+    backend = ClusterBackend(Connection("needy", Needy(), ClusterConfig()))
     with pytest.raises(MissingExtraError, match=r"pip install 'qiskit-cluster-provider\[tomorrow\]'"):
         backend.run(quick()).result(timeout=60)
 

@@ -220,9 +220,9 @@ def test_another_user_of_this_machine_cannot_use_a_secured_local_cluster():
     with ClusterProvider() as provider:
         backend = provider.get_backend("aer-local", workers=1, security=True)
         assert backend.run(quick()).result(timeout=60).success
-        address = backend.cluster.client().scheduler.address
+        address = backend.connection.client().scheduler.address
         assert address.startswith("tls://127.0.0.1:")
-        worker = next(iter(backend.cluster.client().nthreads()))
+        worker = next(iter(backend.connection.client().nthreads()))
         assert worker.startswith("tls://127.0.0.1:")
         assert "TLS only" in refused(address=address)
         assert "tls://" in refused(address=address.replace("tls://", "tcp://"))

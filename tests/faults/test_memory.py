@@ -157,7 +157,7 @@ def test_a_worker_gives_its_children_its_own_limit_and_resources_are_used():
         large = backend.run(wide(24), shots=10).result(timeout=100)
         assert large.success
         assert 256 <= large.metadata["max_memory_mb"] <= 1000
-        client = backend.cluster.client()
+        client = backend.connection.client()
         restrictions = client.run_on_scheduler(
             lambda dask_scheduler: [dict(w.resources) for w in dask_scheduler.workers.values()]
         )

@@ -129,9 +129,9 @@ def test_a_stopped_child_is_replaced(backend, aer, same):
 
 
 def test_the_worker_lives_on(backend):
-    before = set(backend.cluster.client().scheduler_info()["workers"])
+    before = set(backend.connection.client().scheduler_info()["workers"])
     assert not backend.run(deadly()).result(60).success
-    assert set(backend.cluster.client().scheduler_info()["workers"]) == before
+    assert set(backend.connection.client().scheduler_info()["workers"]) == before
     assert backend.run(quick()).result(60).success
 
 

@@ -39,7 +39,7 @@ def test_a_job_that_begins_while_the_connection_is_lost(aer):
         try:
             backend = provider.get_backend("aer-dask", address=f"tcp://127.0.0.1:{wire.port}", timeout=60)
             backend.run(quick()).result(timeout=60)
-            client = backend.cluster.client()
+            client = backend.connection.client()
             wire.refusing = True
             wire.cut()
             moment = threading.Event()

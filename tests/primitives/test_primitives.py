@@ -119,7 +119,7 @@ def test_a_mode_may_be_a_name_and_named_backends_share_a_cluster(monkeypatch):
     monkeypatch.setenv("QISKIT_CLUSTER_WORKERS", "1")
     sampler, estimator = SamplerV2(mode="aer-local", seed=1), EstimatorV2(mode="aer-local")
     try:
-        assert sampler.backend.cluster is estimator.backend.cluster
+        assert sampler.backend.connection is estimator.backend.connection
         ours = sampler.run([quick()]).result()[0].data.c
         assert ours == primitives.SamplerV2(seed=1).run([quick()]).result()[0].data.c
     finally:
@@ -167,7 +167,7 @@ def test_nothing_to_do_needs_no_cluster(provider):
     plain = rotated(measured=False)
     found = EstimatorV2(backend).run([(plain, [], [0.1]), (plain, "Z", np.zeros((0, 3, 1)))], precision=0.1).result()
     assert [pub.data.evs.shape for pub in found] == [(0,), (0, 3)]
-    assert not backend.cluster.started
+    assert not backend.connection.started
 
 
 def test_empty_pubs_between_others(backend):

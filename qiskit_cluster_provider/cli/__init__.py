@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import platform
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,9 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import clusters
+from .reporting import reported, say
+
 if TYPE_CHECKING:
-    from .backend import ClusterBackend
-    from .provider import ClusterProvider
+    from ..backend import ClusterBackend
+    from ..provider import ClusterProvider
 
 app = typer.Typer(
     name="qiskit-cluster",
@@ -25,13 +26,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+app.add_typer(clusters.app)
 _DIFFERENCES = 10  # that are printed
 
 Workers = Annotated[int | None, typer.Option(help="Dask workers of aer-local; default: one for each CPU.")]
-Options = Annotated[
-    list[str] | None,
-    typer.Option("--option", "-o", metavar="KEY=VALUE", help="A setting or an option, as in a profile; repeatable."),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")]
 
 
@@ -46,12 +44,12 @@ def demo(
 
     Exit code 1 if anything is not identical.
     """
-    with _reported(), _provider() as provider:
+    with reported(), _provider() as provider:
         from qiskit_aer import AerSimulator
         from rich.console import Console
 
-        from .demo import compare, footnote, table, warm_up
-        from .workloads import workloads
+        from ..demo import compare, footnote, table, warm_up
+        from ..workloads import workloads
 
         console = Console(highlight=False)
         backend = _backend(provider, "aer-local", workers=workers)
@@ -67,7 +65,7 @@ def demo(
         console.print(table(rows), footnote(threads), sep="\n")
         said = [f"{row.workload.name}: {text}" for row in rows for text in row.differences]
         for text in said[:_DIFFERENCES]:
-            _say(text)
+            say(text)
         if said:
             raise typer.Exit(1)
 
@@ -75,7 +73,7 @@ def demo(
 @app.command()
 def backends() -> None:
     """List the backends: the installed kinds of cluster, profiles, and plugins that cannot be loaded."""
-    with _reported(), _provider() as provider:
+    with reported(), _provider() as provider:
         from qiskit.exceptions import QiskitError
         from rich.console import Console
         from rich.table import Table
@@ -117,11 +115,11 @@ def run(
     Exit code 1 if a circuit failed (the others' counts are printed),
     2 if the input is wrong and nothing ran.
     """
-    with _reported(), _provider() as provider:
+    with reported(), _provider() as provider:
         from rich.console import Console
 
-        from .files import printable
-        from .runs import check_plot, draw, load, outcomes, tables
+        from ..files import printable
+        from ..runs import check_plot, draw, load, outcomes, tables
 
         if plot is not None:
             check_plot(plot)
@@ -142,7 +140,7 @@ def run(
             Console().print(*tables(found), sep="\n")
         failed = [one for one in found if not one.success]
         for one in failed:
-            _say(f"{one.file}: {one.status.removeprefix('ERROR: ')}")
+            say(f"{one.file}: {one.status.removeprefix('ERROR: ')}")
         if plot is not None:
             draw(found, plot)
         if failed:
@@ -152,24 +150,23 @@ def run(
 @app.command()
 def job_script(
     backend: Annotated[
-        str | None,
-        typer.Argument(help="A kind such as aer-slurm, or a profile; default: $QISKIT_CLUSTER_BACKEND."),
+        str | None, typer.Argument(help="Such as aer-slurm, or a profile; default: $QISKIT_CLUSTER_BACKEND.")
     ] = None,
-    option: Options = None,
+    option: clusters.Options = None,
 ) -> None:
     """Print the script that is submitted to the batch system for each worker, and submit nothing."""
-    with _reported(), _provider() as provider:
-        from .clusters.jobqueue import job_script
-        from .settings_text import settings
+    with reported(), _provider() as provider:
+        from ..clusters.jobqueue import job_script
+        from ..settings_text import settings
 
-        target = _backend(provider, backend, **settings(option or []))
-        typer.echo(job_script(target.name, target.cluster.kind, target.cluster.config).rstrip())
+        connection = _backend(provider, backend, **settings(option or [])).connection
+        typer.echo(job_script(connection.name, connection.kind, connection.config).rstrip())
 
 
 @app.command()
 def version(as_json: AsJson = False) -> None:
     """Print the versions that matter in a bug report."""
-    from . import __version__
+    from .. import __version__
 
     others = ("qiskit", "qiskit-aer", "distributed", "dask")
     found = {
@@ -181,46 +178,8 @@ def version(as_json: AsJson = False) -> None:
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
-    """Print errors as one line: 2 for bad input, 1 for what went wrong afterwards. Bugs keep their traceback."""
-    from qiskit.exceptions import QiskitError
-
-    from .errors import ClusterConnectionError, ClusterJobError
-
-    logger = logging.getLogger("qiskit_cluster_provider")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # its warnings are what the commands print
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: _say(str(message), "Warning")
-            yield
-    except (ClusterJobError, ClusterConnectionError) as error:
-        _say(error.message)
-        raise typer.Exit(1) from error
-    except QiskitError as error:
-        _say(error.message)
-        raise typer.Exit(2) from error
-    except OSError as error:
-        _say(f"{error.filename}: {error.strerror}" if error.filename is not None else str(error))
-        raise typer.Exit(2) from error
-    finally:
-        logger.setLevel(level)
-
-
-def _say(message: str, kind: str = "Error") -> None:
-    """One line on stderr."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from .files import printable
-
-    line = printable(" ".join(message.split()))
-    Console(stderr=True).print(Text(f"{kind}: {line}", "red" if kind == "Error" else "yellow"), soft_wrap=True)
-
-
-@contextmanager
 def _provider() -> Iterator[ClusterProvider]:
-    from .provider import ClusterProvider
+    from ..provider import ClusterProvider
 
     with ClusterProvider() as provider:
         yield provider
@@ -228,7 +187,7 @@ def _provider() -> Iterator[ClusterProvider]:
 
 def _backend(provider: ClusterProvider, name: str | None, **options: Any) -> ClusterBackend:
     """The backend; a value of a wrong type can only come from a profile or the environment here."""
-    from .errors import ClusterConfigError, ClusterError
+    from ..errors import ClusterConfigError, ClusterError
 
     try:
         return provider.get_backend(name, **_given(**options))

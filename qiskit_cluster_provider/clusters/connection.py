@@ -1,0 +1,181 @@
+"""A cluster that is connected when it is first needed, and closed once."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+import weakref
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, MissingExtraError
+from ..logs import logger
+from .base import ClusterConfig, ClusterKind
+from .clients import check_client
+from .quiet import at_exit, quiet
+from .scaling import check_workers
+from .sigterm import end_on_sigterm
+from .stopping import STOPPING
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_OPEN: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+class Connection:
+    """A cluster of some kind, connected when it is first needed and closed once."""
+
+    def __init__(self, name: str, kind: ClusterKind, config: ClusterConfig) -> None:
+        self.name = name
+        self.kind = kind
+        self.config = config
+        self._stack: ExitStack | None = None
+        self._client: Client | None = None
+        self._closed = False
+        self._process = 0
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._range: int | None = None  # the maximum that adapt() was given
+        _OPEN.add(self)
+        if kind.outlives:
+            end_on_sigterm()
+        # A distributed.Client wants to be left in the context in which it was entered, whatever the thread.
+        self._context = contextvars.copy_context()
+        self._context.run(STOPPING.set, self._stop)
+
+    @property
+    def started(self) -> bool:
+        """Whether it is connected."""
+        return self._client is not None
+
+    @property
+    def mine(self) -> bool:
+        """Whether it was connected, or is being connected, in this process and not before a fork."""
+        return self._process == os.getpid()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can still be connected to."""
+        return not self._closed
+
+    def check(self) -> None:
+        """Refuse a cluster that can no longer be used, without connecting it.
+
+        Raises:
+            ClusterClosedError: it was closed, or connected before a fork.
+        """
+        if self._closed:
+            raise ClusterClosedError(
+                f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
+            )
+        if self._client is not None and not self.mine:
+            raise ClusterClosedError(
+                f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
+                "not survive a fork; make a ClusterProvider in this process."
+            )
+        given = getattr(self.config, "client", None)
+        if given is not None:  # one of our own is replaced when it is closed
+            check_client(given)
+
+    def client(self) -> Client:
+        """Its client; the first call connects, which may start the cluster.
+
+        A client that has given up a scheduler that went away is replaced by a new one.
+
+        Raises:
+            MissingExtraError: with what to install.
+            ClusterClosedError: it was closed, or connected before a fork.
+            ClusterConnectionError: it cannot be started or reached.
+        """
+        with self._lock:
+            self.check()
+            if self._client is not None and self._client.status == "closed":
+                self._client = self._context.run(self.kind.renew, self._client, self.config)
+                if self._client is None:
+                    stack, self._stack = self._stack, None
+                    self._leave(stack)
+            if self._client is None:
+                self._process = os.getpid()
+                missing = self.kind.missing()
+                if missing:
+                    raise MissingExtraError(
+                        f"{self.name!r} needs {', '.join(missing)}; install it: pip install '{self.kind.extra}'"
+                    )
+                stack = ExitStack()
+                try:
+                    self._client = self._context.run(stack.enter_context, self.kind.connect(self.config))
+                except ClusterClosedError:
+                    raise
+                except ClusterConnectionError as error:
+                    raise ClusterConnectionError(f"{self.name!r} cannot be connected: {error.message}") from error
+                except ClusterError:
+                    raise
+                except Exception as error:
+                    root = _root(error)
+                    raise ClusterConnectionError(
+                        f"{self.name!r} cannot be connected: {type(root).__name__}: "
+                        f"{str(root).strip() or 'without a word'}. Check its settings: {self.config!r}"
+                    ) from error
+                self._stack = stack
+            return self._client
+
+    @property
+    def grows_to(self) -> int:
+        """Workers that it may have under load; 0 if their number does not change by itself."""
+        return self.kind.grows_to(self.config) if self._range is None else self._range
+
+    def scale(self, workers: int, timeout: float | None) -> None:
+        """See :meth:`~qiskit_cluster_provider.ClusterBackend.scale`."""
+        check_workers(workers)
+        self._context.copy().run(self.kind.scale, self.client(), self.config, workers, timeout)
+        self._range = 0
+
+    def adapt(self, minimum: int, maximum: int) -> None:
+        """See :meth:`~qiskit_cluster_provider.ClusterBackend.adapt`."""
+        check_workers((minimum, maximum))
+        self._context.copy().run(self.kind.adapt, self.client(), self.config, minimum, maximum)
+        self._range = maximum
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copied backend runs on the same cluster."""
+        return self
+
+    def __reduce__(self) -> Any:
+        raise ClusterError(
+            f"the cluster of {self.name!r} cannot be pickled; make a ClusterProvider where it is needed."
+        )
+
+    def close(self) -> None:
+        """Close what connecting started, or has begun to start. Jobs that still run end with an error."""
+        self._stop.set()
+        with self._lock:
+            self._closed = True
+            stack, self._stack, self._client = self._stack, None, None
+        self._leave(stack)
+
+    def _leave(self, stack: ExitStack | None) -> None:
+        if stack is not None:
+            with quiet():
+                self._context.run(stack.close)
+
+
+def _close_all() -> None:
+    """What nobody closed, in the process that connected it."""
+    for cluster in list(_OPEN):
+        if cluster.mine:
+            try:
+                cluster.close()
+            except RuntimeError:  # asyncio's very last step wants a thread, which Python 3.12 refuses by now
+                logger.debug("closing %s at the end of Python", cluster.name, exc_info=True)
+
+
+at_exit(_close_all)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The first cause: what Dask wraps around it ("Cluster failed to start") helps nobody."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

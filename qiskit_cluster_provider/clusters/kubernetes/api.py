@@ -1,0 +1,207 @@
+"""The few requests to Kubernetes that are our own, with kr8s' login, and its errors in words.
+
+kr8s and dask-kubernetes raise what their libraries raise, from ``KeyError: 'current-context'`` to
+``httpx.ReadError('')``, and they wait without end where nobody answers. Everything that we ask goes through
+:meth:`Api.request`, where that is translated once.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.from_thread
+import httpx
+import kr8s
+
+from ...errors import ClusterApiError, ClusterError
+from .spec import GROUP, VERSION
+
+ANSWER_WITHIN = 10.0  # seconds
+CLUSTERS = f"/apis/{GROUP}/{VERSION}"
+INSTALL = (
+    "helm install --repo https://helm.dask.org --create-namespace -n dask-operator --generate-name "
+    "dask-kubernetes-operator"
+)
+"""The operator, as its documentation says."""
+OPERATOR = "app.kubernetes.io/name=dask-kubernetes-operator"
+RIGHTS_FILE = "deploy/rbac.yaml"
+RIGHTS = f"kubectl apply -f {RIGHTS_FILE}"
+Answer = dict[str, Any] | ClusterApiError
+_SEND = {"PATCH": "application/merge-patch+json", "POST": "application/json"}
+
+
+class Api:
+    """The API server that the kubeconfig, or a pod's ServiceAccount, leads to. Make one with :func:`connected`.
+
+    Attributes:
+        namespace: of the context.
+        server: its URL.
+        context: the kubeconfig's; empty in a pod.
+    """
+
+    def __init__(self, portal: Any, client: Any) -> None:
+        self._portal = portal
+        self._client = client
+        self.namespace = str(client.auth.namespace)
+        self.server = str(client.auth.server)
+        self.context = str(client.auth.active_context)
+
+    def request(self, method: str, path: str, body: Any = None, **params: Any) -> dict[str, Any]:
+        """One request.
+
+        Args:
+            method: of HTTP.
+            path: from ``/api`` or ``/apis`` on.
+            body: to send as JSON; PATCH is a merge patch.
+            params: of the query, for example ``labelSelector``.
+
+        Raises:
+            ClusterApiError: it does not answer, or refuses; ``status`` tells which.
+        """
+        answer: dict[str, Any] = self._portal.call(self._asked, method, path, body, params)
+        return answer
+
+    def all(self, requests: Iterable[tuple[str, str, Any]]) -> list[Answer]:
+        """Several requests ``(method, path, body)`` at the same time: answers, or what was wrong, in this order."""
+        answers: list[Answer] = self._portal.call(self._all, list(requests))
+        return answers
+
+    def items(self, path: str, **params: Any) -> list[dict[str, Any]]:
+        """The objects of a list."""
+        return list(self.request("GET", path, **params).get("items", []))
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        """One object, or ``None`` if there is none."""
+        try:
+            return self.request("GET", path)
+        except ClusterApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def log(self, namespace: str, pod: str, container: str, previous: bool, lines: int) -> str:
+        """The last lines that a container has written."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        params = {"container": container, "tailLines": lines, "previous": str(previous).lower()}
+        return str(self.request("GET", path, **params)["text"])
+
+    async def _asked(self, method: str, path: str, body: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+        more: dict[str, Any] = {"json": body} if body is not None else {}
+        if params:  # an empty mapping would take those of the path away
+            more["params"] = dict(params)
+        if method in _SEND:
+            more["headers"] = {"content-type": _SEND[method]}
+        try:
+            async with self._client.call_api(method, version="", base=path, **more) as response:
+                kind = response.headers.get("content-type", "")
+                found: dict[str, Any] = response.json() if "json" in kind else {"text": response.text}
+                return found
+        except Exception as error:
+            raise translated(error, self.server) from error
+
+    async def _all(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
+        answers: list[Any] = [None] * len(requests)
+
+        async def ask(index: int) -> None:
+            method, path, body = requests[index]
+            try:
+                answers[index] = await self._asked(method, path, body, {})
+            except ClusterApiError as error:
+                answers[index] = error
+
+        async with anyio.create_task_group() as group:
+            for index in range(len(requests)):
+                group.start_soon(ask, index)
+        return answers
+
+
+@contextmanager
+def connected() -> Iterator[Api]:
+    """Log in.
+
+    Raises:
+        ClusterApiError: there is no way to a cluster, or it does not answer; with what to do.
+    """
+    with anyio.from_thread.start_blocking_portal() as portal:
+        yield Api(portal, portal.call(_login))
+
+
+async def _login() -> Any:
+    try:
+        client = await kr8s.asyncio.Api(bypass_factory=True)  # not the shared one: its timeout is ours
+        client.timeout = ANSWER_WITHIN
+        return client
+    except Exception as error:
+        raise translated(error, "") from error
+
+
+def translated(error: BaseException, server: str) -> ClusterError:
+    """What went wrong on the way to Kubernetes, in words, with what mends it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, ClusterError):
+        return error
+    if isinstance(error, kr8s.ServerError):
+        return _refused(error)
+    where = f"the Kubernetes API server {server}".rstrip()
+    text = str(error).strip()
+    if isinstance(error, httpx.TimeoutException):
+        return ClusterApiError(
+            f"{where} does not answer within {ANSWER_WITHIN:g} s. Are the cluster and the VPN up? "
+            "kubectl cluster-info"
+        )
+    if isinstance(error, ssl.SSLError) or "CERTIFICATE" in text.upper() or "SSL" in text:
+        return ClusterApiError(
+            f"{where} has a certificate that the kubeconfig does not trust ({text}). Get the kubeconfig anew from "
+            "who runs the cluster, or from the cloud's command line."
+        )
+    if isinstance(error, httpx.TransportError):
+        return ClusterApiError(
+            f"{where} cannot be reached ({type(error).__name__}: {text or 'without a word'}). Is the cluster up? "
+            "kubectl cluster-info"
+        )
+    file = os.environ.get("KUBECONFIG", "~/.kube/config")
+    if isinstance(error, (ValueError, KeyError, TypeError, IndexError, OSError, AttributeError)):
+        there = [one for one in file.split(":") if Path(one).expanduser().is_file()]
+        if not there:
+            return ClusterApiError(
+                f"there is no kubeconfig: {file} does not exist, and this is no pod with a ServiceAccount. Set "
+                "KUBECONFIG, or get a kubeconfig from who runs the cluster."
+            )
+        said = f"{type(error).__name__}: {text}"
+        if text == "'current-context'":
+            said = "it names no current-context"
+        elif not isinstance(error, (ValueError, OSError)):  # what comes of an empty file, or of one without a user
+            said = f"it lacks a context, a cluster or a user ({said})"
+        return ClusterApiError(f"the kubeconfig {file} cannot be used: {said}. kubectl config view")
+    return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")
+
+
+def _refused(error: Any) -> ClusterApiError:
+    response = error.response
+    status, said = int(response.status_code), str(error).strip()
+    path = response.request.url.path
+    if status == 401:
+        text = f"the login is refused by {response.request.url.host} ({said}). Log in anew: kubectl auth whoami"
+    elif status == 403 and "exceeded quota" in said:
+        text = f"{said}. Ask for less, or for a larger quota: kubectl describe quota"
+    elif status == 403:
+        text = f"{said}. Ask who runs the cluster for this right: {RIGHTS}"
+    elif status == 404 and path.startswith(CLUSTERS) and not _is_object(path):
+        text = f"the cluster knows no {GROUP}/{VERSION}: dask-kubernetes' operator is not installed. {INSTALL}"
+    elif status == 422:
+        text = f"Kubernetes finds the manifest invalid: {said}"
+    else:
+        text = f"Kubernetes refuses {response.request.method} {path} with {status}: {said}"
+    return ClusterApiError(text, status)
+
+
+def _is_object(path: str) -> bool:
+    """Whether it is the path of one object, which may not exist; of a list, the group is not there."""
+    return len(path.removeprefix(CLUSTERS).strip("/").split("/")) > 3

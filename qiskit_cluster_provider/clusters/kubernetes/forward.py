@@ -1,0 +1,84 @@
+"""A port of a Service on this machine's loopback, as ``kubectl port-forward`` has it, that ends when it should.
+
+dask-kubernetes starts a thread for each, which outlives the cluster. This one is ended; a connection that is cut is
+made anew with the next one, to whichever pod is ready then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import Any
+
+import kr8s
+
+from ...errors import ClusterConnectionError
+from .api import ANSWER_WITHIN, translated
+
+_OPEN_WITHIN = 3 * ANSWER_WITHIN
+
+
+class Forward:
+    """Forwards ``localhost:port`` to ``remote_port`` of a Service.
+
+    Attributes:
+        port: on this machine.
+
+    Raises:
+        ClusterApiError: Kubernetes does not answer, or refuses.
+    """
+
+    def __init__(self, namespace: str, service: str, remote_port: int) -> None:
+        self.port = 0
+        self._where = (namespace, service, remote_port)
+        self._error: BaseException | None = None
+        self._opened = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+        name = f"port-forward {namespace}/{service}:{remote_port}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+        if not self._opened.wait(_OPEN_WITHIN):
+            self._error = TimeoutError(f"no port after {_OPEN_WITHIN:g} s")
+        if self._error is not None:
+            self.close()
+            if isinstance(self._error, TimeoutError):
+                raise ClusterConnectionError(f"{name}: {self._error}.") from self._error
+            raise translated(self._error, "") from self._error
+
+    def close(self) -> None:
+        """End it, with its connections and its thread."""
+        if self._loop is not None and self._end is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(timeout=ANSWER_WITHIN)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:
+            self._error = error
+        finally:
+            self._opened.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_note)
+        self._end = asyncio.Event()
+        namespace, name, remote_port = self._where
+        client = await kr8s.asyncio.Api(bypass_factory=True)
+        client.timeout = ANSWER_WITHIN
+        service: Any = await kr8s.asyncio.objects.Service.get(name, namespace=namespace, api=client)
+        async with service.portforward(remote_port, local_port="auto") as port:
+            self.port = int(port)
+            self._opened.set()
+            await self._end.wait()
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+
+
+def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A connection that was cut is closed; who used it finds out by that, and makes another."""
+    logging.getLogger("qiskit_cluster_provider").debug(
+        "port-forward: %s", context.get("message"), exc_info=context.get("exception")
+    )

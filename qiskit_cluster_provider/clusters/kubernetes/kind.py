@@ -1,0 +1,64 @@
+"""``aer-k8s``: started, attached to, scaled, left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..base import ClusterKind
+from ..findings import Finding
+from .config import KubernetesConfig
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+class KubernetesKind(ClusterKind):
+    """A ``DaskCluster`` of dask-kubernetes' operator, through its ``KubeCluster``."""
+
+    description = "A Dask cluster in Kubernetes, started when it is first used: image=, workers=, cpu=, memory="
+    Config = KubernetesConfig
+    requires = ("distributed", "dask_kubernetes")
+    extra = "qiskit-cluster-provider[kubernetes]"
+    checked = True
+    outlives = True
+
+    @contextmanager
+    def connect(self, config: KubernetesConfig) -> Iterator[Client]:
+        """Start a cluster, or use one of this name; delete afterwards what was started, unless it is to be kept.
+
+        Raises:
+            ClusterConnectionError: it cannot be started or reached; says why, and what mends it.
+            ClusterConfigError: there is one of this name already, or none to attach to.
+        """
+        from . import session
+
+        with session.opened(config) as opened:
+            yield opened.client
+
+    def renew(self, client: Client, config: Any) -> Client | None:
+        """A new client of the same ``KubeCluster``: its address stays, whichever pod is behind it."""
+        from . import session
+
+        return session.renewed(client)
+
+    def findings(self, config: KubernetesConfig) -> Iterator[Finding]:
+        """Kubernetes, login, rights, operator, room and image."""
+        from .doctor import findings
+
+        yield from findings(config)
+
+    def scale(self, client: Any, config: KubernetesConfig, workers: int, timeout: float | None) -> None:
+        """Waits as long as a start may take, and says why workers do not come."""
+        from . import session
+
+        session.scaled(client, workers, config.start_timeout if timeout is None else timeout)
+
+    def options(self, config: KubernetesConfig) -> Mapping[str, Any]:
+        """``device="GPU"`` if workers have one."""
+        return {"device": "GPU"} if config.gpu else {}
+
+    def grows_to(self, config: KubernetesConfig) -> int:
+        """The maximum, if the load decides."""
+        return config.largest if isinstance(config.workers, tuple) else 0

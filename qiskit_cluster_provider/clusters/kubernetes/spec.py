@@ -1,0 +1,221 @@
+"""The ``DaskCluster`` that ``aer-k8s`` creates, as data.
+
+Scheduler and workers run as nobody in particular, without a ServiceAccount's token, without capabilities and on
+a file system that is read-only but for ``/tmp``: what a circuit could make them do stays in their pod.
+"""
+
+from __future__ import annotations
+
+import copy
+import getpass
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...errors import ClusterConfigError
+from ...versions import report
+from .config import KubernetesConfig
+from .quantities import parse_quantity
+
+GROUP = "kubernetes.dask.org"
+VERSION = "v1"
+GPU = "nvidia.com/gpu"
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "qiskit-cluster-provider"
+OWNER = "qiskit-cluster-provider/owner"
+SESSION = "qiskit-cluster-provider/session"
+KEEP = "qiskit-cluster-provider/keep"
+HOST = "qiskit-cluster-provider/host"
+PROCESS = "qiskit-cluster-provider/process"
+CREATED = "qiskit-cluster-provider/created"
+MADE_WITH = "qiskit-cluster-provider/version"
+
+USER = 10001
+"""Numeric, since Kubernetes can tell of a number that it is not root, and of a name it cannot."""
+_GRACE = 5  # seconds to end by itself; the slice that it had is run again anyway
+_IN_USE = "qiskit_cluster_provider.clusters.kubernetes.in_use"
+
+
+def new_name() -> str:
+    """A name that nobody has, and that tells whose cluster it is."""
+    return f"qiskit-{owner_label()[:20]}-{secrets.token_hex(3)}".lower().replace("_", "-").replace(".", "-")
+
+
+def owner_label() -> str:
+    """The user of this process, as the label's value."""
+    try:
+        return _label(getpass.getuser())
+    except (KeyError, OSError):  # a numeric user without a name, as in many containers
+        return f"uid-{os.getuid()}"
+
+
+def manifest(config: KubernetesConfig, name: str) -> dict[str, Any]:
+    """The ``DaskCluster`` named ``name``.
+
+    Raises:
+        ClusterConfigError: there is no image, or ``spec`` is no ``DaskCluster``.
+    """
+    if config.spec is not None:
+        cluster = copy.deepcopy(_given(config.spec))
+    elif config.image is not None:
+        cluster = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": "DaskCluster",
+            "metadata": {},
+            "spec": _spec(config, name),
+        }
+    else:
+        raise ClusterConfigError(
+            "aer-k8s needs image=, or QISKIT_CLUSTER_IMAGE, with this package in it: deploy/Dockerfile makes one."
+        )
+    meta = cluster.setdefault("metadata", {})
+    meta["name"] = name
+    meta["labels"] = {**meta.get("labels", {}), **_labels(config)}
+    meta["annotations"] = {**meta.get("annotations", {}), **_annotations()}
+    spec = cluster["spec"]
+    spec.setdefault("idleTimeout", int(config.idle_timeout))
+    if config.spec is None or "workers" in config.model_fields_set:
+        spec["worker"]["replicas"] = config.smallest
+    return cluster
+
+
+def _given(spec: Mapping[str, Any] | str | Path) -> dict[str, Any]:
+    if not isinstance(spec, Mapping):
+        path = Path(spec).expanduser()
+        try:
+            spec = yaml.safe_load(path.read_text())
+        except OSError as error:
+            raise ClusterConfigError(f"spec={str(path)!r} cannot be read: {error.strerror}.") from error
+        except yaml.YAMLError as error:
+            raise ClusterConfigError(f"spec={str(path)!r} is no YAML: {error}.") from error
+    if not isinstance(spec, Mapping) or spec.get("kind") != "DaskCluster" or "worker" not in spec.get("spec", {}):
+        raise ClusterConfigError(
+            "spec must be a DaskCluster manifest; deploy/dask-cluster.yaml is one to begin with."
+        )
+    return dict(spec)
+
+
+def _labels(config: KubernetesConfig) -> dict[str, str]:
+    """Kubernetes gives them to all that comes from the cluster, so that it can be found, and its cost counted."""
+    return {
+        MANAGED_BY: MANAGER,
+        OWNER: owner_label(),
+        SESSION: secrets.token_hex(4),
+        **({KEEP: "true"} if config.keep else {}),
+    }
+
+
+def _annotations() -> dict[str, str]:
+    return {
+        HOST: socket.gethostname(),
+        PROCESS: str(os.getpid()),
+        CREATED: f"{time.time():.0f}",
+        MADE_WITH: str(report().get("qiskit-cluster-provider")),
+    }
+
+
+def _label(text: str) -> str:
+    """As a label's value may be."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.") or "unknown"
+
+
+def _spec(config: KubernetesConfig, name: str) -> dict[str, Any]:
+    scheduler = {
+        "args": [
+            *("dask", "scheduler", "--host", "0.0.0.0", "--dashboard-address", "0.0.0.0:8787"),
+            *("--preload", _IN_USE),
+        ],
+        "resources": _resources(config.scheduler_cpu, config.scheduler_memory),
+        "env": _env(config.env),
+        "ports": [_port("tcp-comm", 8786), _port("http-dashboard", 8787)],
+        "readinessProbe": {"httpGet": _health(), "periodSeconds": 1, "timeoutSeconds": 10},
+        # A scheduler that is busy for a minute is not dead, and its death costs every slice that runs.
+        "livenessProbe": {
+            **{"httpGet": _health(), "initialDelaySeconds": 15, "periodSeconds": 20},
+            **{"timeoutSeconds": 20, "failureThreshold": 6},
+        },
+    }
+    worker = {
+        "args": [
+            *("dask", "worker", "--name", "$(DASK_WORKER_NAME)", "--nthreads", str(config.threads)),
+            *("--memory-limit", str(int(parse_quantity(config.memory)))),
+            *("--local-directory", "/tmp", "--dashboard-address", "0.0.0.0:8788"),
+        ],
+        "resources": _resources(config.cpu, config.memory, config.gpu),
+        # What runs in a worker beside our slices gets the pod's CPUs, and not the node's.
+        "env": _env({**dict.fromkeys(_THREADS, str(config.threads)), **config.env}),
+        "ports": [_port("http-dashboard", 8788)],
+    }
+    return {
+        "scheduler": {
+            "spec": _pod("scheduler", scheduler, config),
+            "service": {
+                "type": "ClusterIP",
+                "selector": {"dask.org/cluster-name": name, "dask.org/component": "scheduler"},
+                "ports": [
+                    {"name": "tcp-comm", "protocol": "TCP", "port": 8786, "targetPort": "tcp-comm"},
+                    {"name": "http-dashboard", "protocol": "TCP", "port": 8787, "targetPort": "http-dashboard"},
+                ],
+            },
+        },
+        "worker": {"replicas": config.smallest, "spec": _pod("worker", worker, config)},
+    }
+
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def _health() -> dict[str, str]:
+    return {"port": "http-dashboard", "path": "/health"}
+
+
+def _port(name: str, number: int) -> dict[str, Any]:
+    return {"name": name, "containerPort": number, "protocol": "TCP"}
+
+
+def _env(variables: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in {"HOME": "/tmp", **variables}.items()]
+
+
+def _resources(cpu: float | str, memory: str, gpu: int = 0) -> dict[str, dict[str, str]]:
+    """Requests equal to limits: the pod has what it asked for, and is the last to be evicted."""
+    amounts = {"cpu": f"{cpu:g}" if isinstance(cpu, float) else str(cpu), "memory": memory}
+    if gpu:
+        amounts[GPU] = str(gpu)
+    return {"requests": dict(amounts), "limits": dict(amounts)}
+
+
+def _pod(name: str, container: Mapping[str, Any], config: KubernetesConfig) -> dict[str, Any]:
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _GRACE,
+        "securityContext": {
+            "runAsNonRoot": True,
+            **{"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **({"nodeSelector": dict(config.node_selector)} if config.node_selector else {}),
+        "containers": [
+            {
+                "name": name,
+                "image": config.image,
+                **container,
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+            }
+        ],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }

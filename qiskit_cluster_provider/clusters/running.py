@@ -1,0 +1,47 @@
+"""What a running Dask cluster says of itself: its workers, and whether their versions fit to this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import versions
+from .findings import Finding
+
+_ANSWER_WITHIN = 5.0  # seconds
+_TOLD = 5  # workers that do not fit, one by one
+
+
+def running(client: Any) -> Iterator[Finding]:
+    """Findings of a connected ``distributed.Client``."""
+    where = f"the scheduler {client.scheduler.address}"
+    try:
+        scheduler = client.run_on_scheduler(versions.report, callback_timeout=_ANSWER_WITHIN)
+        # It only reads the tasks that pass through it, and needs no Qiskit for that.
+        shared = {name: scheduler.get(name, "none") for name in ("python", "wire")}
+        said = versions.complaint(where, {**versions.report(), **shared})
+    except ImportError as error:
+        said = f"{where} cannot import qiskit_cluster_provider ({error})"
+    yield Finding("scheduler", said or f"{where} answers, and its versions fit", not said)
+    threads = client.nthreads()
+    if not threads:
+        yield Finding("workers", "there is none", None, f"dask worker {client.scheduler.address}")
+        return
+    answers = client.run(versions.report, on_error="return", callback_timeout=_ANSWER_WITHIN)
+    complaints = list(_complaints(answers))
+    for said in complaints[:_TOLD]:
+        what, _, mend = said.partition("; there: ")
+        yield Finding("workers", what, False, f"There: {mend}" if mend else "")
+    fit = len(threads) - len(complaints)
+    yield Finding("workers", f"{fit} of {len(threads)} with {sum(threads.values())} threads in all fit", fit > 0)
+
+
+def _complaints(answers: Mapping[str, Any]) -> Iterator[str]:
+    for address, theirs in answers.items():
+        if isinstance(theirs, Mapping):
+            said = versions.complaint(f"worker {address}", theirs)
+            if said:
+                yield said
+        else:
+            package = f"qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"
+            yield f"worker {address} cannot import qiskit_cluster_provider; there: pip install {package}"

@@ -1,0 +1,79 @@
+"""Another number of workers, for every kind whose Dask cluster object can scale."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from ..errors import ClusterConfigError, ClusterConnectionError
+from .stopping import check_wanted
+
+WAIT = 60.0  # seconds for workers to come, unless the kind or the caller knows better
+_LOOK_AGAIN = 0.1
+_ASK_AGAIN = 15.0
+
+
+def scale(client: Any, workers: int, timeout: float | None) -> None:
+    """Ask for ``workers``, and wait until they are there; ask again if nothing happens.
+
+    Args:
+        client: a ``distributed.Client`` that was made from a cluster object.
+        workers: how many.
+        timeout: seconds; ``None`` for a minute, 0 to return at once.
+
+    Raises:
+        ClusterConfigError: the cluster cannot be scaled from here, or ``workers`` is no such number.
+        ClusterConnectionError: they are not there in time.
+    """
+    check_workers(workers)
+    cluster = cluster_of(client)
+    cluster.scale(workers)
+    limit = WAIT if timeout is None else timeout
+    start = asked = time.monotonic()
+    while limit and (there := len(client.scheduler_info(n_workers=-1)["workers"])) != workers:
+        check_wanted()
+        now = time.monotonic()
+        if now - start > limit:
+            raise ClusterConnectionError(
+                f"there are {there} of {workers} workers after {limit:.0f} s; the cluster was asked for them and may "
+                "still get there. See backend.cluster.get_logs()."
+            )
+        if now - asked > _ASK_AGAIN:
+            cluster.scale(workers)
+            asked = now
+        threading.Event().wait(_LOOK_AGAIN)
+
+
+def adapt(client: Any, minimum: int, maximum: int) -> None:
+    """Let the load decide, between two numbers of workers.
+
+    Raises:
+        ClusterConfigError: the cluster cannot be scaled from here, or these are no such numbers.
+    """
+    check_workers((minimum, maximum))
+    cluster_of(client).adapt(minimum=minimum, maximum=maximum)
+
+
+def cluster_of(client: Any) -> Any:
+    """The Dask cluster object of a client."""
+    cluster = getattr(client, "cluster", None)
+    if cluster is None:
+        raise ClusterConfigError(
+            "the workers of this cluster were not started from here, so that it cannot be scaled from here; start "
+            "or end workers where they run (dask worker ADDRESS)."
+        )
+    return cluster
+
+
+def check_workers(workers: int | tuple[int, int]) -> None:
+    """Refuse what is no number of workers, or no range of them.
+
+    Raises:
+        ClusterConfigError: with what it must be.
+    """
+    numbers = workers if isinstance(workers, tuple) else (workers,)
+    if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
+        raise ClusterConfigError(f"workers={workers!r}: must be a whole number from 0, or (minimum, maximum).")
+    if len(numbers) == 2 and (numbers[0] > numbers[1] or numbers[1] < 1):
+        raise ClusterConfigError(f"workers={workers!r}: the maximum must be 1 at least, and not below the minimum.")

@@ -1,0 +1,278 @@
+"""The whole cluster: its parts in one thread, and what a test does to them."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import secrets
+import shlex
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import yaml
+
+from . import dns, operator
+from .api import ApiServer
+from .deployments import Deployments
+from .kubelet import Kubelet
+from .network import Network
+from .nodes import Scheduler, node
+from .objects import Store
+from .resources import DEFINITIONS, DEPLOYMENTS, NAMESPACES, NODES, PODS, QUOTAS, Object, dask_definitions
+from .rights import OPERATOR, TESTER, Rights
+from .services import Services, is_ready
+
+T = TypeVar("T")
+
+
+class LocalKubernetes:
+    """A cluster for as long as the context lasts. Its methods may be called from any thread.
+
+    Args:
+        nodes: what each node has, such as ``{"cpu": "8", "memory": "32Gi"}``; other resources too.
+        images: names of the images that can be pulled.
+        operator: run the Dask operator, and wait until it is ready.
+        crds: install the Dask operator's CustomResourceDefinitions.
+
+    Attributes:
+        kubeconfig: the file to which ``KUBECONFIG`` should point.
+        url: where the API server is.
+        token: the bearer token in :attr:`kubeconfig`.
+    """
+
+    def __init__(
+        self,
+        *,
+        nodes: Sequence[Mapping[str, str]] = ({"cpu": "8", "memory": "32Gi"},),
+        images: Iterable[str] = ("worker:test",),
+        operator: bool = True,
+        crds: bool = True,
+    ) -> None:
+        self._nodes = nodes
+        self._images = set(images)
+        self._with_operator = operator
+        self._with_crds = crds
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+        self.token = ""
+        self._thread = threading.Thread(target=self._main, name="local-kubernetes", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="local-kubernetes-"))
+        self.kubeconfig = self._folder / "kubeconfig"
+        self._thread.start()
+        self._started.wait()
+        if self._failure:
+            raise self._failure
+        if self._with_operator:
+            try:
+                self.start_operator()
+            except BaseException:
+                self.__exit__()
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join()
+        shutil.rmtree(self._folder, ignore_errors=True)  # a process that was killed may still write
+        if self._failure:
+            raise self._failure
+
+    def objects(self, plural: str, namespace: str | None = None) -> list[Object]:
+        """Copies of the objects of a kind, of one namespace or of all."""
+
+        def find() -> list[Object]:
+            kinds = [each for each in self._store.resources.values() if each.plural == plural]
+            return [item for kind in kinds for item in copy.deepcopy(self._store.select(kind, namespace or ""))]
+
+        return self._call(find)
+
+    def processes(self, namespace: str | None = None) -> dict[str, int]:
+        """The process of each running pod by the pod's name, of one namespace or of all but the operator's."""
+
+        def find() -> dict[str, int]:
+            return {
+                name: container.process.pid
+                for (where, name), container in self._kubelet.running().items()
+                if container.process and where == (namespace or where) and (namespace or where != operator.NAMESPACE)
+            }
+
+        return self._call(find)
+
+    def kill_pod_process(self, name: str, number: int = signal.SIGKILL, reason: str = "Error") -> None:
+        """Send a signal to a pod's process; a container that dies is started again.
+
+        ``reason`` is what its status says then, ``OOMKilled`` for instance.
+        """
+
+        def kill() -> None:
+            running = {pod: container for (_, pod), container in self._kubelet.running().items()}
+            if name not in running:
+                raise ValueError(f"no process of a pod {name} runs; these do: {', '.join(running) or 'none'}")
+            running[name].killed_as = reason
+            process = running[name].process
+            assert process is not None
+            process.send_signal(number)
+
+        self._call(kill)
+
+    def crash(self, image: str, lines: Sequence[str] = ("ImportError: no such module",), code: int = 1) -> None:
+        """Containers of this image print these lines and exit, from their next start on."""
+        script = f"printf '%s\\n' {shlex.join(lines)}; exit {code}"
+        self._call(lambda: self._kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
+
+    def cut_connections(self) -> None:
+        """Reset all connections with the API server, port forwards among them."""
+        self._call(self._api.cut)
+
+    def stop_api(self) -> None:
+        """Nothing answers any more; pods run on."""
+        self._wait_for(self._api.stop)
+
+    def start_api(self) -> None:
+        """Answer again, on the same port."""
+        self._wait_for(self._api.start)
+
+    def start_operator(self) -> None:
+        """Start the operator, and wait until it is ready."""
+        self._scale_operator(1)
+
+    def stop_operator(self) -> None:
+        """End the operator, and wait until it is gone."""
+        self._scale_operator(0)
+
+    def forbid(self, verb: str, resource: str, namespace: str | None = None) -> None:
+        """Take a right from the user of :attr:`kubeconfig`, such as ``("get", "pods/portforward")``."""
+        self._call(lambda: self._rights.forbidden.add((verb, resource, namespace)))
+
+    def grant_all(self) -> None:
+        """Give all rights back."""
+        self._call(self._rights.forbidden.clear)
+
+    def quota(self, namespace: str = "default", pods: int = 1) -> None:
+        """Allow no more than this many pods in a namespace."""
+        quota = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(pods)}}}
+
+        def set_quota() -> None:
+            if self._store.find(QUOTAS, namespace, "pods"):
+                self._store.delete(QUOTAS, namespace, "pods")
+            self._store.create(QUOTAS, quota, namespace)
+
+        self._call(set_quota)
+
+    def rotate_token(self, *, login: bool = False) -> str:
+        """Make a new :attr:`token`; the old one is not taken any more. ``login`` writes it into the kubeconfig."""
+
+        def rotate() -> str:
+            del self._rights.tokens[self.token]
+            self.token = self._login(TESTER, self.kubeconfig if login else None)
+            return self.token
+
+        return self._call(rotate)
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._started.set()
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        path = self._folder / "python"  # on the PYTHONPATH of all pods
+        path.mkdir()
+        shutil.copy(dns.__file__, path / "sitecustomize.py")
+        network = Network(path / "names")
+        async with asyncio.TaskGroup() as tasks:
+            self._store = Store()
+            self._rights = Rights()
+            self._kubelet = Kubelet(self._store, network, self._images, self._folder, tasks)
+            self._api = ApiServer(self._store, self._rights, self._kubelet)
+            services = Services(self._store, network, tasks)
+            self._fill(network.node)
+            await self._api.start()
+            self.url = f"http://127.0.0.1:{self._api.port}"
+            self.token = self._login(TESTER, self.kubeconfig)
+            self._login(OPERATOR, self._folder / "operator")
+            controllers = (Deployments(self._store), Scheduler(self._store), self._kubelet, services)
+            control = tasks.create_task(self._control(controllers))
+            self._started.set()
+            try:
+                await self._over.wait()
+            finally:
+                control.cancel()
+                await self._api.stop()
+                services.stop()
+                self._kubelet.stop()
+        network.close()
+
+    async def _control(self, controllers: Iterable[Any]) -> None:
+        while True:
+            news = self._store.news()
+            self._store.collect_garbage()
+            for controller in controllers:
+                await controller.reconcile()
+            await news.wait()
+
+    def _fill(self, address: str) -> None:
+        for name in ("default", "kube-system", operator.NAMESPACE):
+            self._store.create(NAMESPACES, {"metadata": {"name": name}})
+        for number, capacity in enumerate(self._nodes):
+            self._store.create(NODES, node(f"node-{number}", address, capacity))
+        for definition in dask_definitions() if self._with_crds else ():
+            established = {"conditions": [{"type": "Established", "status": "True"}]}
+            self._store.create(DEFINITIONS, {**definition, "status": established})
+
+    def _login(self, user: str, kubeconfig: Path | None) -> str:
+        token = secrets.token_urlsafe(16)
+        self._rights.tokens[token] = user
+        if kubeconfig:
+            context = {"cluster": "local", "user": user, "namespace": "default"}
+            config = {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "local", "cluster": {"server": self.url}}],
+                "users": [{"name": user, "user": {"token": token}}],
+                "contexts": [{"name": "local", "context": context}],
+                "current-context": "local",
+            }
+            kubeconfig.write_text(yaml.safe_dump(config))
+        return token
+
+    def _scale_operator(self, replicas: int) -> None:
+        """Make the operator's Deployment have so many pods, and wait for them."""
+        where = (DEPLOYMENTS, operator.NAMESPACE, operator.NAME)
+
+        async def scale() -> None:
+            if self._store.find(*where) is None:
+                deployment = operator.operator_deployment(str(self._folder / "operator"))
+                self._store.create(DEPLOYMENTS, deployment, operator.NAMESPACE)
+            self._store.edit(*where, lambda item: item["spec"].update(replicas=replicas))
+            while True:
+                news = self._store.news()
+                pods = self._store.select(PODS, operator.NAMESPACE)
+                if len(pods) == replicas and all(map(is_ready, pods)):
+                    return
+                await news.wait()
+
+        self._wait_for(scale)
+
+    def _call(self, function: Callable[[], T]) -> T:
+        """Call a function in the cluster's thread."""
+
+        async def call() -> T:
+            return function()
+
+        return self._wait_for(call)
+
+    def _wait_for(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return asyncio.run_coroutine_threadsafe(function(), self._loop).result(timeout=60)
