@@ -11,8 +11,10 @@ from dask_kubernetes.operator.networking import wait_for_scheduler_comm
 from distributed import Client
 from distributed.core import rpc
 
-from ...errors import ClusterConnectionError
+from ...errors import ClusterApiError, ClusterConnectionError
+from .api import connected
 from .forward import Forward
+from .start import Place
 
 _SCHEDULER, _DASHBOARD = 8786, 8787
 _ANSWER_WITHIN = 30.0  # seconds, of a scheduler whose pod is ready
@@ -49,6 +51,19 @@ class RunningKubeCluster(KubeCluster):
             shutdown_on_close=owned,
             quiet=True,
         )
+
+    def no_workers(self) -> str:
+        """Why there are none, as far as Kubernetes tells: how a sentence goes on."""
+        try:
+            with connected() as api:
+                now = Place(api, self.namespace, self.name).look()
+        except ClusterApiError as error:
+            return f"why, cannot be asked: {str(error.message).rstrip('.')}"
+        if now.troubles:
+            return now.troubles[0].text
+        if now.workers:
+            return f"{now.workers} pods of workers are there, and {now.running} of them are ready"
+        return "no pod of one is there: scale(n) asks for some, with adapt(min, max) the operator brings them"
 
     async def _connect_cluster(self) -> None:
         cluster = await DaskCluster.get(self.name, namespace=self.namespace)
