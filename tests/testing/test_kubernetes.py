@@ -12,6 +12,7 @@ import pytest
 
 from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
 from qiskit_cluster_provider.testing.kubernetes.containers import expand
+from qiskit_cluster_provider.testing.kubernetes.garbage import GarbageCollector
 from qiskit_cluster_provider.testing.kubernetes.nodes import quantity
 from qiskit_cluster_provider.testing.kubernetes.objects import ApiError, Store
 from qiskit_cluster_provider.testing.kubernetes.resources import DEPLOYMENTS, NAMESPACES, PODS, SERVICES
@@ -108,6 +109,10 @@ def store():
     return store
 
 
+def collect(store):
+    asyncio.run(GarbageCollector(store).reconcile())
+
+
 def service(name="one", **meta):
     return {"metadata": {"name": name, **meta}, "spec": {"ports": []}}
 
@@ -191,11 +196,11 @@ def test_what_lost_its_owner_is_collected(store):
     child = store.create(SERVICES, service("child", ownerReferences=[reference]), "default")
     store.create(SERVICES, service("grandchild", ownerReferences=[{"uid": child["metadata"]["uid"]}]), "default")
     store.create(SERVICES, service("stranger"), "default")
-    store.collect_garbage()
+    collect(store)
     assert len(store.select(SERVICES)) == 4
     store.delete(SERVICES, "default", "owner")
-    store.collect_garbage()
-    store.collect_garbage()
+    collect(store)
+    collect(store)
     assert [item["metadata"]["name"] for item in store.select(SERVICES)] == ["stranger"]
 
 
@@ -203,11 +208,11 @@ def test_a_namespace_goes_with_what_is_in_it(store):
     store.create(SERVICES, service(finalizers=["test"]), "other")
     store.create(SERVICES, service("kept"), "default")
     store.delete(NAMESPACES, "", "other")
-    store.collect_garbage()
+    collect(store)
     with pytest.raises(ApiError, match="because it is being terminated"):
         store.create(SERVICES, service("late"), "other")
     store.edit(SERVICES, "other", "one", lambda item: item["metadata"].update(finalizers=[]))
-    store.collect_garbage()
+    collect(store)
     assert [item["metadata"]["name"] for item in store.select(NAMESPACES)] == ["default"]
     assert [item["metadata"]["name"] for item in store.select(SERVICES)] == ["kept"]
     with pytest.raises(ApiError, match='namespaces "other" not found'):

@@ -154,7 +154,10 @@ def test_dask_as_its_helm_chart_deploys_it(kubernetes):
         if "scheduler" in name:
             spec["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": 8786}}
         template = {"metadata": {"labels": {"component": name}}, "spec": spec}
-        http("POST", DEPLOYMENTS_PATH, named(name, {"replicas": replicas, "template": template}))
+        selector = {"matchLabels": {"component": name}}
+        http(
+            "POST", DEPLOYMENTS_PATH, named(name, {"replicas": replicas, "selector": selector, "template": template})
+        )
 
     deploy("my-dask-worker", 1, "dask", "worker", "my-dask-scheduler:8786", "--no-dashboard")
     deploy("my-dask-scheduler", 1, "dask", "scheduler", "--port=8786", "--dashboard-address=:8787")

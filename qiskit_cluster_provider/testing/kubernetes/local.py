@@ -17,8 +17,10 @@ from typing import Any, Self, TypeVar
 import yaml
 
 from . import dns, operator
+from .admission import Admission
 from .api import ApiServer
 from .deployments import Deployments
+from .garbage import GarbageCollector
 from .kubelet import Kubelet
 from .network import Network
 from .nodes import Scheduler, node
@@ -214,12 +216,19 @@ class LocalKubernetes:
             self._kubelet = Kubelet(self._store, network, self._images, self._folder, tasks)
             self._api = ApiServer(self._store, self._rights, self._kubelet)
             services = Services(self._store, network, tasks)
+            Admission(self._store, network)
             self._fill(network.node)
             await self._api.start()
             self.url = f"http://127.0.0.1:{self._api.port}"
             self.token = self._login(TESTER, self.kubeconfig)
             self._login(OPERATOR, self._folder / "operator")
-            controllers = (Deployments(self._store), Scheduler(self._store), self._kubelet, services)
+            controllers = (
+                GarbageCollector(self._store),
+                Deployments(self._store),
+                Scheduler(self._store),
+                self._kubelet,
+                services,
+            )
             control = tasks.create_task(self._control(controllers))
             self._started.set()
             try:
@@ -234,7 +243,6 @@ class LocalKubernetes:
     async def _control(self, controllers: Iterable[Any]) -> None:
         while True:
             news = self._store.news()
-            self._store.collect_garbage()
             for controller in controllers:
                 await controller.reconcile()
             await news.wait()
@@ -291,4 +299,6 @@ class LocalKubernetes:
         return self._wait_for(call)
 
     def _wait_for(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if self._failure:
+            raise RuntimeError("the local cluster has failed") from self._failure
         return asyncio.run_coroutine_threadsafe(function(), self._loop).result(timeout=60)

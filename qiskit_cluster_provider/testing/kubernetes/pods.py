@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import start
 from .containers import StartError, command, environment, process_environment
+from .events import warn
 from .objects import ApiError, now
 from .probes import is_up
 from .resources import PODS, Object
@@ -194,7 +195,7 @@ class Pod:
             await asyncio.wait_for(self._ending.wait(), seconds)
 
     def _warn(self, reason: str, message: str) -> None:
-        self._kubelet.store.record(self.object, "Warning", reason, message)
+        warn(self._kubelet.store, self.object, reason, message)
 
     def _publish(self, *, over: bool = False) -> None:
         """Write the pod's status."""

@@ -21,17 +21,6 @@ class Services:
         self._tasks = tasks
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
         self._connections: set[asyncio.Task[None]] = set()
-        store.admit[SERVICES] = self._admit
-
-    def _admit(self, service: Object) -> None:
-        spec = service.setdefault("spec", {})
-        spec.setdefault("type", "ClusterIP")
-        address = spec.setdefault("clusterIP", self._network.service())
-        spec |= {"clusterIPs": [address], "sessionAffinity": "None"}
-        for port in spec.get("ports", ()):
-            port.setdefault("protocol", "TCP")
-            port.setdefault("targetPort", port["port"])
-        service["status"] = {"loadBalancer": {}}
 
     async def reconcile(self) -> None:
         """Listen for the Services that have a ready pod: connections with others are refused."""
