@@ -136,6 +136,10 @@ class ClusterKind:
         """Workers that the cluster may have under load; 0 if their number does not change by itself."""
         return 0
 
+    def dashboard_link(self, client: Any, config: Any) -> str:
+        """Where a browser on this machine finds Dask's dashboard."""
+        return str(client.dashboard_link)
+
     def scale(self, client: Any, config: Any, workers: int, timeout: float | None) -> None:
         """See :meth:`~qiskit_cluster_provider.ClusterBackend.scale`."""
         scale(client, workers, timeout)

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.cli import app
 from qiskit_cluster_provider.clusters import batch_jobs
-from qiskit_cluster_provider.clusters.jobqueue import LsfConfig, LsfKind, PbsConfig, PbsKind, SlurmConfig, SlurmKind
+from qiskit_cluster_provider.clusters.batch_config import LsfConfig, PbsConfig, SlurmConfig
+from qiskit_cluster_provider.clusters.jobqueue import LsfKind, PbsKind, SlurmKind
 from qiskit_cluster_provider.errors import ClusterConfigError, ClusterConnectionError, MissingExtraError
 from qiskit_cluster_provider.progress import ClusterTrouble, SliceDone
 from qiskit_cluster_provider.testing import check_cluster_kind, differences

@@ -405,7 +405,7 @@ def test_a_container_that_crashes(http):
         http("POST", PODS_PATH, named("crash", pod_spec()))
         until(lambda: http.state("crash")[1].get("reason") == "CrashLoopBackOff")
         assert http.pod("crash")["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 3
-        assert http("GET", f"{PODS_PATH}/crash/log").text == "Traceback\nImportError: 'x'\n"
+        until(lambda: http("GET", f"{PODS_PATH}/crash/log").text == "Traceback\nImportError: 'x'\n")
         http("POST", PODS_PATH, named("once", pod_spec(restartPolicy="Never")))
         until(lambda: http.pod("once")["status"]["phase"] == "Failed")
     finally:

@@ -70,7 +70,7 @@ class LocalKubernetes:
         self._thread.start()
         self._started.wait()
         if self._failure:
-            raise self._failure
+            self.__exit__()
         if self._with_operator:
             try:
                 self.start_operator()
