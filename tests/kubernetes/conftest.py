@@ -46,7 +46,7 @@ def local(lab):
     """Faults that only the stand-in has; whatever a test did is undone."""
     yield lab.local
     lab.local.start_api()
-    lab.local.grant_all()
+    lab.local.start_operator()
 
 
 @pytest.fixture

@@ -13,16 +13,19 @@ from urllib.parse import urlsplit
 
 import psutil
 import yaml
+from dask_kubernetes.operator.controller import controller
 
 from qiskit_cluster_provider.clusters.kubernetes.api import CLUSTERS, connected
+from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig
 from qiskit_cluster_provider.clusters.kubernetes.pods import CLUSTER, COMPONENT, ready
+from qiskit_cluster_provider.clusters.kubernetes.spec import manifest
 from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
 
 from ..deploy.documents import document
 
+COOLDOWN = controller.DASK_AUTOSCALER_COOLDOWN_UNTIL_ANNOTATION
 IMAGE_VARIABLE = "KUBERNETES_TEST_IMAGE"
 """Names an image of ``deploy/Dockerfile``; then the tests run on the cluster that KUBECONFIG leads to."""
-NO_IMAGE = "worker:missing"
 LOCAL_IMAGE = "worker:test"
 ROLE = document("rbac.yaml", "Role")["rules"]
 
@@ -163,6 +166,30 @@ class Lab:
         with suppress(AssertionError):
             until(lambda: not self.left(cluster), seconds)
         assert self.left(cluster) == set()
+
+    @property
+    def patience(self):
+        """Seconds after which what has not come will not; a real cluster has images to pull, and 250m of a CPU."""
+        return 5 if self.local else 90
+
+    def manifest(self, **settings):
+        """A DaskCluster to change, as ``spec=`` takes it."""
+        return manifest(KubernetesConfig(**{**self.settings, **settings}), "lab")
+
+    @contextmanager
+    def quota(self, **hard):
+        """A ResourceQuota of the namespace."""
+        path = f"/api/v1/namespaces/{self.namespace}/resourcequotas"
+        self.api.request("POST", path, {"metadata": {"name": "small"}, "spec": {"hard": hard}})
+        try:
+            yield
+        finally:
+            self.api.request("DELETE", f"{path}/small")
+
+    def end_cooldown(self, cluster):
+        """The operator waits for 15 s from one change of an autoscaler to the next; now it does not."""
+        path = f"{CLUSTERS}/namespaces/{self.namespace}/daskautoscalers/{cluster}"
+        self.api.request("PATCH", path, {"metadata": {"annotations": {COOLDOWN: "0"}}})
 
     def remove(self, cluster):
         """As ``kubectl delete daskcluster``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 CLUSTER = "dask.org/cluster-name"
@@ -23,6 +23,7 @@ class Trouble:
         final: whether waiting is of no use.
         pod: whose last lines would tell more; empty if no container ran.
         container: in that pod.
+        of: the component: without the scheduler there is no cluster; of many workers some may be in trouble.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Trouble:
     final: bool = True
     pod: str = ""
     container: str = ""
+    of: str = "worker"
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,12 @@ def seen(pods: Iterable[Mapping[str, Any]], deployments: Iterable[Mapping[str, A
     there = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     schedulers = [pod for pod in there if _component(pod) == "scheduler"]
     workers = [pod for pod in there if _component(pod) == "worker"]
-    troubles = [*_not_made(deployments)]
-    for pod in (*schedulers, *workers):
-        troubles += _not_running(pod, image)
+    troubles = []
+    for thing, reasons in (
+        *((deployment, _not_made(deployment)) for deployment in deployments),
+        *((pod, _not_running(pod, image)) for pod in (*schedulers, *workers)),
+    ):
+        troubles += [replace(one, of=_component(thing)) for one in reasons]
     return Seen(
         scheduler=state(schedulers[0]) if schedulers else "",
         scheduler_ready=any(ready(pod) for pod in schedulers),
@@ -95,13 +100,12 @@ def state(pod: Mapping[str, Any]) -> str:
     return "Starting" if phase == "Running" and not ready(pod) else phase
 
 
-def _not_made(deployments: Iterable[Mapping[str, Any]]) -> Iterable[Trouble]:
-    for deployment in deployments:
-        for one in _conditions(deployment):
-            if one["type"] == "ReplicaFailure" and one["status"] == "True":
-                said = str(one.get("message", one.get("reason", ""))).rstrip(".")
-                mend = "Ask for less, or for more rights or quota: kubectl describe quota,limitrange"
-                yield Trouble(f"Kubernetes refuses to make a {_component(deployment)} pod: {said}", mend)
+def _not_made(deployment: Mapping[str, Any]) -> Iterable[Trouble]:
+    for one in _conditions(deployment):
+        if one["type"] == "ReplicaFailure" and one["status"] == "True":
+            said = str(one.get("message", one.get("reason", ""))).rstrip(".")
+            mend = "Ask for less, or for more rights or quota: kubectl describe quota,limitrange"
+            yield Trouble(f"Kubernetes refuses to make a {_component(deployment)} pod: {said}", mend)
 
 
 def _not_running(pod: Mapping[str, Any], image: str) -> Iterable[Trouble]:

@@ -148,9 +148,9 @@ def _await(place: Place, config: KubernetesConfig, show: Show, done: Callable[[S
         if done(now):
             return
         waited = time.monotonic() - start
-        # Of many workers some may be in trouble while others come; of the scheduler there is one.
-        hopeless = [one for one in now.troubles if one.final]
-        if hopeless and not now.running:
+        # A worker runs before it has found its scheduler, even one that will never be there.
+        hopeless = [one for one in now.troubles if one.final and (one.of == "scheduler" or not now.running)]
+        if hopeless:
             raise ClusterConnectionError(place.explain(hopeless[0]))
         if waited > config.start_timeout:
             why = (
