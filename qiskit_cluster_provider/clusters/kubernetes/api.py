@@ -112,7 +112,8 @@ class Api:
             raise translated(error, self.server) from error
 
     async def _response(self, method: str, path: str, more: Mapping[str, Any], **options: Any) -> Any:
-        async with self._client.call_api(method, version="", base=path, **more, **options) as response:
+        base, _, last = path.rpartition("/")  # kr8s puts a slash between the two, and one at the end without a second
+        async with self._client.call_api(method, version="", base=base, url=last, **more, **options) as response:
             return response
 
     async def _all(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
