@@ -48,7 +48,7 @@ class Api:
     def __init__(self, portal: Any, client: Any) -> None:
         self._portal = portal
         self._client = client
-        self._login = anyio.Lock()  # one request at a time renews it
+        self._logging_in = anyio.Lock()
         self.namespace = str(client.auth.namespace)
         self.server = str(client.auth.server)
         self.context = str(client.auth.active_context)
@@ -98,23 +98,25 @@ class Api:
             more["params"] = dict(params)
         if method in _SEND:
             more["headers"] = {"content-type": _SEND[method]}
+        # kr8s puts a slash between the two, and without a second one at the end, which a query does not survive.
+        base, _, more["url"] = path.rpartition("/")
         try:
-            # kr8s would answer a 403 with a new login, which cuts the connections of all other requests.
-            response = await self._response(method, path, more, raise_for_status=False)
-            if response.status_code == 401:
-                async with self._login:
-                    response = await self._response(method, path, more)
-            found: dict[str, Any] = response.json() if _is_json(response) else {"text": response.text}
-            if response.is_error:
-                raise kr8s.ServerError(found.get("message") or response.text, status=found, response=response)
-            return found
+            # At a 401 or 403, kr8s logs in anew and closes the session, which ends every other request in it.
+            async with self._client.call_api(
+                method, version="", base=base, raise_for_status=False, **more
+            ) as response:
+                pass
+            if response.status_code == 401:  # a login that has expired since, or that never was one
+                async with (
+                    self._logging_in,
+                    self._client.call_api(method, version="", base=base, **more) as response,
+                ):
+                    pass
         except Exception as error:
             raise translated(error, self.server) from error
-
-    async def _response(self, method: str, path: str, more: Mapping[str, Any], **options: Any) -> Any:
-        base, _, last = path.rpartition("/")  # kr8s puts a slash between the two, and one at the end without a second
-        async with self._client.call_api(method, version="", base=base, url=last, **more, **options) as response:
-            return response
+        if response.is_error:
+            raise _refused(response)
+        return _content(response)
 
     async def _all(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
         answers: list[Any] = [None] * len(requests)
@@ -159,10 +161,10 @@ def translated(error: BaseException, server: str) -> ClusterError:
     if isinstance(error, ClusterError):
         return error
     if isinstance(error, kr8s.ServerError):
-        return _refused(error)
+        return _refused(error.response)
     where = f"the Kubernetes API server {server}".rstrip()
     text = str(error).strip()
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, (httpx.TimeoutException, kr8s.APITimeoutError)):
         return ClusterApiError(
             f"{where} does not answer within {ANSWER_WITHIN:g} s. Are the cluster and the VPN up? "
             "kubectl cluster-info"
@@ -194,9 +196,16 @@ def translated(error: BaseException, server: str) -> ClusterError:
     return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")
 
 
-def _refused(error: Any) -> ClusterApiError:
-    response = error.response
-    status, said = int(response.status_code), str(error).strip()
+def _content(response: httpx.Response) -> dict[str, Any]:
+    if "json" not in response.headers.get("content-type", ""):
+        return {"text": response.text}
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def _refused(response: httpx.Response) -> ClusterApiError:
+    content = _content(response)
+    status, said = response.status_code, str(content.get("message") or content.get("text", "")).strip()
     path = response.request.url.path
     if status == 401:
         text = f"the login is refused by {response.request.url.host} ({said}). Log in anew: kubectl auth whoami"
@@ -211,10 +220,6 @@ def _refused(error: Any) -> ClusterApiError:
     else:
         text = f"Kubernetes refuses {response.request.method} {path} with {status}: {said}"
     return ClusterApiError(text, status)
-
-
-def _is_json(response: Any) -> bool:
-    return "json" in response.headers.get("content-type", "")
 
 
 def _is_object(path: str) -> bool:

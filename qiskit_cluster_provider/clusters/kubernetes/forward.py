@@ -7,8 +7,10 @@ made anew with the next one, to whichever pod is ready then.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import threading
+from contextlib import AsyncExitStack
 from typing import Any
 
 import kr8s
@@ -69,12 +71,22 @@ class Forward:
         client = await kr8s.asyncio.Api(bypass_factory=True)
         client.timeout = ANSWER_WITHIN
         service: Any = await kr8s.asyncio.objects.Service.get(name, namespace=namespace, api=client)
-        async with service.portforward(remote_port, local_port="auto") as port:
-            self.port = int(port)
+        async with AsyncExitStack() as stack:
+            self.port = await _listening(service, remote_port, stack)
             self._opened.set()
             await self._end.wait()
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
+
+
+async def _listening(service: Any, remote_port: int, stack: AsyncExitStack) -> int:
+    while True:
+        try:
+            return int(await stack.enter_async_context(service.portforward(remote_port, local_port="auto")))
+        except OSError as error:
+            # kr8s looks that nobody listens on the port; it may still be the near end of a connection.
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
