@@ -98,16 +98,18 @@ class Api:
             more["params"] = dict(params)
         if method in _SEND:
             more["headers"] = {"content-type": _SEND[method]}
+        # kr8s puts a slash between the two, and without a second one at the end, which a query does not survive.
+        base, _, more["url"] = path.rpartition("/")
         try:
             # At a 401 or 403, kr8s logs in anew and closes the session, which ends every other request in it.
             async with self._client.call_api(
-                method, version="", base=path, raise_for_status=False, **more
+                method, version="", base=base, raise_for_status=False, **more
             ) as response:
                 pass
             if response.status_code == 401:  # a login that has expired since, or that never was one
                 async with (
                     self._logging_in,
-                    self._client.call_api(method, version="", base=path, **more) as response,
+                    self._client.call_api(method, version="", base=base, **more) as response,
                 ):
                     pass
         except Exception as error:
