@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test quick fuzz soak bench lint types docs clean help
+.PHONY: demo test slow fuzz soak bench lint types docs clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -13,11 +13,11 @@ help:  ## this list
 demo: $(VENV)/.installed  ## the main job on a local Dask cluster, compared with one AerSimulator
 	$(BIN)/qiskit-cluster demo
 
-test: $(VENV)/.installed-test  ## all tests, the examples of README and docs among them
-	$(BIN)/python -m pytest $(ARGS)
-
-quick: $(VENV)/.installed-test  ## the tests that take under ten seconds each
+test: $(VENV)/.installed-test  ## the tests that take under ten seconds each, the examples of README and docs among them
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+slow: $(VENV)/.installed-test  ## the other tests: processes that are killed, whole clusters
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 fuzz: $(VENV)/.installed-test  ## random circuits and options against plain Aer, 2500 calls, about ten minutes
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2500} $(BIN)/python -m pytest tests/faults/test_fuzz.py $(ARGS)

@@ -314,7 +314,8 @@ class ClusterBackend(BackendV2):
     @property
     def dashboard_link(self) -> str | None:
         """The address of Dask's dashboard, for a browser on this machine; ``None`` before the cluster is started."""
-        return str(self._connection.client().dashboard_link) if self._connection.started else None
+        connection = self._connection
+        return connection.kind.dashboard_link(connection.client(), connection.config) if connection.started else None
 
     def scale(self, workers: int, *, timeout: float | None = None) -> None:
         """Give the cluster ``workers`` workers, and wait until they are there. Starts it if need be.

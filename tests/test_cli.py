@@ -184,7 +184,7 @@ def test_backends_shows_the_table_even_if_the_default_is_wrong(invoke, monkeypat
     done = invoke("backends")
     assert done.exit_code == 2
     assert "aer-local" in rows(done)
-    assert "Did you mean 'aer-local'?" in done.stderr
+    assert "Did you mean 'aer-local'" in done.stderr
 
 
 # run: what comes out
@@ -288,7 +288,7 @@ def test_a_cluster_that_is_not_there_is_one_line_and_exit_code_1(invoke, bell, m
         (["none.qasm"], "none.qasm: No such file or directory"),
         (["."], "Is a directory"),
         (["bell.qasm", "junk.qasm"], "junk.qasm is neither OpenQASM 2, OpenQASM 3 nor QPY"),
-        (["bell.qasm", "--backend", "aer-locl"], "Did you mean 'aer-local'?"),
+        (["bell.qasm", "--backend", "aer-locl"], "Did you mean 'aer-local'"),
         (["bell.qasm", "--workers", "0"], "workers: Input should be greater than or equal to 1"),
         (["bell.qasm", "--seed", str(2**70)], "does not fit into 64 bits"),
         (["bell.qasm", "--backend", "aer-dask"], "does not know which cluster"),

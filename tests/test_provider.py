@@ -32,7 +32,8 @@ def profiles(tmp_path):
 
 
 def test_backends(own):
-    assert sorted(b.name for b in own.backends()) == ["aer-dask", "aer-local"]
+    assert [b.name for b in own.backends()] == [n for n, kind in own.kinds.items() if not kind.missing()]
+    assert {"aer-dask", "aer-local"} <= {b.name for b in own.backends()}
     assert [b.name for b in own.backends("aer-dask")] == ["aer-dask"]
     assert own.backends("nothing") == []
     assert [b.name for b in own.backends(filters=lambda b: "local" in b.name)] == ["aer-local"]
@@ -48,7 +49,7 @@ def test_get_backend(own, monkeypatch):
     assert own.get_backend("aer-local").provider is own
     with pytest.raises(QiskitBackendNotFoundError, match="Did you mean 'aer-local'") as refusal:
         own.get_backend("aer-locl")
-    assert "Installed: aer-dask, aer-local" in str(refusal.value)
+    assert f"Installed: {', '.join(own.kinds)};" in str(refusal.value)
 
 
 def test_unknown_options_are_refused_and_leave_nothing_behind(own):
@@ -60,7 +61,7 @@ def test_unknown_options_are_refused_and_leave_nothing_behind(own):
         own.get_backend("aer-local", workers="two")
     with pytest.raises(UnknownOptionError, match="'workers'"):
         own.get_backend("aer-local", wrkers=2)
-    with pytest.raises(UnknownOptionError, match="a setting of aer-local"):
+    with pytest.raises(UnknownOptionError, match=r"a setting of .*\baer-local\b"):
         own.get_backend("aer-dask", workers=2)
     assert own._connections == []
 

@@ -148,6 +148,22 @@ def run(
 
 
 @app.command()
+def job_script(
+    backend: Annotated[
+        str | None, typer.Argument(help="Such as aer-slurm, or a profile; default: $QISKIT_CLUSTER_BACKEND.")
+    ] = None,
+    option: clusters.Options = None,
+) -> None:
+    """Print the script that is submitted to the batch system for each worker, and submit nothing."""
+    with reported(), _provider() as provider:
+        from ..clusters.jobqueue import job_script
+        from ..settings_text import settings
+
+        connection = _backend(provider, backend, **settings(option or [])).connection
+        typer.echo(job_script(connection.name, connection.kind, connection.config).rstrip())
+
+
+@app.command()
 def version(as_json: AsJson = False) -> None:
     """Print the versions that matter in a bug report."""
     from .. import __version__

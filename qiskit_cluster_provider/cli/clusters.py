@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
+Options = Annotated[
+    list[str] | None, typer.Option("--option", "-o", help="A setting of get_backend.", metavar="KEY=VALUE")
+]
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Only this one; default: all that you see.")]
 
 
@@ -27,9 +30,7 @@ def doctor(
     backend: Annotated[
         str | None, typer.Argument(help="A kind or a profile; default: $QISKIT_CLUSTER_BACKEND or aer-local.")
     ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="A setting of get_backend.", metavar="KEY=VALUE")
-    ] = None,
+    option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")] = False,
 ) -> None:
     """Look whether a backend could work, without starting anything.

@@ -13,6 +13,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from ..errors import ClusterConfigError
@@ -48,7 +49,11 @@ class ClusterConfig(BaseSettings):
             ClusterConfigError: a value is wrong; the message names the setting.
         """
         values: dict[str, Any] = {}
-        for source in (given, EnvSettingsSource(cls)(), profile):
+        try:
+            environment = EnvSettingsSource(cls)()
+        except SettingsError as error:
+            raise ClusterConfigError(f"the environment: {error}; it must be JSON. {cls.usage()}") from error
+        for source in (given, environment, profile):
             decided = any(name in values for name in cls.alternatives)
             for name, value in source.items():
                 if name in cls.only_in_code and source is not given:
@@ -130,6 +135,10 @@ class ClusterKind:
     def grows_to(self, config: Any) -> int:
         """Workers that the cluster may have under load; 0 if their number does not change by itself."""
         return 0
+
+    def dashboard_link(self, client: Any, config: Any) -> str:
+        """Where a browser on this machine finds Dask's dashboard."""
+        return str(client.dashboard_link)
 
     def scale(self, client: Any, config: Any, workers: int, timeout: float | None) -> None:
         """See :meth:`~qiskit_cluster_provider.ClusterBackend.scale`."""

@@ -117,6 +117,12 @@ class LocalKind(ClusterKind):
                 client.run(end_worker, on_error="ignore")
         POOL.close_idle()
 
+    def dashboard_link(self, client: Any, config: LocalConfig) -> str:
+        """Dask names this machine's outer address, on which nothing listens."""
+        link = str(client.dashboard_link)
+        host = config.dashboard_address.rpartition(":")[0]
+        return link.replace(f"//{urlsplit(link).hostname}:", f"//{host}:")
+
     def findings(self, config: LocalConfig) -> Iterator[Finding]:
         """What this machine has for it."""
         there, asked = cpus(), config.workers * config.threads_per_worker

@@ -28,6 +28,9 @@ def scale(client: Any, workers: int, timeout: float | None) -> None:
     """
     check_workers(workers)
     cluster = cluster_of(client)
+    adaptive = getattr(cluster, "_adaptive", None)
+    if adaptive is not None:  # the load would take back what is asked for now
+        adaptive.stop()
     cluster.scale(workers)
     limit = WAIT if timeout is None else timeout
     start = asked = time.monotonic()

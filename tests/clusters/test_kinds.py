@@ -13,6 +13,7 @@ from distributed import Client, LocalCluster
 from qiskit_cluster_provider.clusters import ClusterConfig, ClusterKind, find_kinds
 from qiskit_cluster_provider.clusters.dask import DaskConfig, DaskKind
 from qiskit_cluster_provider.clusters.local import LocalConfig, LocalKind
+from qiskit_cluster_provider.errors import ClusterConfigError
 from qiskit_cluster_provider.testing import check_cluster_kind
 
 ROOT = Path(__file__).parents[2]
@@ -55,8 +56,19 @@ def test_the_check_can_fail(running):
 
 def test_the_kinds_of_this_package_are_found():
     kinds, broken = find_kinds()
-    assert {"aer-local", "aer-dask"} <= set(kinds)
+    assert {"aer-local", "aer-dask", "aer-slurm", "aer-pbs"} <= set(kinds)
     assert broken == []
+
+
+def test_an_environment_that_is_no_json_is_told(monkeypatch):
+    class Listing(ClusterConfig):
+        names: tuple[str, ...] = ()
+
+    monkeypatch.setenv("QISKIT_CLUSTER_NAMES", '["one", "two"]')
+    assert Listing.load({}, {}).names == ("one", "two")
+    monkeypatch.setenv("QISKIT_CLUSTER_NAMES", "one")
+    with pytest.raises(ClusterConfigError, match=r'"names".*must be JSON. Settings: names\.'):
+        Listing.load({}, {})
 
 
 def test_a_missing_requirement_says_what_to_install(provider):
@@ -153,8 +165,8 @@ def test_an_installed_wheel_and_a_third_party_kind(tmp_path):
     (site / "dependencies.pth").write_text("import dependencies\n")
     found = json.loads(run(str(python), "-W", "ignore", "-c", SCRIPT).splitlines()[-1])
     assert str(site) in found["file"], "the wheel must be what is tested"
-    assert {"ClusterProvider", "LocalKind", "DaskKind"} <= set(found["loaded"])
-    assert found["names"] == ["aer-dask", "aer-local", "aer-mykind"]
+    assert {"ClusterProvider", "LocalKind", "DaskKind", "SlurmKind"} <= set(found["loaded"])
+    assert {"aer-dask", "aer-local", "aer-mykind"} <= set(found["names"])
     assert found["ran"] == {"0": 5}
     ((name, reason),) = found["broken"]
     assert name == "aer-broken"

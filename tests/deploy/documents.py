@@ -25,6 +25,17 @@ def document(name, kind):
     return found
 
 
+def granted(name):
+    """What a Role grants, as ``(group, resource, verb)``."""
+    return {
+        (group, resource, verb)
+        for rule in document(name, "Role")["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
 def check(document):
     """Raise ``jsonschema.ValidationError`` unless Kubernetes takes it, and knows each of its fields."""
     if document["kind"] == "DaskCluster":

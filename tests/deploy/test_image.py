@@ -1,6 +1,7 @@
 """deploy/Dockerfile, without Docker: what it says, and its commands, run here."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -140,7 +141,7 @@ def arguments_of(component, **variables):
     for one in container["args"]:
         for name, value in variables.items():
             one = one.replace(f"$({name})", value)
-        found.append(one.replace("0.0.0.0:8788", "127.0.0.1:0").replace("0.0.0.0", "127.0.0.1"))
+        found.append(re.sub(r"0\.0\.0\.0:\d+", "127.0.0.1:0", one).replace("0.0.0.0", "127.0.0.1"))
     return found
 
 
@@ -151,7 +152,7 @@ def test_a_cluster_of_the_image_simulates(image, aer, same, start):
     address = f"127.0.0.1:{free_port()}"
     port = address.partition(":")[2]
     if start == "manifest":
-        scheduler = [*arguments_of("scheduler"), f"--port={port}", "--dashboard-address=127.0.0.1:0"]
+        scheduler = [*arguments_of("scheduler"), f"--port={port}"]
         worker = arguments_of("worker", DASK_WORKER_NAME="example-worker")
     else:
         scheduler = ["dask-scheduler", f"--port={port}", "--dashboard-address=127.0.0.1:0", "--host=127.0.0.1"]
@@ -164,7 +165,7 @@ def test_a_cluster_of_the_image_simulates(image, aer, same, start):
         with ClusterProvider() as provider:
             backend = provider.get_backend("aer-dask", address=f"tcp://{address}", timeout=60)
             result = backend.run(quick(), shots=100, seed_simulator=7, no_workers_timeout=60).result(timeout=90)
-            client = backend.cluster.client()
+            client = backend.connection.client()
             (where,) = client.run(lambda: __import__("qiskit_cluster_provider").__file__).values()
             (info,) = client.scheduler_info()["workers"].values()
     finally:

@@ -9,9 +9,11 @@ import pytest
 import yaml
 from dask.utils import parse_bytes
 
+from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig
 from qiskit_cluster_provider.clusters.kubernetes.rights import HELM_RIGHTS, RIGHTS, Right
+from qiskit_cluster_provider.clusters.kubernetes.spec import manifest
 
-from .documents import DEPLOY, NAMES, check, document, documents, made_by_the_operator, pods
+from .documents import DEPLOY, NAMES, check, document, documents, granted, made_by_the_operator, pods
 from .policies import Pod, lets_in
 
 CHART = json.loads((Path(__file__).parent / "helm_chart.json").read_text())
@@ -55,16 +57,6 @@ def test_a_mistake_is_seen(name, kind, path, value, complaint):
     assert complaint in raised.value.message
 
 
-def granted(name):
-    return {
-        (group, resource, verb)
-        for rule in document(name, "Role")["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-
-
 @pytest.mark.parametrize(("name", "rights"), [("rbac.yaml", RIGHTS), ("helm-access.yaml", HELM_RIGHTS)])
 def test_the_role_grants_the_rights_and_nothing_else(name, rights):
     assert granted(name) == {(right.group, right.resource, verb) for right in rights for verb in right.verbs}
@@ -93,6 +85,13 @@ def test_all_is_in_one_namespace(name):
     for one in documents(name):
         place = one["metadata"]["name"] if one["kind"] == "Namespace" else one["metadata"]["namespace"]
         assert place == expected
+
+
+def test_the_example_is_what_aer_k8s_makes():
+    config = KubernetesConfig(image="registry.example/qiskit-worker:1", workers=2, cpu=2, memory="4Gi")
+    made = manifest(config, "example")
+    made["metadata"] = {"name": "example", "namespace": "qiskit"}
+    assert made == CLUSTER
 
 
 @pytest.mark.parametrize("component", ["scheduler", "worker"])

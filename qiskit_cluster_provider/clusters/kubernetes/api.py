@@ -48,6 +48,7 @@ class Api:
         self._portal = portal
         self._rights_file = rights_file
         self._client = client
+        self._logging_in = anyio.Lock()
         self.namespace = str(client.auth.namespace)
         self.server = str(client.auth.server)
         self.context = str(client.auth.active_context)
@@ -97,13 +98,25 @@ class Api:
             more["params"] = dict(params)
         if method in _SEND:
             more["headers"] = {"content-type": _SEND[method]}
+        # kr8s puts a slash between the two, and without a second one at the end, which a query does not survive.
+        base, _, more["url"] = path.rpartition("/")
         try:
-            async with self._client.call_api(method, version="", base=path, **more) as response:
-                kind = response.headers.get("content-type", "")
-                found: dict[str, Any] = response.json() if "json" in kind else {"text": response.text}
-                return found
+            # At a 401 or 403, kr8s logs in anew and closes the session, which ends every other request in it.
+            async with self._client.call_api(
+                method, version="", base=base, raise_for_status=False, **more
+            ) as response:
+                pass
+            if response.status_code == 401:  # a login that has expired since, or that never was one
+                async with (
+                    self._logging_in,
+                    self._client.call_api(method, version="", base=base, **more) as response,
+                ):
+                    pass
         except Exception as error:
             raise translated(error, self.server, self._rights_file) from error
+        if response.is_error:
+            raise _refused(response, self._rights_file)
+        return _content(response)
 
     async def _all(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
         answers: list[Any] = [None] * len(requests)
@@ -151,10 +164,10 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
     if isinstance(error, ClusterError):
         return error
     if isinstance(error, kr8s.ServerError):
-        return _refused(error, rights_file)
+        return _refused(error.response, rights_file)
     where = f"the Kubernetes API server {server}".rstrip()
     text = str(error).strip()
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, (httpx.TimeoutException, kr8s.APITimeoutError)):
         return ClusterApiError(
             f"{where} does not answer within {ANSWER_WITHIN:g} s. Are the cluster and the VPN up? "
             "kubectl cluster-info"
@@ -186,9 +199,16 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
     return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")
 
 
-def _refused(error: Any, rights_file: str) -> ClusterApiError:
-    response = error.response
-    status, said = int(response.status_code), str(error).strip()
+def _content(response: httpx.Response) -> dict[str, Any]:
+    if "json" not in response.headers.get("content-type", ""):
+        return {"text": response.text}
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def _refused(response: httpx.Response, rights_file: str) -> ClusterApiError:
+    content = _content(response)
+    status, said = response.status_code, str(content.get("message") or content.get("text", "")).strip()
     path = response.request.url.path
     if status == 401:
         text = f"the login is refused by {response.request.url.host} ({said}). Log in anew: kubectl auth whoami"

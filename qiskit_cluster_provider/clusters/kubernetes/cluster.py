@@ -8,7 +8,7 @@ from dask_kubernetes.operator._objects import DaskCluster
 from dask_kubernetes.operator.kubecluster.kubecluster import CreateMode, KubeCluster
 from dask_kubernetes.operator.networking import wait_for_scheduler_comm
 from distributed import Client
-from distributed.core import rpc
+from distributed.core import Status, rpc
 
 from ...errors import ClusterApiError, ClusterConnectionError
 from .api import connected
@@ -46,13 +46,26 @@ class RunningKubeCluster(KubeCluster):
         self._way = Way(namespace, f"{name}-scheduler", forward)
         self.clients: list[Client] = []
         self.pods_shown_by = f"kubectl get pods -n {namespace} -l {CLUSTER}={name}"
-        super().__init__(
-            name=name,
-            namespace=namespace,
-            create_mode=CreateMode.CONNECT_ONLY,
-            shutdown_on_close=owned,
-            quiet=True,
-        )
+        try:
+            super().__init__(
+                name=name,
+                namespace=namespace,
+                create_mode=CreateMode.CONNECT_ONLY,
+                shutdown_on_close=owned,
+                quiet=True,
+            )
+        except BaseException:
+            self.shutdown_on_close = False  # is the caller's business, who made it
+            self.close()
+            raise
+
+    def close(self, timeout: float = 3600) -> None:
+        """Close it; its event loop and its port-forwards end too, which dask-kubernetes leaves running."""
+        if self.status is not Status.closed:
+            try:
+                super().close(timeout=timeout)
+            finally:
+                self._loop_runner.stop()
 
     def no_workers(self) -> str:
         """Why there are none, as far as Kubernetes tells: how a sentence goes on."""

@@ -10,7 +10,6 @@ import asyncio
 import errno
 import logging
 import os
-import socket
 import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -22,7 +21,6 @@ from ...errors import ClusterConnectionError
 from .api import ANSWER_WITHIN, translated
 
 _OPEN_WITHIN = 3 * ANSWER_WITHIN
-_TRIES = 5
 
 
 class Forward:
@@ -84,19 +82,13 @@ class Forward:
 
 
 async def _listening(service: Any, remote_port: int, stack: AsyncExitStack) -> int:
-    """A port of this machine that is forwarded while ``stack`` is open.
-
-    kr8s draws one of 50000, and takes it for free if nobody listens there; a connection may have it nevertheless.
-    """
-    for tries in range(_TRIES, -1, -1):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = int(free.getsockname()[1])
+    while True:
         try:
-            return int(await stack.enter_async_context(service.portforward(remote_port, local_port=port)))
+            return int(await stack.enter_async_context(service.portforward(remote_port, local_port="auto")))
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or not tries:
+            # kr8s looks that nobody listens on the port; it may still be the near end of a connection.
+            if error.errno != errno.EADDRINUSE:
                 raise
-    raise AssertionError("the last try returns or raises")
 
 
 class Way:

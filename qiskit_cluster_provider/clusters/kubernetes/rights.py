@@ -38,32 +38,23 @@ class Right:
 RIGHTS = (
     Right(_DASK, "daskclusters", ("get", "list", "create", "delete"), "start, find and end a cluster"),
     Right(_DASK, "daskworkergroups", ("get", "list", "patch"), "scale a cluster"),
-    Right(
-        _DASK,
-        "daskautoscalers",
-        ("get", "list", "create", "patch", "delete"),
-        "scale with the load: workers=(min, max), adapt()",
-    ),
-    Right("", "services", ("get", "list"), "find the scheduler"),
+    Right(_DASK, "daskautoscalers", ("create", "patch", "delete"), "begin and end scaling with the load"),
+    Right("", "services", ("list",), "find the scheduler"),
     Right("", "pods", ("get", "list"), "find the pods and see whether they run"),
     Right("", "pods/portforward", ("get",), "reach the scheduler from outside of Kubernetes"),
-    Right("", "pods/log", ("get",), "say why a pod ends, with its last words, and for get_logs()", needed=False),
-    Right(
-        "apps",
-        "deployments",
-        ("get", "list", "delete"),
-        "end workers that wait for a place before workers that work, when scaling down",
-        needed=False,
-    ),
+    Right("apps", "deployments", ("list",), "count the workers, and see why Kubernetes makes no pods"),
+    Right("apps", "deployments", ("delete",), "end waiting workers before working ones", needed=False),
+    Right("", "pods/log", ("get",), "say why a pod ends, and show logs", needed=False),
+    Right("", "resourcequotas", ("list",), "say whether a quota leaves room", needed=False),
 )
-"""For ``aer-k8s``."""
+"""For ``aer-k8s``: what it asks of Kubernetes, and nothing else."""
 
 HELM_RIGHTS = (
     Right("", "services", ("get", "list"), "find the scheduler"),
     Right("", "pods", ("get", "list"), "find the pods and see whether they run"),
     Right("", "pods/portforward", ("get",), "reach the scheduler from outside of Kubernetes"),
-    Right("", "pods/log", ("get",), "say why a pod ends, with its last words, and for get_logs()", needed=False),
-    Right("apps", "deployments", ("get", "list"), "find the workers' deployment, for scale()", needed=False),
-    Right("apps", "deployments/scale", ("patch",), "change the number of workers: scale()", needed=False),
+    Right("apps", "deployments", ("get", "list"), "find the workers", needed=False),
+    Right("apps", "deployments/scale", ("patch",), "change the number of workers", needed=False),
+    Right("", "pods/log", ("get",), "show logs", needed=False),
 )
 """For ``aer-helm``."""

@@ -6,8 +6,9 @@ unchanged. Pods have addresses in 127.0.0.0/8, Services too, and names of Servic
 It does less than a cluster. There are no images: a name of an image is known or not, and any container runs in this
 Python's environment. There are no limits (cgroups), users, volumes, Secrets, network policies, init containers or
 liveness probes, and no ``exec``, followed logs, taints or affinities; pods are scheduled by what they request and by
-``nodeSelector`` alone. Everybody may do everything but what :meth:`LocalKubernetes.forbid` says. There is no
-server-side apply, a strategic merge patch is taken for a merge patch, and a new template replaces all pods at once.
+``nodeSelector`` alone. Everybody may do everything but what :meth:`LocalKubernetes.forbid` says, and an
+:meth:`LocalKubernetes.account` may do what its rules say; Roles are not served. There is no server-side apply, a
+strategic merge patch is taken for a merge patch, and a new template replaces all pods at once.
 Owned objects are deleted in the background, whatever propagation is asked for. Back-offs are seconds, not minutes.
 It needs Linux.
 

@@ -1,4 +1,4 @@
-"""The HTTP side: paths, verbs, patches, watches, as the API server speaks them."""
+"""The HTTP side: paths, verbs and watches, as the API server speaks them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import struct
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -19,11 +20,29 @@ from .resources import ACCESS_REVIEWS, PODS, Object, Resource
 from .rights import Request, Rights
 from .selectors import Predicate, predicate
 
-_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_OF_OBJECTS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_OF_COLLECTIONS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: close with a reset
 
 
 class _NotServed(Exception):
     """There is nothing at this path; the server says so in plain text, not with a ``Status``."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What a request asks for."""
+
+    resource: Resource
+    verb: str
+    namespace: str
+    name: str
+    subresource: str
+
+    def by(self, user: str) -> Request:
+        plural = self.resource.plural
+        full = f"{plural}/{self.subresource}" if self.subresource else plural
+        return Request(user, self.verb, self.resource.group, full, self.namespace, self.name)
 
 
 class ApiServer:
@@ -41,129 +60,134 @@ class ApiServer:
         if self._runner is None:
             self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True), shutdown_timeout=0)
             await self._runner.setup()
-            site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
-            await site.start()
+            await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
             self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Stop listening, and drop all connections."""
         if self._runner is not None:
-            runner, self._runner = self._runner, None
-            self._reset(runner)
-            await runner.cleanup()
+            self.cut()
+            await self._runner.cleanup()
+            self._runner = None
 
     def cut(self) -> None:
         """Reset all connections."""
-        if self._runner is not None:
-            self._reset(self._runner)
-
-    def _reset(self, runner: web.ServerRunner) -> None:
-        for connection in runner.server.connections if runner.server else ():
-            if connection.transport is not None:
-                at_once = struct.pack("ii", 1, 0)
-                connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-                connection.transport.abort()
+        server = self._runner and self._runner.server
+        for transport in [connection.transport for connection in server.connections] if server else ():
+            if transport is not None:
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                transport.abort()
 
     async def _answer(self, http: web.BaseRequest) -> web.StreamResponse:
         try:
             user = self._rights.user(http.headers.get("Authorization", ""))
-            return await self._route(http, user)
+            parts = [part for part in http.path.split("/") if part]
+            if parts and parts[0] in ("healthz", "livez", "readyz"):
+                return web.Response(text="ok")
+            if (found := discovery(self._store.resources.values(), parts)) is not None:
+                return web.json_response(found)
+            call = self._parse(http, parts)
+            self._rights.check(call.by(user))
+            return await self._serve(http, call, user)
         except _NotServed:
             return web.Response(status=404, text="404 page not found\n")
         except ApiError as error:
             return web.json_response(error.status, status=error.code)
 
-    async def _route(self, http: web.BaseRequest, user: str) -> web.StreamResponse:
-        parts = [part for part in http.path.split("/") if part]
-        if parts and parts[0] in ("healthz", "livez", "readyz"):
-            return web.Response(text="ok")
-        if (found := discovery(self._store.resources.values(), parts)) is not None:
-            return web.json_response(found)
-        if len(parts) < (3 if parts[:1] == ["api"] else 4):
-            raise _NotServed
-        group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
-        rest = parts[2:] if parts[0] == "api" else parts[3:]
+    def _parse(self, http: web.BaseRequest, parts: list[str]) -> _Call:
+        match parts:
+            case ["api", version, *rest] if rest:
+                group = ""
+            case ["apis", group, version, *rest] if rest:
+                pass
+            case _:
+                raise _NotServed
         namespace = ""
         if rest[0] == "namespaces" and len(rest) > 2 and rest[2] != "status":
             namespace, rest = rest[1], rest[2:]
         plural, name, subresource = (*rest, "", "")[:3]
         resource = self._store.resources.get((group, plural))
+        verb = (_OF_OBJECTS if name else _OF_COLLECTIONS).get(http.method)
         if (
             resource is None
             or resource.version != version
-            or (subresource and subresource not in resource.subresources)
+            or subresource not in ("", *resource.subresources)
+            or not verb
         ):
             raise _NotServed
-        verb = _VERBS[http.method]
-        if not name and verb in ("get", "delete"):
-            verb = {"get": "watch" if http.query.get("watch") in ("true", "1") else "list"}.get(
-                verb, "deletecollection"
-            )
-        full = f"{plural}/{subresource}" if subresource else plural
-        self._rights.check(Request(user, verb, group, full, namespace, name))
-        if resource is ACCESS_REVIEWS:
-            return web.json_response(self._rights.review(user, await http.json()), status=201)
-        if resource is PODS and subresource == "log":
-            return web.Response(text=self._kubelet.log(self._store.get(PODS, namespace, name), http.query))
-        if resource is PODS and subresource == "portforward":
-            return await port_forward(http, self._store.get(PODS, namespace, name))
-        if verb == "watch":
-            return await self._watch(http, resource, namespace)
-        body = await http.text()
-        item = self._do(http, verb, resource, namespace, name, subresource, json.loads(body) if body else {})
-        return web.json_response(item, status=201 if verb == "create" else 200)
+        if verb == "list" and http.query.get("watch") in ("true", "1"):
+            verb = "watch"
+        return _Call(resource, verb, namespace, name, subresource)
 
-    def _do(
-        self, http: web.BaseRequest, verb: str, resource: Resource, namespace: str, name: str, sub: str, body: Any
-    ) -> Object:
-        if verb == "get":
-            item = self._store.get(resource, namespace, name)
-            return scale_of(resource, item) if sub == "scale" else item
-        if verb in ("list", "deletecollection"):
-            chosen = self._store.select(resource, namespace, _selected(http))
-            if verb == "deletecollection":
-                for item in chosen:
-                    self._store.delete(resource, item["metadata"].get("namespace", ""), item["metadata"]["name"])
-            head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version}
-            return {**head, "metadata": {"resourceVersion": str(self._store.revision)}, "items": chosen}
-        if verb == "create":
-            return self._store.create(resource, body, namespace)
-        if verb == "delete":
-            grace = http.query.get("gracePeriodSeconds", body.get("gracePeriodSeconds"))
-            return self._store.delete(resource, namespace, name, None if grace is None else int(grace))
-        change = body_change(verb, http.content_type, body)
-        if sub == "scale":
-            return scale_of(resource, self._store.edit(resource, namespace, name, scale_change(resource, change)))
-        return self._store.edit(resource, namespace, name, change, sub)
+    async def _serve(self, http: web.BaseRequest, call: _Call, user: str) -> web.StreamResponse:
+        match call.resource, call.subresource:
+            case _ if call.verb == "watch":
+                return await self._watch(http, call)
+            case resource, _ if resource is ACCESS_REVIEWS:
+                return web.json_response(self._rights.review(user, await http.json()), status=201)
+            case _, "log":
+                return web.Response(
+                    text=self._kubelet.log(self._store.get(PODS, call.namespace, call.name), http.query)
+                )
+            case _, "portforward":
+                return await port_forward(http, self._store.get(PODS, call.namespace, call.name))
+        text = await http.text()
+        item = self._do(http, call, json.loads(text) if text else {})
+        return web.json_response(item, status=201 if call.verb == "create" else 200)
 
-    async def _watch(self, http: web.BaseRequest, resource: Resource, namespace: str) -> web.StreamResponse:
+    def _do(self, http: web.BaseRequest, call: _Call, body: Any) -> Object:
+        resource, where = call.resource, (call.resource, call.namespace, call.name)
+        match call.verb:
+            case "list" | "deletecollection":
+                return self._collection(http, call, body)
+            case "create":
+                return self._store.create(resource, body, call.namespace)
+            case "delete":
+                return self._store.delete(*where, _grace(http, body))
+            case "get":
+                item = self._store.get(*where)
+            case _ if call.subresource == "scale":
+                item = self._store.edit(
+                    *where, scale_change(resource, body_change(call.verb, http.content_type, body))
+                )
+            case _:
+                item = self._store.edit(*where, body_change(call.verb, http.content_type, body), call.subresource)
+        return scale_of(resource, item) if call.subresource == "scale" else item
+
+    def _collection(self, http: web.BaseRequest, call: _Call, body: Any) -> Object:
+        version = str(len(self._store.history))
+        items = self._store.select(call.resource, call.namespace, _selected(http))
+        for meta in [item["metadata"] for item in items] if call.verb == "deletecollection" else ():
+            self._store.delete(call.resource, meta.get("namespace", ""), meta["name"], _grace(http, body))
+        head = {"kind": f"{call.resource.kind}List", "apiVersion": call.resource.api_version}
+        return {**head, "metadata": {"resourceVersion": version}, "items": items}
+
+    async def _watch(self, http: web.BaseRequest, call: _Call) -> web.StreamResponse:
+        """Send all changes of what is selected, from a version on or, without one, after what there is."""
         selected = _selected(http)
-        since = http.query.get("resourceVersion", "0")
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(http)
 
         async def send(kind: str, item: Object) -> None:
             await response.write(json.dumps({"type": kind, "object": item}).encode() + b"\n")
 
-        if since in ("", "0"):
-            since = str(self._store.revision)
-            for item in self._store.select(resource, namespace, selected):
+        position = int(http.query.get("resourceVersion") or 0)
+        if not position:
+            position = len(self._store.history)
+            for item in self._store.select(call.resource, call.namespace, selected):
                 await send("ADDED", item)
-        position = int(since)
-        seconds = float(http.query.get("timeoutSeconds", 1800))
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(float(http.query.get("timeoutSeconds", 1800))):
                 while True:
                     news = self._store.news()
                     for changed, old, new in self._store.history[position:]:
                         position += 1
                         last = new or old or {}
-                        if changed is not resource or namespace not in ("", last["metadata"].get("namespace")):
-                            continue
-                        before, after = old is not None and selected(old), new is not None and selected(new)
-                        if before or after:
-                            await send("MODIFIED" if before and after else "ADDED" if after else "DELETED", last)
-                    if position == self._store.revision:
+                        if changed is call.resource and call.namespace in ("", last["metadata"].get("namespace")):
+                            before, after = bool(old and selected(old)), bool(new and selected(new))
+                            if before or after:
+                                await send("MODIFIED" if before and after else "ADDED" if after else "DELETED", last)
+                    if position == len(self._store.history):
                         await news.wait()
         except TimeoutError:
             return response
@@ -174,3 +198,8 @@ def _selected(http: web.BaseRequest) -> Predicate:
         return predicate(http.query.get("labelSelector", ""), http.query.get("fieldSelector", ""))
     except ValueError as error:
         raise ApiError(400, "BadRequest", str(error)) from None
+
+
+def _grace(http: web.BaseRequest, body: Any) -> int | None:
+    seconds = http.query.get("gracePeriodSeconds", body.get("gracePeriodSeconds"))
+    return None if seconds is None else int(seconds)

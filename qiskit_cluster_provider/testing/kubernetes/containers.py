@@ -71,13 +71,8 @@ def command(container: Object, own: Mapping[str, str], address: str) -> list[str
             return _dask(name.removeprefix("dask-"), rest, address)
         case ["dask", "scheduler" | "worker" as name, *rest]:
             return _dask(name, rest, address)
-        case [
-            "python" | "python3",
-            "-m",
-            "distributed.cli.dask_scheduler" | "distributed.cli.dask_worker" as name,
-            *rest,
-        ]:
-            return _dask(name.removeprefix("distributed.cli.dask_"), rest, address)
+        case ["python", "-m", module, *rest] if module in _DASK.values():
+            return _dask(module.rpartition("_")[2], rest, address)
         case ["python" | "python3", *rest]:
             return [sys.executable, *rest]
         case ["kopf", *rest]:
@@ -109,12 +104,9 @@ def _dask(name: str, arguments: list[str], address: str) -> list[str]:
 
 
 def _field(pod: Object, path: str) -> str:
-    if found := re.fullmatch(r"(metadata)\.(labels|annotations)\['(.+)'\]", path):
-        keys = list(found.groups())
-    else:
-        keys = path.split(".")
+    found = re.fullmatch(r"metadata\.(labels|annotations)\['(.+)'\]", path)
     value: Any = pod
-    for key in keys:
+    for key in ("metadata", *found.groups()) if found else path.split("."):
         value = value.get(key, "")
     return str(value)
 

@@ -6,8 +6,9 @@ import hashlib
 import json
 from typing import Any
 
+from .events import warn
 from .objects import ApiError, Store, now
-from .resources import DEPLOYMENTS, PODS, QUOTAS, REPLICA_SETS, Object, Resource
+from .resources import DEPLOYMENTS, PODS, REPLICA_SETS, Object, Resource
 from .services import is_ready
 
 
@@ -16,25 +17,6 @@ class Deployments:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        store.admit[PODS] = self._admit_pod
-        for resource in (DEPLOYMENTS, REPLICA_SETS):
-            store.admit[resource] = _admit
-
-    def _admit_pod(self, pod: Object) -> None:
-        meta, spec = pod["metadata"], pod["spec"]
-        there = len(self._store.select(PODS, meta["namespace"]))
-        for quota in self._store.select(QUOTAS, meta["namespace"]):
-            limit = int(quota["spec"]["hard"].get("pods", there + 1))
-            if there >= limit:
-                raise ApiError(
-                    403,
-                    "Forbidden",
-                    f'pods "{meta["name"]}" is forbidden: exceeded quota: {quota["metadata"]["name"]}, '
-                    f"requested: pods=1, used: pods={there}, limited: pods={limit}",
-                )
-        spec.setdefault("restartPolicy", "Always")
-        spec.setdefault("terminationGracePeriodSeconds", 30)
-        pod["status"] = {"phase": "Pending"}
 
     async def reconcile(self) -> None:
         """Create and delete what is missing and what is too much."""
@@ -74,17 +56,13 @@ class Deployments:
         meta, spec = replica_set["metadata"], replica_set["spec"]
         pods = [pod for pod in self._owned(PODS, replica_set) if "deletionTimestamp" not in pod["metadata"]]
         pods = [pod for pod in pods if pod["status"]["phase"] not in ("Succeeded", "Failed")]
+        template = spec["template"]
+        head = {key: template.get("metadata", {}).get(key, {}) for key in ("labels", "annotations")}
+        head |= {"generateName": f"{meta['name']}-", "ownerReferences": [_owner(replica_set)]}
         failure = None
         for _ in range(spec["replicas"] - len(pods)):
-            template = spec["template"]
-            head = {"generateName": f"{meta['name']}-", "ownerReferences": [_owner(replica_set)]}
-            labels = {key: template["metadata"].get(key, {}) for key in ("labels", "annotations")}
             try:
-                pods.append(
-                    self._store.create(
-                        PODS, {"metadata": {**labels, **head}, "spec": template["spec"]}, meta["namespace"]
-                    )
-                )
+                pods.append(self._store.create(PODS, {"metadata": head, "spec": template["spec"]}, meta["namespace"]))
             except ApiError as error:
                 failure = str(error)
                 break
@@ -100,8 +78,7 @@ class Deployments:
             fresh = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": failure}
             status["conditions"] = [before if known else {**fresh, "lastTransitionTime": now()}]
             if not known:
-                message = f"Error creating: {failure}"
-                self._store.record(replica_set, "Warning", "FailedCreate", message, "replicaset-controller")
+                warn(self._store, replica_set, "FailedCreate", f"Error creating: {failure}", "replicaset-controller")
         self._edit(REPLICA_SETS, replica_set, lambda item: item.update(status=status), "status")
 
     def _owned(self, resource: Resource, owner: Object) -> list[Object]:
@@ -111,11 +88,6 @@ class Deployments:
 
     def _edit(self, resource: Resource, item: Object, change: Any, subresource: str = "") -> None:
         self._store.edit(resource, item["metadata"]["namespace"], item["metadata"]["name"], change, subresource)
-
-
-def _admit(item: Object) -> None:
-    item["spec"].setdefault("replicas", 1)
-    item["status"] = {}
 
 
 def _owner(item: Object) -> Object:

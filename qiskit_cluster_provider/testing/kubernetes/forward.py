@@ -19,7 +19,7 @@ async def port_forward(http: web.BaseRequest, pod: Object) -> web.WebSocketRespo
     address = pod.get("status", {}).get("podIP")
     if not address:
         raise ApiError(400, "BadRequest", f"pod {pod['metadata']['name']} does not have a host assigned")
-    websocket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",), compress=False)
+    websocket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",), compress=False, timeout=1)
     await websocket.prepare(http)
     for index, port in enumerate(ports):
         for channel in (2 * index, 2 * index + 1):

@@ -17,8 +17,10 @@ from typing import Any, Self, TypeVar
 import yaml
 
 from . import dns, operator
+from .admission import Admission
 from .api import ApiServer
 from .deployments import Deployments
+from .garbage import GarbageCollector
 from .kubelet import Kubelet
 from .network import Network
 from .nodes import Scheduler, node
@@ -68,7 +70,7 @@ class LocalKubernetes:
         self._thread.start()
         self._started.wait()
         if self._failure:
-            raise self._failure
+            self.__exit__()
         if self._with_operator:
             try:
                 self.start_operator()
@@ -128,6 +130,10 @@ class LocalKubernetes:
         script = f"printf '%s\\n' {shlex.join(lines)}; exit {code}"
         self._call(lambda: self._kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
 
+    def mend(self, image: str) -> None:
+        """Containers of this image run what they are told to again."""
+        self._call(lambda: self._kubelet.crashes.pop(image, None))
+
     def cut_connections(self) -> None:
         """Reset all connections with the API server, port forwards among them."""
         self._call(self._api.cut)
@@ -155,6 +161,18 @@ class LocalKubernetes:
     def grant_all(self) -> None:
         """Give all rights back."""
         self._call(self._rights.forbidden.clear)
+
+    def account(self, name: str, namespace: str, rules: Sequence[Mapping[str, Any]]) -> Path:
+        """The kubeconfig of a new user who may do in a namespace what the rules of a Role say, and nothing else."""
+        kubeconfig = self._folder / f"kubeconfig-{name}"
+
+        def make() -> None:
+            user = f"system:serviceaccount:{namespace}:{name}"
+            self._rights.roles[user] = (namespace, tuple(rules))
+            self._login(user, kubeconfig, namespace)
+
+        self._call(make)
+        return kubeconfig
 
     def quota(self, namespace: str = "default", pods: int = 1) -> None:
         """Allow no more than this many pods in a namespace."""
@@ -198,12 +216,19 @@ class LocalKubernetes:
             self._kubelet = Kubelet(self._store, network, self._images, self._folder, tasks)
             self._api = ApiServer(self._store, self._rights, self._kubelet)
             services = Services(self._store, network, tasks)
+            Admission(self._store, network)
             self._fill(network.node)
             await self._api.start()
             self.url = f"http://127.0.0.1:{self._api.port}"
             self.token = self._login(TESTER, self.kubeconfig)
             self._login(OPERATOR, self._folder / "operator")
-            controllers = (Deployments(self._store), Scheduler(self._store), self._kubelet, services)
+            controllers = (
+                GarbageCollector(self._store),
+                Deployments(self._store),
+                Scheduler(self._store),
+                self._kubelet,
+                services,
+            )
             control = tasks.create_task(self._control(controllers))
             self._started.set()
             try:
@@ -218,7 +243,6 @@ class LocalKubernetes:
     async def _control(self, controllers: Iterable[Any]) -> None:
         while True:
             news = self._store.news()
-            self._store.collect_garbage()
             for controller in controllers:
                 await controller.reconcile()
             await news.wait()
@@ -232,11 +256,11 @@ class LocalKubernetes:
             established = {"conditions": [{"type": "Established", "status": "True"}]}
             self._store.create(DEFINITIONS, {**definition, "status": established})
 
-    def _login(self, user: str, kubeconfig: Path | None) -> str:
+    def _login(self, user: str, kubeconfig: Path | None, namespace: str = "default") -> str:
         token = secrets.token_urlsafe(16)
         self._rights.tokens[token] = user
         if kubeconfig:
-            context = {"cluster": "local", "user": user, "namespace": "default"}
+            context = {"cluster": "local", "user": user, "namespace": namespace}
             config = {
                 "apiVersion": "v1",
                 "kind": "Config",
@@ -275,4 +299,6 @@ class LocalKubernetes:
         return self._wait_for(call)
 
     def _wait_for(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if self._failure:
+            raise RuntimeError("the local cluster has failed") from self._failure
         return asyncio.run_coroutine_threadsafe(function(), self._loop).result(timeout=60)

@@ -14,6 +14,7 @@ class Network:
     def __init__(self, names: Path) -> None:
         self.names = names
         self.names.touch()
+        self._published: dict[str, str] = {}
         for block in random.sample(range(16, 255), 239):
             self._claim = socket.socket()
             try:
@@ -37,6 +38,9 @@ class Network:
 
     def publish(self, names: dict[str, str]) -> None:
         """What ``NAME.NAMESPACE`` resolves to from now on, in the pods' processes."""
+        if names == self._published:
+            return
+        self._published = names
         fresh = self.names.with_suffix(".new")
         fresh.write_text("".join(f"{name} {address}\n" for name, address in names.items()))
         fresh.replace(self.names)

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from .events import warn
 from .objects import Store, now
 from .resources import NODES, PODS, Object
 from .selectors import matches
@@ -14,7 +15,7 @@ _FACTORS = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi
 
 
 def quantity(text: str | float) -> float:
-    """``500m``, ``2Gi``, … as a number."""
+    """``500m`` or ``2Gi`` as a number."""
     for unit in sorted(_FACTORS, key=len, reverse=True):
         if isinstance(text, str) and text.endswith(unit):
             return float(text.removesuffix(unit)) * _FACTORS[unit]
@@ -23,12 +24,11 @@ def quantity(text: str | float) -> float:
 
 def requests(pod: Object) -> Counter[str]:
     """What a pod asks of a node. A limit without a request is a request."""
-    total: Counter[str] = Counter({"pods": 1})
+    total = Counter(pods=1000)  # in thousandths, which are exact
     for container in pod["spec"]["containers"]:
         resources = container.get("resources") or {}
         for name, amount in {**(resources.get("limits") or {}), **(resources.get("requests") or {})}.items():
-            total[name] += math.ceil(1000 * quantity(amount))  # in thousandths, which are exact
-    total["pods"] = 1000
+            total[name] += math.ceil(1000 * quantity(amount))
     return total
 
 
@@ -73,7 +73,7 @@ class Scheduler:
         words = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
         message = f"0/{len(nodes)} nodes are available: {words}."
         if self._condition(pod, "False", reason="Unschedulable", message=message):
-            self._store.record(pod, "Warning", "FailedScheduling", message, "default-scheduler")
+            warn(self._store, pod, "FailedScheduling", message, "default-scheduler")
 
     def _bind(self, pod: Object, node: str) -> None:
         self._edit(pod, lambda item: item["spec"].update(nodeName=node))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import start
 from .containers import StartError, command, environment, process_environment
+from .events import warn
 from .objects import ApiError, now
 from .probes import is_up
 from .resources import PODS, Object
@@ -58,14 +60,17 @@ class Pod:
         self._folder.mkdir()
         self._began = now()
         self._ending = asyncio.Event()
-        self._grace = 0.0
+        self._grace = math.inf
         kubelet.tasks.create_task(self._run())
 
     def end(self, grace: float) -> None:
-        """Begin to end it: SIGTERM, and SIGKILL when the time of grace is over."""
-        if not self._ending.is_set():
-            self._grace = grace
-            self._ending.set()
+        """Begin to end it: SIGTERM, and SIGKILL when the time of grace is over. Without grace, at once."""
+        self._grace = min(grace, self._grace)
+        self._ending.set()
+        for container in self.containers:
+            if grace == 0 and container.process is not None:
+                with suppress(ProcessLookupError):
+                    container.process.kill()
 
     async def _run(self) -> None:
         self._publish()
@@ -190,7 +195,7 @@ class Pod:
             await asyncio.wait_for(self._ending.wait(), seconds)
 
     def _warn(self, reason: str, message: str) -> None:
-        self._kubelet.store.record(self.object, "Warning", reason, message)
+        warn(self._kubelet.store, self.object, reason, message)
 
     def _publish(self, *, over: bool = False) -> None:
         """Write the pod's status."""

@@ -1,11 +1,13 @@
-"""Who may do what: everybody everything, but for what a test forbids."""
+"""Who may do what: everybody everything, but for what a test forbids, and for accounts with a role."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .objects import ApiError
-from .resources import Object
+from .resources import ACCESS_REVIEWS, Object
 
 TESTER = "tester"
 OPERATOR = "system:serviceaccount:dask-operator:dask-kubernetes-operator"
@@ -25,10 +27,17 @@ class Request:
 
 @dataclass
 class Rights:
-    """Tokens and what their users lack."""
+    """Tokens and what their users lack.
+
+    Attributes:
+        tokens: users by their tokens.
+        forbidden: what the tester may not do: verb, resource, and namespace or ``None`` for all.
+        roles: of users who may only do what their Role says: its namespace and its rules.
+    """
 
     tokens: dict[str, str] = field(default_factory=dict)
     forbidden: set[tuple[str, str, str | None]] = field(default_factory=set)
+    roles: dict[str, tuple[str, tuple[Mapping[str, Any], ...]]] = field(default_factory=dict)
 
     def user(self, authorization: str) -> str:
         """Who sends this header."""
@@ -38,7 +47,10 @@ class Rights:
         return user
 
     def allows(self, request: Request) -> bool:
-        """Whether a request may be done; the operator has all rights."""
+        """Whether a request may be done; the operator has all rights, and everybody may ask for their own."""
+        if request.user in self.roles and request.resource != ACCESS_REVIEWS.plural:
+            namespace, rules = self.roles[request.user]
+            return request.namespace == namespace and any(_grants(rule, request) for rule in rules)
         lacking = {(request.verb, request.resource, place) for place in (None, request.namespace)}
         return request.user != TESTER or not lacking & self.forbidden
 
@@ -62,3 +74,8 @@ class Rights:
         resource = "/".join(filter(None, (asked.get("resource", ""), asked.get("subresource"))))
         request = Request(user, asked.get("verb", ""), asked.get("group", ""), resource, asked.get("namespace", ""))
         return {**review, "status": {"allowed": self.allows(request)}}
+
+
+def _grants(rule: Mapping[str, Any], request: Request) -> bool:
+    wanted = {"apiGroups": request.group, "resources": request.resource, "verbs": request.verb}
+    return all(value in rule[key] for key, value in wanted.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 
 from .network import Network
 from .objects import Store
@@ -20,65 +21,46 @@ class Services:
         self._tasks = tasks
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
         self._connections: set[asyncio.Task[None]] = set()
-        store.admit[SERVICES] = self._admit
-
-    def _admit(self, service: Object) -> None:
-        spec = service.setdefault("spec", {})
-        spec.setdefault("type", "ClusterIP")
-        address = spec.setdefault("clusterIP", self._network.service())
-        spec |= {"clusterIPs": [address], "sessionAffinity": "None"}
-        for port in spec.get("ports", ()):
-            port.setdefault("protocol", "TCP")
-            port.setdefault("targetPort", port["port"])
-        service["status"] = {"loadBalancer": {}}
 
     async def reconcile(self) -> None:
-        """Listen for the Services that there are, and for no others."""
+        """Listen for the Services that have a ready pod: connections with others are refused."""
         services = [each for each in self._store.select(SERVICES) if each["spec"]["clusterIP"] != "None"]
-        wanted = {(each["spec"]["clusterIP"], port["port"]) for each in services for port in each["spec"]["ports"]}
-        for key in self._servers.keys() - wanted:
+        wanted = {
+            (service["spec"]["clusterIP"], port["port"]): (service["metadata"], port)
+            for service in services
+            for port in service["spec"]["ports"]
+            if self._endpoints(service["metadata"], port)
+        }
+        for key in self._servers.keys() - wanted.keys():
             self._servers.pop(key).close()
-        for service in services:
-            for port in service["spec"]["ports"]:
-                await self._listen(service, port)
-        self._network.publish(
-            {
-                f"{each['metadata']['name']}.{each['metadata']['namespace']}": each["spec"]["clusterIP"]
-                for each in services
-            }
-        )
+        for key in wanted.keys() - self._servers.keys():
+            self._servers[key] = await asyncio.start_server(partial(self._accept, *wanted[key]), *key)
+        names = {f"{each['metadata']['name']}.{each['metadata']['namespace']}": each for each in services}
+        self._network.publish({name: each["spec"]["clusterIP"] for name, each in names.items()})
 
-    async def _listen(self, service: Object, port: Object) -> None:
-        key = (service["spec"]["clusterIP"], port["port"])
-        if key not in self._servers:
-
-            def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                task = self._tasks.create_task(self._serve(service, port, reader, writer))
-                self._connections.add(task)
-                task.add_done_callback(self._connections.discard)
-
-            self._servers[key] = await asyncio.start_server(accepted, *key)
+    def _accept(self, meta: Object, port: Object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._tasks.create_task(self._serve(meta, port, reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
 
     async def _serve(
-        self, service: Object, port: Object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, meta: Object, port: Object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            target = random.choice(self._endpoints(service, port))
-            to_pod = await asyncio.open_connection(*target)
-        except (IndexError, OSError):  # no pod is ready, or it has just died: the connection is refused
+            from_pod, to_pod = await asyncio.open_connection(*random.choice(self._endpoints(meta, port)))
+        except (IndexError, OSError):  # the last pod has just died
             writer.transport.abort()
             return
-        await asyncio.gather(_pump(reader, to_pod[1]), _pump(to_pod[0], writer))
+        await asyncio.gather(_pump(reader, to_pod), _pump(from_pod, writer))
 
-    def _endpoints(self, service: Object, port: Object) -> list[tuple[str, int]]:
-        spec = self._store.get(SERVICES, service["metadata"]["namespace"], service["metadata"]["name"])["spec"]
-        found = []
-        for pod in self._store.select(PODS, service["metadata"]["namespace"]):
-            labels = pod["metadata"].get("labels", {})
-            if spec.get("selector") and matches(labels, spec["selector"]) and is_ready(pod):
-                target = named_port(pod, port["targetPort"])
-                found += [(pod["status"]["podIP"], target)] if target else []
-        return found
+    def _endpoints(self, meta: Object, port: Object) -> list[tuple[str, int]]:
+        """Where the ready pods listen."""
+        service = self._store.find(SERVICES, meta["namespace"], meta["name"]) or {"spec": {}}
+        selector = service["spec"].get("selector")
+        pods = [pod for pod in self._store.select(PODS, meta["namespace"]) if selector and is_ready(pod)]
+        chosen = [pod for pod in pods if matches(pod["metadata"].get("labels", {}), selector)]
+        found = [(pod["status"]["podIP"], named_port(pod, port["targetPort"])) for pod in chosen]
+        return [(address, number) for address, number in found if number]
 
     def stop(self) -> None:
         """Close all sockets."""

@@ -1,0 +1,37 @@
+"""What Slurm says of jobs: whether they wait and for what, and whether they have ended."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_ANSWER_WITHIN = 20  # seconds
+_OVER = {
+    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED",
+    "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job, as its batch system sees it.
+
+    Attributes:
+        said: its state and the reason, ``PENDING (Priority)``.
+        over: whether it has ended.
+    """
+
+    said: str
+    over: bool
+
+
+def job_states(ids: Iterable[str]) -> dict[str, JobState]:
+    """The states of the jobs that ``squeue`` knows; for some minutes it knows those that have ended too."""
+    command = ["squeue", "--noheader", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(ids)}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_WITHIN, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    rows = [line.strip().split("|") for line in done.stdout.splitlines()]
+    return {row[0]: JobState(f"{row[1]} ({row[2]})", row[1] in _OVER) for row in rows if len(row) == 3}
