@@ -133,8 +133,8 @@ def rights(
         if verbs:
             missing = True
             said = f"no right to {', '.join(verbs)} {right.resource} in {namespace}, to {right.why}"
-            # The file names the namespace where kubectl's own option has no say.
-            mend = f"sed 's/namespace: qiskit$/namespace: {namespace}/' {file} | kubectl apply -f -"
+            # The files name their namespace where kubectl's own option has no say.
+            mend = f"sed -E 's/: qiskit(-helm)?$/: {namespace}/' {file} | kubectl apply -f -"
             yield Finding("rights", said, False if right.needed else None, mend)
     if not missing:
         yield Finding("rights", f"all {sum(len(right.verbs) for right in wanted)} that are of use in {namespace}")
