@@ -129,7 +129,7 @@ def test_no_operator(lab, local, step, monkeypatch, caplog):
             backend.close()
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert f"DaskCluster {name} is marked for deletion" in said
-    assert f"kubectl delete daskcluster -n {lab.namespace} {name}" in said
+    assert f"the Dask operator does not run: kubectl get daskcluster -n {lab.namespace} {name}" in said
     local.start_operator()
     lab.gone(name)
 

@@ -43,6 +43,7 @@ RIGHTS = (
     Right("", "pods", ("get", "list"), "find the pods and see whether they run"),
     Right("", "pods/portforward", ("get",), "reach the scheduler from outside of Kubernetes"),
     Right("apps", "deployments", ("list",), "count the workers, and see why Kubernetes makes no pods"),
+    Right(_DASK, "daskclusters", ("patch",), "end a cluster in a second, else up to a minute", needed=False),
     Right("apps", "deployments", ("delete",), "end waiting workers before working ones", needed=False),
     Right("", "pods/log", ("get",), "say why a pod ends, and show logs", needed=False),
     Right("", "resourcequotas", ("list",), "say whether a quota leaves room", needed=False),

@@ -37,6 +37,7 @@ HOST = "qiskit-cluster-provider/host"
 PROCESS = "qiskit-cluster-provider/process"
 CREATED = "qiskit-cluster-provider/created"
 MADE_WITH = "qiskit-cluster-provider/version"
+DELETED = "qiskit-cluster-provider/deleted"
 
 USER = 10001
 """Numeric, since Kubernetes can tell of a number that it is not root, and of a name it cannot."""

@@ -13,7 +13,7 @@ from .config import KubernetesConfig
 from .deployed import LOOK_EVERY, Deployed, await_pods
 from .pods import CLUSTER, Advice, Seen
 from .showing import Show
-from .spec import manifest
+from .spec import DELETED, manifest
 
 _OPERATOR_WITHIN = 30.0  # to begin with a cluster; it takes about one
 _GONE_WITHIN = 15.0
@@ -49,22 +49,33 @@ class Place(Deployed):
     def remove(self) -> None:
         """Delete it, and wait until it is gone. Warns if it does not go: then the operator does not run."""
         path = self.path("daskclusters", self.name)
-        left = f"kubectl delete daskcluster -n {self.namespace} {self.name}"
         try:
             self.api.request("DELETE", path, {"propagationPolicy": "Background"})
-            deadline = time.monotonic() + _GONE_WITHIN
+            start = time.monotonic()
             while self.api.find(path) is not None:
-                if time.monotonic() > deadline:
+                waited = time.monotonic() - start
+                if waited > _GONE_WITHIN:
                     logger.warning(
-                        "DaskCluster %s is marked for deletion, and still there after %g s: the Dask operator does "
-                        "not run? %s",
-                        *(self.name, _GONE_WITHIN, left),
+                        "DaskCluster %s is marked for deletion, and still there after %g s. If it is not gone in two "
+                        "minutes, the Dask operator does not run: kubectl get daskcluster -n %s %s",
+                        *(self.name, _GONE_WITHIN, self.namespace, self.name),
                     )
                     return
+                if waited > LOOK_EVERY:
+                    self._remind(path, waited)
                 time.sleep(LOOK_EVERY)
         except ClusterApiError as error:
             if error.status != 404:
+                left = f"kubectl delete daskcluster -n {self.namespace} {self.name}"
                 logger.warning("DaskCluster %s could not be deleted: %s %s", self.name, error.message, left)
+
+    def _remind(self, path: str, waited: float) -> None:
+        """Let the operator look again, by a change: if it was asking whether the cluster idles, it waits a minute."""
+        try:
+            self.api.request("PATCH", path, {"metadata": {"annotations": {DELETED: f"{waited:.1f} s ago"}}})
+        except ClusterApiError as error:
+            if error.status not in (403, 404):
+                raise
 
 
 def await_scheduler(place: Place, config: KubernetesConfig, show: Show) -> None:
