@@ -41,7 +41,7 @@ def scale(place: Place, cluster: Any, client: Any, workers: int, timeout: float)
     asked = time.monotonic()
     while True:
         check_wanted()
-        made, there = len(_deployments(place)), len(client.nthreads())
+        made, there = _made(place), len(client.nthreads())
         now = time.monotonic()
         if made == there == workers or timeout == 0:
             return
@@ -74,6 +74,11 @@ def _take_away_waiting(place: Place, workers: int) -> None:
         except ClusterApiError as error:
             if error.status not in (403, 404):  # without the right it goes as the operator does it
                 raise
+
+
+def _made(place: Place) -> int:
+    """Workers that Kubernetes was asked for: each has a Deployment; who may not see those sees its pod."""
+    return len(_deployments(place)) or place.look().workers
 
 
 def _deployments(place: Place) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,14 +10,14 @@ from typing import Any
 
 from distributed import Client
 
-from ...errors import ClusterApiError, ClusterConfigError, ClusterConnectionError
+from ...errors import ClusterApiError, ClusterConfigError, ClusterConnectionError, ClusterError
 from .api import connected, translated
 from .clients import connect, end_clients
 from .cluster import RunningKubeCluster
 from .config import KubernetesConfig
 from .quantities import parse_quantity
 from .scaling import scale, set_workers
-from .showing import Show, showing
+from .showing import showing
 from .spec import GPU, new_name
 from .start import Place, await_scheduler, await_worker
 
@@ -43,35 +44,20 @@ def opened(config: KubernetesConfig) -> Iterator[Session]:
     """See :meth:`.kind.KubernetesKind.connect`."""
     with connected() as api:
         place = Place(api, config.namespace or api.namespace, config.name or new_name())
-        with showing(config.quiet) as show:
-            found = place.find() if config.name is not None else None
-            created = found is None and _create(place, config)
-            owned = created and not config.keep
-            if found is not None:
-                _check_wanted(found, config)
-            try:
-                cluster = _cluster(place, config, show, owned)
-            except BaseException:  # Ctrl-C too
-                if created:
-                    place.remove()
-                raise
-        try:
-            with showing(config.quiet) as show:
-                client = connect(cluster)
-                if (found is not None and "workers" in config.model_fields_set) or isinstance(config.workers, tuple):
-                    set_workers(cluster, config.workers)
-                if found is None:
-                    await_worker(place, config, show, lambda: len(client.nthreads()))
-            yield Session(place, cluster, client, config)
-        finally:
-            end_clients(cluster)
-            cluster.shutdown_on_close = False  # done by ourselves, since nobody waits for an hour
-            cluster.close()
-            if owned:
-                place.remove()
+        found = place.find() if config.name is not None else None
+        if found is not None:
+            _check_wanted(found, config)
+            with _running(place, config, new=False) as session:
+                yield session
+            return
+        with _created(place, config) as started, _running(place, config, new=True) as session:
+            started.set()
+            yield session
 
 
-def _create(place: Place, config: KubernetesConfig) -> bool:
+@contextmanager
+def _created(place: Place, config: KubernetesConfig) -> Iterator[threading.Event]:
+    """A new ``DaskCluster``, deleted afterwards. One that is to be kept is deleted only if it is never started."""
     if not config.create:
         there = [one["metadata"]["name"] for one in place.api.items(place.path("daskclusters"))]
         raise ClusterConnectionError(
@@ -80,11 +66,40 @@ def _create(place: Place, config: KubernetesConfig) -> bool:
         )
     try:
         place.create(config)
-    except ClusterApiError as error:
-        if error.status == 409:  # since we looked
+    except ClusterError as error:
+        if isinstance(error, ClusterApiError) and error.status == 409:  # since we looked
             raise ClusterConnectionError(_taken(place.name)) from error
         raise
-    return True
+    except BaseException:  # Ctrl-C while the request was on its way
+        place.remove()
+        raise
+    started = threading.Event()
+    try:
+        yield started
+    finally:
+        if not (started.is_set() and config.keep):
+            place.remove()
+
+
+@contextmanager
+def _running(place: Place, config: KubernetesConfig, *, new: bool) -> Iterator[Session]:
+    """Connected to a cluster that is there. One that is not new keeps its workers, unless others are asked for."""
+    with showing(config.quiet) as show:
+        await_scheduler(place, config, show)
+        show(f"{place.name} in {place.namespace}: connecting to its scheduler")
+        cluster = _cluster(place, config, owned=new and not config.keep)
+    try:
+        with showing(config.quiet) as show:
+            client = connect(cluster)
+            if isinstance(config.workers, tuple) if new else "workers" in config.model_fields_set:
+                set_workers(cluster, config.workers)
+            if new:
+                await_worker(place, config, show, lambda: len(client.nthreads()))
+        yield Session(place, cluster, client, config)
+    finally:
+        end_clients(cluster)
+        cluster.shutdown_on_close = False  # done by ourselves, since nobody waits for an hour
+        cluster.close()
 
 
 def _taken(name: str) -> str:
@@ -123,9 +138,7 @@ def _same(key: str, wanted: Any, has: Any) -> bool:
     return parse_quantity(wanted) == parse_quantity(has)
 
 
-def _cluster(place: Place, config: KubernetesConfig, show: Show, owned: bool) -> RunningKubeCluster:
-    await_scheduler(place, config, show)
-    show(f"{place.name} in {place.namespace}: connecting to its scheduler")
+def _cluster(place: Place, config: KubernetesConfig, *, owned: bool) -> RunningKubeCluster:
     try:
         return RunningKubeCluster(place.name, place.namespace, forward=config.port_forward, owned=owned)
     except ClusterConnectionError:
