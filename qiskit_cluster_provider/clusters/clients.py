@@ -35,6 +35,22 @@ def check_client(client: Client) -> None:
         )
 
 
+def new_client(target: Any, **options: Any) -> Client:
+    """A client of a scheduler's address or of a Dask cluster object, which does not become the process's default one.
+
+    Made in two steps: a constructor that raises leaves a client that is open, and that nobody else could close.
+    """
+    from distributed import Client
+
+    client: Client = Client.__new__(Client)
+    try:
+        client.__init__(target, set_as_default=False, **options)
+    except BaseException:
+        end_client(client)
+        raise
+    return client
+
+
 def end_client(client: Client) -> None:
     """Close it, and end its thread: Dask leaves that, with three descriptors, if the connection ended by itself."""
     client.close()

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError
 from .base import ClusterConfig, ClusterKind
-from .clients import end_client
+from .clients import end_client, new_client
 from .findings import Finding
 from .running import running
 
@@ -146,16 +146,10 @@ def _security(config: DaskConfig) -> Any:
 
 
 def _connected(address: str, security: Any, timeout: float) -> Client:
-    from distributed import Client
-
-    # In two steps, because a constructor that raises leaves a client that is open and that nobody can close.
-    client: Client = Client.__new__(Client)
     try:
-        client.__init__(address, security=security, timeout=timeout, set_as_default=False)
+        return new_client(address, security=security, timeout=timeout)
     except Exception as error:
-        end_client(client)
         raise ClusterConnectionError(f"{address}: {_said(error)}. {_advice(address, error)}") from error
-    return client
 
 
 def _said(error: BaseException) -> str:

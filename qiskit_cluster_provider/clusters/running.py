@@ -12,8 +12,13 @@ _ANSWER_WITHIN = 5.0  # seconds
 _TOLD = 5  # workers that do not fit, one by one
 
 
-def running(client: Any) -> Iterator[Finding]:
-    """Findings of a connected ``distributed.Client``."""
+def running(client: Any, start: str = "") -> Iterator[Finding]:
+    """Findings of a connected ``distributed.Client``.
+
+    Args:
+        client: of the cluster.
+        start: what starts workers, if there are none; default: Dask's command.
+    """
     where = f"the scheduler {client.scheduler.address}"
     try:
         scheduler = client.run_on_scheduler(versions.report, callback_timeout=_ANSWER_WITHIN)
@@ -25,15 +30,21 @@ def running(client: Any) -> Iterator[Finding]:
     yield Finding("scheduler", said or f"{where} answers, and its versions fit", not said)
     threads = client.nthreads()
     if not threads:
-        yield Finding("workers", "there is none", None, f"dask worker {client.scheduler.address}")
+        yield Finding("workers", "there is none", None, start or f"dask worker {client.scheduler.address}")
         return
     answers = client.run(versions.report, on_error="return", callback_timeout=_ANSWER_WITHIN)
-    complaints = list(_complaints(answers))
+    told = {address: theirs for address, theirs in answers.items() if not _left(theirs)}
+    complaints = list(_complaints(told))
     for said in complaints[:_TOLD]:
         what, _, mend = said.partition("; there: ")
         yield Finding("workers", what, False, f"There: {mend}" if mend else "")
-    fit = len(threads) - len(complaints)
+    fit = len(told) - len(complaints)
     yield Finding("workers", f"{fit} of {len(threads)} with {sum(threads.values())} threads in all fit", fit > 0)
+
+
+def _left(answer: Any) -> bool:
+    """Whether a worker has gone since it was counted; Dask's words for a failed import name the module."""
+    return isinstance(answer, Exception) and versions.__package__ not in str(answer)
 
 
 def _complaints(answers: Mapping[str, Any]) -> Iterator[str]:

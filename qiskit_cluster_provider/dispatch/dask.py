@@ -64,9 +64,9 @@ class DaskTransport:
             raise ClusterConnectionError(
                 f"the distributed.Client is {client.status}; hand over a client that is connected."
             )
-        trouble = self.trouble()
-        if trouble and self._view.threads:
-            raise ClusterConnectionError(f"{trouble}.")
+        self._view.look(client)  # what may pass, such as a scheduler that has just gone, the later looks tell
+        if too_small := self._too_small():
+            raise ClusterConnectionError(f"{too_small}.")
 
     def slots(self) -> int:
         """Over all workers, the slices of this job's number of threads that fit.

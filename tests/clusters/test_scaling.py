@@ -57,10 +57,8 @@ def test_numbers_that_are_none(own, wrong):
 
 def test_a_cluster_that_is_somebody_elses(own):
     with (
-        LocalCluster(
-            n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
-        ) as theirs,
-        Client(theirs.scheduler_address, set_as_default=False) as client,
+        LocalCluster(n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None) as other,
+        Client(other.scheduler_address, set_as_default=False) as client,
     ):
         backend = own.get_backend("aer-dask", client=client)
         with pytest.raises(ClusterConfigError, match="cannot be scaled from here"):
@@ -69,9 +67,11 @@ def test_a_cluster_that_is_somebody_elses(own):
 
 
 def test_the_dashboard_is_where_the_link_says(own):
-    with own.get_backend("aer-local", workers=1) as backend:
-        with urllib.request.urlopen(backend.dashboard_link, timeout=30) as page:
-            assert page.status == 200
+    with (
+        own.get_backend("aer-local", workers=1) as backend,
+        urllib.request.urlopen(backend.dashboard_link, timeout=30) as page,
+    ):
+        assert page.status == 200
     assert backend.dashboard_link is None
 
 

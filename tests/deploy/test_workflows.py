@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ..kubernetes.lab import IMAGE_VARIABLE
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
@@ -55,4 +57,11 @@ def test_the_image_gets_the_clients_python():
     assert '--build-arg PYTHON="$PYTHON"' in build
     python = next(step["with"] for step in job["steps"] if "setup-python" in step.get("uses", ""))
     assert python["python-version"] == "${{ env.PYTHON }}"
-    assert not job["env"]["QISKIT_CLUSTER_IMAGE"].endswith(":latest")
+
+
+def test_the_tests_get_the_image():
+    job = yaml.safe_load((ROOT / ".github/workflows/kubernetes.yml").read_text())["jobs"]["kind"]
+    assert re.search(r":(?!latest$)\S+", job["env"][IMAGE_VARIABLE])
+    commands = "\n".join(step.get("run", "") for step in job["steps"])
+    assert f'--tag "${IMAGE_VARIABLE}"' in commands
+    assert f'kind load docker-image "${IMAGE_VARIABLE}"' in commands

@@ -31,7 +31,6 @@ INSTALL = (
 """The operator, as its documentation says."""
 OPERATOR = "app.kubernetes.io/name=dask-kubernetes-operator"
 RIGHTS_FILE = "deploy/rbac.yaml"
-RIGHTS = f"kubectl apply -f {RIGHTS_FILE}"
 Answer = dict[str, Any] | ClusterApiError
 _SEND = {"PATCH": "application/merge-patch+json", "POST": "application/json"}
 
@@ -45,8 +44,9 @@ class Api:
         context: the kubeconfig's; empty in a pod.
     """
 
-    def __init__(self, portal: Any, client: Any) -> None:
+    def __init__(self, portal: Any, client: Any, rights_file: str) -> None:
         self._portal = portal
+        self._rights_file = rights_file
         self._client = client
         self._logging_in = anyio.Lock()
         self.namespace = str(client.auth.namespace)
@@ -98,22 +98,24 @@ class Api:
             more["params"] = dict(params)
         if method in _SEND:
             more["headers"] = {"content-type": _SEND[method]}
+        # kr8s puts a slash between the two, and without a second one at the end, which a query does not survive.
+        base, _, more["url"] = path.rpartition("/")
         try:
             # At a 401 or 403, kr8s logs in anew and closes the session, which ends every other request in it.
             async with self._client.call_api(
-                method, version="", base=path, raise_for_status=False, **more
+                method, version="", base=base, raise_for_status=False, **more
             ) as response:
                 pass
             if response.status_code == 401:  # a login that has expired since, or that never was one
                 async with (
                     self._logging_in,
-                    self._client.call_api(method, version="", base=path, **more) as response,
+                    self._client.call_api(method, version="", base=base, **more) as response,
                 ):
                     pass
         except Exception as error:
-            raise translated(error, self.server) from error
+            raise translated(error, self.server, self._rights_file) from error
         if response.is_error:
-            raise _refused(response)
+            raise _refused(response, self._rights_file)
         return _content(response)
 
     async def _all(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
@@ -133,14 +135,17 @@ class Api:
 
 
 @contextmanager
-def connected() -> Iterator[Api]:
+def connected(rights_file: str = RIGHTS_FILE) -> Iterator[Api]:
     """Log in.
+
+    Args:
+        rights_file: what grants the rights that are needed, for the errors.
 
     Raises:
         ClusterApiError: there is no way to a cluster, or it does not answer; with what to do.
     """
     with anyio.from_thread.start_blocking_portal() as portal:
-        yield Api(portal, portal.call(_login))
+        yield Api(portal, portal.call(_login), rights_file)
 
 
 async def _login() -> Any:
@@ -152,14 +157,14 @@ async def _login() -> Any:
         raise translated(error, "") from error
 
 
-def translated(error: BaseException, server: str) -> ClusterError:
+def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE) -> ClusterError:
     """What went wrong on the way to Kubernetes, in words, with what mends it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, ClusterError):
         return error
     if isinstance(error, kr8s.ServerError):
-        return _refused(error.response)
+        return _refused(error.response, rights_file)
     where = f"the Kubernetes API server {server}".rstrip()
     text = str(error).strip()
     if isinstance(error, (httpx.TimeoutException, kr8s.APITimeoutError)):
@@ -201,7 +206,7 @@ def _content(response: httpx.Response) -> dict[str, Any]:
     return found
 
 
-def _refused(response: httpx.Response) -> ClusterApiError:
+def _refused(response: httpx.Response, rights_file: str) -> ClusterApiError:
     content = _content(response)
     status, said = response.status_code, str(content.get("message") or content.get("text", "")).strip()
     path = response.request.url.path
@@ -210,7 +215,7 @@ def _refused(response: httpx.Response) -> ClusterApiError:
     elif status == 403 and "exceeded quota" in said:
         text = f"{said}. Ask for less, or for a larger quota: kubectl describe quota"
     elif status == 403:
-        text = f"{said}. Ask who runs the cluster for this right: {RIGHTS}"
+        text = f"{said}. Ask who runs the cluster for this right: kubectl apply -f {rights_file}"
     elif status == 404 and path.startswith(CLUSTERS) and not _is_object(path):
         text = f"the cluster knows no {GROUP}/{VERSION}: dask-kubernetes' operator is not installed. {INSTALL}"
     elif status == 422:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from dask_kubernetes.operator._objects import DaskCluster
 from dask_kubernetes.operator.kubecluster.kubecluster import CreateMode, KubeCluster
@@ -13,10 +12,12 @@ from distributed.core import Status, rpc
 
 from ...errors import ClusterApiError, ClusterConnectionError
 from .api import connected
-from .forward import Forward
+from .forward import Way
+from .pods import CLUSTER
 from .start import Place
 
 _SCHEDULER, _DASHBOARD = 8786, 8787
+_ASKED_BY = "scale(n) asks for some, with adapt(min, max) the operator brings them"
 _ANSWER_WITHIN = 30.0  # seconds, of a scheduler whose pod is ready
 
 
@@ -30,20 +31,21 @@ class RunningKubeCluster(KubeCluster):
     Args:
         name: of the ``DaskCluster``.
         namespace: where it is.
-        outside: whether this process is outside of Kubernetes, so that ports must be forwarded.
+        forward: reach it through the API server; default: unless this process runs in Kubernetes.
         owned: whether :meth:`close` deletes the ``DaskCluster``.
 
     Attributes:
         clients: that are connected through it.
+        pods_shown_by: the command that shows its pods.
 
     Raises:
         ClusterConnectionError: the scheduler does not answer.
     """
 
-    def __init__(self, name: str, namespace: str, *, outside: bool, owned: bool) -> None:
-        self._outside = outside
-        self._forwards: list[Forward] = []
+    def __init__(self, name: str, namespace: str, *, forward: bool | None, owned: bool) -> None:
+        self._way = Way(namespace, f"{name}-scheduler", forward)
         self.clients: list[Client] = []
+        self.pods_shown_by = f"kubectl get pods -n {namespace} -l {CLUSTER}={name}"
         try:
             super().__init__(
                 name=name,
@@ -69,14 +71,9 @@ class RunningKubeCluster(KubeCluster):
         """Why there are none, as far as Kubernetes tells: how a sentence goes on."""
         try:
             with connected() as api:
-                now = Place(api, self.namespace, self.name).look()
+                return Place(api, self.namespace, self.name).no_workers(_ASKED_BY)
         except ClusterApiError as error:
             return f"why, cannot be asked: {str(error.message).rstrip('.')}"
-        if now.troubles:
-            return now.troubles[0].text
-        if now.workers:
-            return f"{now.workers} pods of workers are there, and {now.running} of them are ready"
-        return "no pod of one is there: scale(n) asks for some, with adapt(min, max) the operator brings them"
 
     async def _connect_cluster(self) -> None:
         cluster = await DaskCluster.get(self.name, namespace=self.namespace)
@@ -85,7 +82,7 @@ class RunningKubeCluster(KubeCluster):
         self.image, self.n_workers = container.image, cluster.replicas
         self.resources, self.env = container.get("resources"), container.get("env")
         self.jupyter = "--jupyter" in cluster.spec.scheduler.spec.containers[0].get("args", [])
-        host, port = await self._address(_SCHEDULER)
+        host, port = await asyncio.to_thread(self._way.to, _SCHEDULER, _SCHEDULER)
         address = f"tcp://{host}:{port}"
         try:
             await asyncio.wait_for(wait_for_scheduler_comm(address), _ANSWER_WITHIN)
@@ -95,24 +92,11 @@ class RunningKubeCluster(KubeCluster):
                 f"its pod is ready. kubectl logs -n {self.namespace} deployment/{self.name}-scheduler"
             ) from error
         self.scheduler_comm = rpc(address)
-        self.forwarded_dashboard_port = str((await self._address(_DASHBOARD))[1])
-
-    async def _address(self, port: int) -> tuple[str, int]:
-        service = f"{self.name}-scheduler"
-        if not self._outside:
-            return f"{service}.{self.namespace}.svc", port
-        forward = await asyncio.to_thread(Forward, self.namespace, service, port)
-        self._forwards.append(forward)
-        return "localhost", forward.port
+        dashboard = await asyncio.to_thread(self._way.to, _DASHBOARD, _DASHBOARD)
+        self.forwarded_dashboard_port = str(dashboard[1])
 
     async def _close(self, timeout: float = 3600) -> None:
         try:
             await super()._close(timeout=timeout)
         finally:
-            for forward in self._forwards:
-                await asyncio.to_thread(forward.close)
-
-
-def is_inside(environment: Any) -> bool:
-    """Whether a process with these environment variables runs in a pod."""
-    return "KUBERNETES_SERVICE_HOST" in environment
+            await asyncio.to_thread(self._way.close)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
 from ...errors import ClusterApiError
 from ..findings import Finding
-from .api import CLUSTERS, INSTALL, OPERATOR, RIGHTS_FILE, Answer, Api, connected
+from ..running import running
+from .api import ANSWER_WITHIN, CLUSTERS, INSTALL, OPERATOR, RIGHTS_FILE, Answer, Api, connected
 from .config import KubernetesConfig
+from .forward import Forward
 from .pods import ready
 from .quantities import parse_quantity
 from .rights import RIGHTS, Right
 from .spec import GPU, GROUP
+from .start import Place
 
 _KINDS = {"daskclusters", "daskworkergroups", "daskautoscalers"}
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -52,6 +56,8 @@ def findings(config: KubernetesConfig) -> Iterator[Finding]:
             if config.spec is None and config.create:
                 yield _room(config, found["nodes"], found["quotas"])
             yield from _name(config, namespace, found["clusters"])
+            if config.name is not None and config.keep and _is_there(config.name, found["clusters"]):
+                yield from _workers(Place(api, namespace, config.name))
     except ClusterApiError as error:
         yield failed("Kubernetes", error)
 
@@ -131,11 +137,11 @@ def rights(
         if verbs:
             missing = True
             said = f"no right to {', '.join(verbs)} {right.resource} in {namespace}, to {right.why}"
-            yield Finding(
-                "rights", said, None if not right.needed else False, f"kubectl apply -n {namespace} -f {file}"
-            )
+            # The files name their namespace where kubectl's own option has no say.
+            mend = f"sed -E 's/: qiskit(-helm)?$/: {namespace}/' {file} | kubectl apply -f -"
+            yield Finding("rights", said, False if right.needed else None, mend)
     if not missing:
-        yield Finding("rights", f"all {sum(len(right.verbs) for right in wanted)} that are needed in {namespace}")
+        yield Finding("rights", f"all {sum(len(right.verbs) for right in wanted)} that are of use in {namespace}")
 
 
 def _allowed(answer: Answer) -> bool:
@@ -215,6 +221,26 @@ def _selected(node: Mapping[str, Any], selector: Mapping[str, str]) -> bool:
 def _allocatable(node: Mapping[str, Any], name: str) -> float:
     status = node.get("status", {})
     return parse_quantity((status.get("allocatable") or status.get("capacity") or {}).get(name, 0))
+
+
+def _is_there(name: str, answer: Answer) -> bool:
+    return not isinstance(answer, ClusterApiError) and any(one["metadata"]["name"] == name for one in answer["items"])
+
+
+def _workers(place: Place) -> Iterator[Finding]:
+    """Of a cluster that runs: what its scheduler and its workers say of their versions."""
+    now = place.look()
+    if not now.scheduler_ready:
+        why = place.explain(now.troubles[0]) if now.troubles else ""
+        yield Finding("scheduler", f"its pod is not ready ({now.scheduler or 'there is none'})", False, why)
+        return
+    from distributed import Client
+
+    with (
+        closing(Forward(place.namespace, f"{place.name}-scheduler", 8786)) as forward,
+        Client(f"tcp://localhost:{forward.port}", set_as_default=False, timeout=ANSWER_WITHIN) as client,
+    ):
+        yield from running(client)
 
 
 def _name(config: KubernetesConfig, namespace: str, answer: Answer) -> Iterator[Finding]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import threading
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -87,6 +89,47 @@ async def _listening(service: Any, remote_port: int, stack: AsyncExitStack) -> i
             # kr8s looks that nobody listens on the port; it may still be the near end of a connection.
             if error.errno != errno.EADDRINUSE:
                 raise
+
+
+class Way:
+    """How the ports of a Service are reached from this process: by its name in Kubernetes, through forwards outside.
+
+    Args:
+        namespace: of the Service.
+        service: its name.
+        forward: through the API server; default: unless this process runs in Kubernetes.
+
+    Attributes:
+        outside: whether ports are forwarded.
+    """
+
+    def __init__(self, namespace: str, service: str, forward: bool | None = None) -> None:
+        self.outside = not is_inside(os.environ) if forward is None else forward
+        self._namespace = namespace
+        self._service = service
+        self._forwards: list[Forward] = []
+
+    def to(self, port: int, pod_port: int) -> tuple[str, int]:
+        """Host and port that lead to ``port`` of the Service, which is ``pod_port`` of its pods.
+
+        Raises:
+            ClusterApiError: Kubernetes does not answer, or refuses.
+        """
+        if not self.outside:
+            return f"{self._service}.{self._namespace}.svc", port
+        forward = Forward(self._namespace, self._service, pod_port)
+        self._forwards.append(forward)
+        return "localhost", forward.port
+
+    def close(self) -> None:
+        """End its forwards."""
+        while self._forwards:
+            self._forwards.pop().close()
+
+
+def is_inside(environment: Mapping[str, str]) -> bool:
+    """Whether a process with these environment variables runs in a pod."""
+    return "KUBERNETES_SERVICE_HOST" in environment
 
 
 def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -39,9 +39,9 @@ class KubernetesKind(ClusterKind):
 
     def renew(self, client: Client, config: Any) -> Client | None:
         """A new client of the same ``KubeCluster``: its address stays, whichever pod is behind it."""
-        from . import session
+        from .clients import renewed
 
-        return session.renewed(client)
+        return renewed(client)
 
     def findings(self, config: KubernetesConfig) -> Iterator[Finding]:
         """Kubernetes, login, rights, operator, room and image."""

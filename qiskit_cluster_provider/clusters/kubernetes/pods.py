@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 CLUSTER = "dask.org/cluster-name"
 COMPONENT = "dask.org/component"
+_COMPONENTS = (COMPONENT, "component", "app.kubernetes.io/component")  # the operator's label, the chart's, its next
 _HOPELESS = ("ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+_REMOVED = re.compile(r'exec: "(dask-scheduler|dask-worker)": executable file not found')
 _CRASHES = 2  # restarts before it is more than an accident
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What mends troubles, in the words of who makes the pods.
+
+    Attributes:
+        less: a sentence on how to ask for less, without its full stop.
+        image: where the image is set.
+        memory: where the memory is set.
+    """
+
+    less: str
+    image: str
+    memory: str
 
 
 @dataclass(frozen=True)
@@ -23,7 +42,7 @@ class Trouble:
         final: whether waiting is of no use.
         pod: whose last lines would tell more; empty if no container ran.
         container: in that pod.
-        of: the component: without the scheduler there is no cluster; of many workers some may be in trouble.
+        of_scheduler: whether it is the scheduler that does not start.
     """
 
     text: str
@@ -31,7 +50,7 @@ class Trouble:
     final: bool = True
     pod: str = ""
     container: str = ""
-    of: str = "worker"
+    of_scheduler: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,23 +71,20 @@ class Seen:
     troubles: tuple[Trouble, ...] = ()
 
 
-def seen(pods: Iterable[Mapping[str, Any]], deployments: Iterable[Mapping[str, Any]], image: str) -> Seen:
+def seen(pods: Iterable[Mapping[str, Any]], deployments: Iterable[Mapping[str, Any]], advice: Advice) -> Seen:
     """Read what there is.
 
     Args:
         pods: of the cluster; those that are being deleted do not count.
         deployments: of the cluster, which tell of pods that cannot be made.
-        image: that was asked for, for the sentence about it.
+        advice: what mends their troubles.
     """
     there = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-    schedulers = [pod for pod in there if _component(pod) == "scheduler"]
-    workers = [pod for pod in there if _component(pod) == "worker"]
-    troubles = []
-    for thing, reasons in (
-        *((deployment, _not_made(deployment)) for deployment in deployments),
-        *((pod, _not_running(pod, image)) for pod in (*schedulers, *workers)),
-    ):
-        troubles += [replace(one, of=_component(thing)) for one in reasons]
+    schedulers = [pod for pod in there if component(pod) == "scheduler"]
+    workers = [pod for pod in there if component(pod) == "worker"]
+    troubles = [*_not_made(deployments)]
+    for pod in (*schedulers, *workers):
+        troubles += _not_running(pod, advice)
     return Seen(
         scheduler=state(schedulers[0]) if schedulers else "",
         scheduler_ready=any(ready(pod) for pod in schedulers),
@@ -76,6 +92,12 @@ def seen(pods: Iterable[Mapping[str, Any]], deployments: Iterable[Mapping[str, A
         running=sum(ready(pod) for pod in workers),
         troubles=tuple(dict.fromkeys(troubles)),
     )
+
+
+def component(thing: Mapping[str, Any]) -> str:
+    """``scheduler`` or ``worker``; or another one that a chart has, such as ``jupyter``."""
+    labels = thing["metadata"].get("labels", {})
+    return next((str(labels[name]) for name in _COMPONENTS if name in labels), "worker")
 
 
 def ready(pod: Mapping[str, Any]) -> bool:
@@ -100,55 +122,57 @@ def state(pod: Mapping[str, Any]) -> str:
     return "Starting" if phase == "Running" and not ready(pod) else phase
 
 
-def _not_made(deployment: Mapping[str, Any]) -> Iterable[Trouble]:
-    for one in _conditions(deployment):
-        if one["type"] == "ReplicaFailure" and one["status"] == "True":
-            said = str(one.get("message", one.get("reason", ""))).rstrip(".")
-            mend = "Ask for less, or for more rights or quota: kubectl describe quota,limitrange"
-            yield Trouble(f"Kubernetes refuses to make a {_component(deployment)} pod: {said}", mend)
+def _not_made(deployments: Iterable[Mapping[str, Any]]) -> Iterable[Trouble]:
+    for deployment in deployments:
+        for one in _conditions(deployment):
+            if one["type"] == "ReplicaFailure" and one["status"] == "True":
+                said = str(one.get("message", one.get("reason", ""))).rstrip(".")
+                mend = "Ask for less, or for more rights or quota: kubectl describe quota,limitrange"
+                text = f"Kubernetes refuses to make a {component(deployment)} pod: {said}"
+                yield Trouble(text, mend, of_scheduler=component(deployment) == "scheduler")
 
 
-def _not_running(pod: Mapping[str, Any], image: str) -> Iterable[Trouble]:
-    what = f"the {_component(pod)} pod {pod['metadata']['name']}"
+def _not_running(pod: Mapping[str, Any], advice: Advice) -> Iterable[Trouble]:
+    what = f"the {component(pod)} pod {pod['metadata']['name']}"
     describe = f"kubectl describe pod -n {pod['metadata']['namespace']} {pod['metadata']['name']}"
+    trouble = partial(Trouble, of_scheduler=component(pod) == "scheduler")
     for one in _conditions(pod):
         if one["type"] == "PodScheduled" and one["status"] == "False" and one.get("reason") == "Unschedulable":
             said = str(one.get("message", "")).rstrip(".")
-            mend = (
-                "Ask for less with cpu=, memory= or gpu=, for fewer workers, or for other nodes with node_selector=: "
-                "kubectl describe nodes"
-            )
-            yield Trouble(f"{what} finds no node: {said}", mend, final=False)  # an autoscaler may bring one
+            mend = f"{advice.less}: kubectl describe nodes"
+            yield trouble(f"{what} finds no node: {said}", mend, final=False)  # an autoscaler may bring one
     for one in _containers(pod):
         waiting = one.get("state", {}).get("waiting", {})
         reason, said = str(waiting.get("reason", "")), str(waiting.get("message", "")).rstrip(".")
         restarts = int(one.get("restartCount", 0))
+        ended = (one.get("lastState") or one.get("state") or {}).get("terminated", {})
         if reason in _HOPELESS or reason == "ErrImagePull":
             mend = (
-                "Check image=, that the nodes can reach its registry and are let in (imagePullSecrets of the "
-                f"namespace's ServiceAccount): {describe}"
+                f"Check {advice.image}, that the nodes can reach its registry and are let in (imagePullSecrets of "
+                f"the namespace's ServiceAccount): {describe}"
             )
-            final = reason in _HOPELESS
-            yield Trouble(f"the image {one.get('image', image)!r} cannot be pulled ({reason}: {said})", mend, final)
+            text = f"the image {one.get('image', '')!r} cannot be pulled ({reason}: {said})"
+            yield trouble(text, mend, final=reason in _HOPELESS)
+        elif command := _REMOVED.search(f"{said} {ended.get('message', '')}"):
+            mend = (
+                "Whoever made the pod calls a command that Dask removed in 2026.6; deploy/Dockerfile makes an image "
+                f"that has it. Check {advice.image}"
+            )
+            yield trouble(f"{what} cannot be started: there is no {command[1]} in its image", mend)
         elif reason in _CONFIG:
-            yield Trouble(f"{what} cannot be started ({reason}: {said})", f"See {describe}")
+            yield trouble(f"{what} cannot be started ({reason}: {said})", f"See {describe}")
         elif restarts >= _CRASHES and not one.get("ready"):
-            ended = (one.get("lastState") or one.get("state") or {}).get("terminated", {})
-            text, mend = _ended(what, ended, restarts)
-            yield Trouble(text, mend, True, pod["metadata"]["name"], one["name"])
+            text, mend = _ended(what, ended, restarts, advice)
+            yield trouble(text, mend, True, pod["metadata"]["name"], one["name"])
 
 
-def _ended(what: str, ended: Mapping[str, Any], restarts: int) -> tuple[str, str]:
+def _ended(what: str, ended: Mapping[str, Any], restarts: int, advice: Advice) -> tuple[str, str]:
     if ended.get("reason") == "OOMKilled":
-        return f"{what} has run out of memory {restarts} times", "Give it more with memory= or scheduler_memory="
+        return f"{what} has run out of memory {restarts} times", f"Give it more with {advice.memory}"
     return (
         f"{what} ends again and again ({restarts} restarts, exit code {ended.get('exitCode', '?')})",
         "Is this package in the image, with the versions of this process (deploy/Dockerfile)? Its last lines",
     )
-
-
-def _component(thing: Mapping[str, Any]) -> str:
-    return str(thing["metadata"].get("labels", {}).get(COMPONENT, "worker"))
 
 
 def _conditions(thing: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,18 +10,15 @@ from typing import Any
 from distributed import Client
 
 from ...errors import ClusterApiError, ClusterConfigError, ClusterConnectionError
-from ..clients import end_client
 from .api import connected, translated
-from .cluster import RunningKubeCluster, is_inside
+from .clients import connect, end_clients
+from .cluster import RunningKubeCluster
 from .config import KubernetesConfig
-from .pods import CLUSTER
 from .quantities import parse_quantity
 from .scaling import scale, set_workers
 from .showing import Show, showing
 from .spec import GPU, new_name
 from .start import Place, await_scheduler, await_worker
-
-_CONNECT_WITHIN = 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -61,15 +57,14 @@ def opened(config: KubernetesConfig) -> Iterator[Session]:
                 raise
         try:
             with showing(config.quiet) as show:
-                client = _client(cluster)
+                client = connect(cluster)
                 if (found is not None and "workers" in config.model_fields_set) or isinstance(config.workers, tuple):
                     set_workers(cluster, config.workers)
                 if found is None:
                     await_worker(place, config, show, lambda: len(client.nthreads()))
             yield Session(place, cluster, client, config)
         finally:
-            for one in cluster.clients:
-                end_client(one)
+            end_clients(cluster)
             cluster.shutdown_on_close = False  # done by ourselves, since nobody waits for an hour
             cluster.close()
             if owned:
@@ -131,28 +126,12 @@ def _same(key: str, wanted: Any, has: Any) -> bool:
 def _cluster(place: Place, config: KubernetesConfig, show: Show, owned: bool) -> RunningKubeCluster:
     await_scheduler(place, config, show)
     show(f"{place.name} in {place.namespace}: connecting to its scheduler")
-    outside = not is_inside(os.environ) if config.port_forward is None else config.port_forward
     try:
-        return RunningKubeCluster(place.name, place.namespace, outside=outside, owned=owned)
+        return RunningKubeCluster(place.name, place.namespace, forward=config.port_forward, owned=owned)
     except ClusterConnectionError:
         raise
     except Exception as error:
         raise translated(error, place.api.server) from error
-
-
-def _client(cluster: RunningKubeCluster) -> Client:
-    # In two steps, because a constructor that raises leaves a client that is open and that nobody can close.
-    client: Client = Client.__new__(Client)
-    try:
-        client.__init__(cluster, set_as_default=False, timeout=_CONNECT_WITHIN)
-    except Exception as error:
-        end_client(client)
-        raise ClusterConnectionError(
-            f"the scheduler of {cluster.name!r} does not answer ({type(error).__name__}: {error}). kubectl get pods "
-            f"-n {cluster.namespace} -l {CLUSTER}={cluster.name}"
-        ) from error
-    cluster.clients.append(client)
-    return client
 
 
 def scaled(client: Client, workers: int, timeout: float) -> None:
@@ -160,11 +139,3 @@ def scaled(client: Client, workers: int, timeout: float) -> None:
     cluster: RunningKubeCluster = client.cluster
     with connected() as api:
         scale(Place(api, cluster.namespace, cluster.name), cluster, client, workers, timeout)
-
-
-def renewed(client: Client) -> Client | None:
-    """A new client of the cluster of ``client``, which has given up."""
-    cluster: RunningKubeCluster = client.cluster
-    cluster.clients.remove(client)
-    end_client(client)
-    return _client(cluster)

@@ -8,32 +8,27 @@ from typing import Any
 
 from ...errors import ClusterApiError, ClusterConnectionError
 from ...logs import logger
-from ..stopping import check_wanted, stopping
 from .api import CLUSTERS, INSTALL, OPERATOR, Api
 from .config import KubernetesConfig
-from .pods import CLUSTER, Seen, Trouble, seen
+from .deployed import LOOK_EVERY, Deployed, await_pods
+from .pods import CLUSTER, Advice, Seen
 from .showing import Show
 from .spec import DELETED, manifest
 
-_LOOK_EVERY = 0.3  # seconds
 _OPERATOR_WITHIN = 30.0  # to begin with a cluster; it takes about one
 _GONE_WITHIN = 15.0
-_LINES = 12  # of a log, that are shown
+_ADVICE = Advice(
+    less="Ask for less with cpu=, memory= or gpu=, for fewer workers, or for other nodes with node_selector=",
+    image="image=",
+    memory="memory= or scheduler_memory=",
+)
 
 
-class Place:
-    """One ``DaskCluster`` in Kubernetes, there or not yet.
-
-    Attributes:
-        api: Kubernetes.
-        namespace: where.
-        name: of the ``DaskCluster``.
-    """
+class Place(Deployed):
+    """One ``DaskCluster`` in Kubernetes, there or not yet."""
 
     def __init__(self, api: Api, namespace: str, name: str) -> None:
-        self.api = api
-        self.namespace = namespace
-        self.name = name
+        super().__init__(api, namespace, name, f"{CLUSTER}={name}", _ADVICE)
 
     def path(self, kind: str, name: str = "") -> str:
         """Of our custom resources."""
@@ -42,25 +37,6 @@ class Place:
     def find(self) -> dict[str, Any] | None:
         """The ``DaskCluster``, if there is one."""
         return self.api.find(self.path("daskclusters", self.name))
-
-    def look(self, image: str = "") -> Seen:
-        """What its pods do now."""
-        return seen(self.pods(), self.deployments(), image)
-
-    def pods(self) -> list[dict[str, Any]]:
-        """Those of the scheduler and the workers."""
-        label = f"{CLUSTER}={self.name}"
-        return self.api.items(f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=label)
-
-    def deployments(self) -> list[dict[str, Any]]:
-        """One for the scheduler and one for each worker."""
-        label = f"{CLUSTER}={self.name}"
-        try:
-            return self.api.items(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", labelSelector=label)
-        except ClusterApiError as error:
-            if error.status == 403:  # they tell more, and are not needed
-                return []
-            raise
 
     def create(self, config: KubernetesConfig) -> None:
         """Ask for the cluster.
@@ -85,9 +61,9 @@ class Place:
                         *(self.name, _GONE_WITHIN, self.namespace, self.name),
                     )
                     return
-                if waited > _LOOK_EVERY:
+                if waited > LOOK_EVERY:
                     self._remind(path, waited)
-                time.sleep(_LOOK_EVERY)
+                time.sleep(LOOK_EVERY)
         except ClusterApiError as error:
             if error.status != 404:
                 left = f"kubectl delete daskcluster -n {self.namespace} {self.name}"
@@ -100,24 +76,6 @@ class Place:
         except ClusterApiError as error:
             if error.status not in (403, 404):
                 raise
-
-    def explain(self, trouble: Trouble) -> str:
-        """A trouble as the user reads it, with the last lines of the container's log."""
-        said = f"{trouble.text}. {trouble.mend}"
-        if trouble.pod:
-            lines = self._last_lines(trouble)
-            said += f":\n{lines}" if lines else f": kubectl logs -n {self.namespace} {trouble.pod} --previous"
-        return said
-
-    def _last_lines(self, trouble: Trouble) -> str:
-        for previous in (True, False):
-            try:
-                text = self.api.log(self.namespace, trouble.pod, trouble.container, previous, _LINES)
-            except ClusterApiError:
-                continue
-            if text.strip():
-                return text.rstrip()
-        return ""
 
 
 def await_scheduler(place: Place, config: KubernetesConfig, show: Show) -> None:
@@ -138,7 +96,7 @@ def await_scheduler(place: Place, config: KubernetesConfig, show: Show) -> None:
             )
         return now.scheduler_ready
 
-    _await(place, config, show, done, "scheduler")
+    await_pods(place, show, done, what="scheduler", workers=config.smallest, timeout=config.start_timeout)
 
 
 def await_worker(place: Place, config: KubernetesConfig, show: Show, count: Callable[[], int]) -> None:
@@ -148,33 +106,10 @@ def await_worker(place: Place, config: KubernetesConfig, show: Show, count: Call
         ClusterConnectionError: there will be none, or is none in time; says why.
         ClusterClosedError: the backend was closed meanwhile.
     """
-    _await(place, config, show, lambda now: count() >= min(1, config.smallest), "first worker")
-
-
-def _await(place: Place, config: KubernetesConfig, show: Show, done: Callable[[Seen], bool], what: str) -> None:
-    start = time.monotonic()
-    while True:
-        check_wanted()
-        now = place.look(config.image or "")
-        if done(now):
-            return
-        waited = time.monotonic() - start
-        # A worker runs before it has found its scheduler, even one that will never be there.
-        hopeless = [one for one in now.troubles if one.final and (one.of == "scheduler" or not now.running)]
-        if hopeless:
-            raise ClusterConnectionError(place.explain(hopeless[0]))
-        if waited > config.start_timeout:
-            why = (
-                place.explain(now.troubles[0])
-                if now.troubles
-                else f"kubectl get pods -n {place.namespace} -l {CLUSTER}={place.name}"
-            )
-            raise ClusterConnectionError(
-                f"there is no {what} after {waited:.0f} s (start_timeout={config.start_timeout:g}): {why}"
-            )
-        trouble = f"; {now.troubles[0].text}" if now.troubles else ""
-        show(
-            f"{place.name} in {place.namespace}: scheduler {now.scheduler or 'not there'}, "
-            f"{now.running} of {config.smallest} workers{trouble}"
-        )
-        stopping().wait(_LOOK_EVERY)
+    wanted = config.smallest
+    await_pods(
+        *(place, show, lambda now: count() >= min(1, wanted)),
+        what="first worker",
+        workers=wanted,
+        timeout=config.start_timeout,
+    )

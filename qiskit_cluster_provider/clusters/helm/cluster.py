@@ -1,0 +1,147 @@
+"""A release as an object of Dask's own: scaled, its logs, and how it shows itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from distributed import Client
+from distributed.core import Status, rpc
+from distributed.deploy import Cluster
+from distributed.objects import SchedulerInfo
+from distributed.utils import Log, Logs, format_dashboard_link
+
+from ...errors import ClusterApiError, ClusterConfigError
+from ..kubernetes.api import connected
+from ..kubernetes.forward import Way
+from ..kubernetes.pods import component
+from .release import RIGHTS_FILE, Release
+
+_LINES = 10_000  # of a log
+_TRY_AGAIN = 1.0  # seconds
+
+
+class HelmCluster(Cluster):
+    """A release whose scheduler answers. Closing it ends connections, and nothing in Kubernetes.
+
+    Args:
+        release: which.
+        way: to its Service.
+        address: of its scheduler from here, without the protocol.
+
+    Attributes:
+        release: which; its login may have ended.
+        clients: that are connected through it.
+        pods_shown_by: the command that shows its pods.
+    """
+
+    _watch_worker_status_task: Any
+
+    def __init__(self, release: Release, way: Way, address: str) -> None:
+        self.release = release
+        self.clients: list[Client] = []
+        self.pods_shown_by = release.pods_shown_by
+        self._address = f"tcp://{address}"
+        self._dashboard = way.to(*release.dashboard) if release.dashboard else None
+        super().__init__(name=release.name, quiet=True)
+        self._loop_runner.start()
+        try:
+            self.sync(self._start)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def dashboard_link(self) -> str:
+        """For a browser on this machine; empty if the Service has no port for it."""
+        return str(format_dashboard_link(*self._dashboard)) if self._dashboard else ""
+
+    def scale(self, n: int) -> None:
+        """Ask Kubernetes for ``n`` workers; :meth:`ClusterBackend.scale` waits for them, too.
+
+        Raises:
+            ClusterConfigError: there cannot be so few.
+            ClusterApiError: Kubernetes refuses.
+        """
+        with connected(RIGHTS_FILE) as api:
+            self.release.through(api).ask_for(n)
+
+    def adapt(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused: nothing in a release changes the number of workers with the load.
+
+        Raises:
+            ClusterConfigError: always.
+        """
+        raise ClusterConfigError(
+            "a release of the chart dask has nothing that changes the number of workers with the load; use scale(n), "
+            "or aer-k8s with workers=(min, max)."
+        )
+
+    def get_logs(self, cluster: bool = True, scheduler: bool = True, workers: bool | Collection[str] = True) -> Logs:
+        """What the pods have written, by their names.
+
+        Args:
+            cluster: as in other Dask clusters; this object writes nothing.
+            scheduler: whether the scheduler's is wanted.
+            workers: whether those of the workers are wanted, or names of pods.
+
+        Raises:
+            ClusterApiError: Kubernetes refuses to list them.
+        """
+        logs = Logs()
+        with connected(RIGHTS_FILE) as api:
+            release = self.release.through(api)
+            for pod in release.pods():
+                name = pod["metadata"]["name"]
+                wanted = scheduler if component(pod) == "scheduler" else workers
+                if wanted is True or (not isinstance(wanted, bool) and name in wanted):
+                    container = pod["spec"]["containers"][0]["name"]
+                    try:
+                        logs[name] = Log(api.log(release.namespace, name, container, False, _LINES))
+                    except ClusterApiError as error:  # one has not started yet; the others tell
+                        logs[name] = Log(str(error.message))
+        return logs
+
+    def no_workers(self) -> str:
+        """Why there are none, as far as Kubernetes tells: how a sentence goes on."""
+        try:
+            with connected(RIGHTS_FILE) as api:
+                return self.release.through(api).no_workers("scale(n) asks for some")
+        except ClusterApiError as error:
+            return f"why, cannot be asked: {str(error.message).rstrip('.')}"
+
+    def close(self, timeout: float | None = None) -> None:
+        """End its connections."""
+        super().close(timeout)
+        self._loop_runner.stop()
+
+    async def _start(self) -> None:
+        self.scheduler_comm = rpc(self._address)
+        await super()._start()
+
+    async def _watch_worker_status(self, comm: Any) -> None:
+        """Keep the list of workers, with that of the scheduler that comes after one that went."""
+        while True:
+            await super()._watch_worker_status(comm)
+            while (comm := await self._subscribed()) is None:
+                await asyncio.sleep(_TRY_AGAIN)
+
+    async def _subscribed(self) -> Any:
+        try:
+            comm = await self.scheduler_comm.live_comm()
+            await comm.write({"op": "subscribe_worker_status"})
+            self.scheduler_info = SchedulerInfo(await comm.read())
+        except OSError:
+            return None
+        self._watch_worker_status_comm = comm
+        return comm
+
+    async def _close(self) -> None:
+        if self.status != Status.closed and self._watch_worker_status_task is not None:
+            self._watch_worker_status_task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch_worker_status_task
+            self._watch_worker_status_task = None
+        await super()._close()

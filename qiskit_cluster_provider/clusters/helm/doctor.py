@@ -1,0 +1,79 @@
+"""What ``qiskit-cluster doctor`` finds out about a release, without starting or changing anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+from ...errors import ClusterApiError, ClusterConnectionError
+from ..clients import end_client, new_client
+from ..findings import Finding
+from ..kubernetes.api import connected
+from ..kubernetes.doctor import failed, login, namespace_finding, reached, reviewed, rights
+from ..kubernetes.forward import Way, is_inside
+from ..kubernetes.rights import HELM_RIGHTS
+from ..running import running
+from .config import HelmConfig
+from .release import RIGHTS_FILE, Release, find
+from .session import speaks
+
+_CONNECT_WITHIN = 5.0  # seconds
+
+
+def findings(config: HelmConfig) -> Iterator[Finding]:
+    """For ``aer-helm``."""
+    outside = not is_inside(os.environ) if config.port_forward is None else config.port_forward
+    wanted = [right for right in HELM_RIGHTS if outside or right.resource != "pods/portforward"]
+    try:
+        with connected(RIGHTS_FILE) as api:
+            namespace = config.namespace or api.namespace
+            yield reached(api, namespace)
+            reviews = reviewed(wanted, namespace)
+            answers = api.all([("GET", f"/api/v1/namespaces/{namespace}", None), *reviews.values()])
+            if (refused := login(answers)) is not None:
+                yield refused
+                return
+            yield namespace_finding(namespace, answers[0])
+            said = list(rights(wanted, dict(zip(reviews, answers[1:], strict=True)), namespace, RIGHTS_FILE))
+            yield from said
+            if any(one.ok is False for one in said):
+                return
+            yield from _release(find(api, namespace, config.release), outside)
+    except ClusterApiError as error:
+        yield failed("Kubernetes", error)
+    except ClusterConnectionError as error:
+        yield failed("release", error)
+
+
+def _release(release: Release, forward: bool) -> Iterator[Finding]:
+    release.check()
+    yield Finding("release", f"{release.name} in {release.namespace} has the scheduler {release.service}")
+    now, wanted = release.look(), release.wanted()
+    for trouble in now.troubles:
+        yield Finding("pods", trouble.text, False if trouble.of_scheduler and trouble.final else None, trouble.mend)
+    if not now.scheduler_ready:
+        if not now.troubles:
+            yield Finding("scheduler", f"its pod is {now.scheduler or 'not there'}", None, release.pods_shown_by)
+        return
+    if now.running < wanted:
+        yield Finding("pods", f"{now.running} of {wanted} workers are ready", None, release.pods_shown_by)
+    with closing(Way(release.namespace, release.service, forward)) as way:
+        yield from _scheduler(release, *way.to(*release.comm))
+
+
+def _scheduler(release: Release, host: str, port: int) -> Iterator[Finding]:
+    mend = f"If it does not begin: kubectl logs -n {release.namespace} deployment/{release.service}"
+    silent = Finding("scheduler", "its pod runs, and Dask does not answer there yet", None, mend)
+    if not speaks(host, port):
+        yield silent
+        return
+    try:
+        client = new_client(f"tcp://{host}:{port}", timeout=_CONNECT_WITHIN)
+    except OSError:
+        yield silent
+        return
+    try:
+        yield from running(client, f"backend.scale(1), or {release.upgrade('worker.replicas', 1)}")
+    finally:
+        end_client(client)

@@ -1,0 +1,197 @@
+"""A release of the Helm chart ``dask``: the Service of its scheduler, its pods, the Deployment of its workers.
+
+The chart (2024.1.1, and every one since 2018) labels what it makes with ``app``, ``release`` and ``component``. Helm
+itself notes the release on each object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...errors import ClusterApiError, ClusterConfigError, ClusterConnectionError
+from ..kubernetes.api import Api
+from ..kubernetes.deployed import Deployed
+from ..kubernetes.pods import Advice, component
+
+RIGHTS_FILE = "deploy/helm-access.yaml"
+_NOTE = "meta.helm.sh/release-name"
+_RELEASE = ("release", "app.kubernetes.io/instance")
+_COMPONENT = ("component", "app.kubernetes.io/component")
+_COMM, _DASHBOARD = 8786, 8787  # of the scheduler's pod; those of the Service can be set
+_ADVICE = Advice(
+    less="Ask for less in worker.resources and scheduler.resources of the release's values, for fewer workers, or "
+    "for other nodes with nodeSelector",
+    image="worker.image and scheduler.image of the release's values",
+    memory="worker.resources or scheduler.resources of the release's values",
+)
+
+
+class Release(Deployed):
+    """One release with a scheduler.
+
+    Args:
+        api: Kubernetes.
+        service: of the scheduler.
+
+    Attributes:
+        service: its name.
+        comm: port of the Service for clients, and the one of the pod.
+        dashboard: the same for Dask's dashboard; ``None`` if there is none.
+    """
+
+    def __init__(self, api: Api, service: Mapping[str, Any]) -> None:
+        self._service = service
+        labels = service["spec"]["selector"]
+        key = next(key for key in _COMPONENT if key in labels)
+        same = [f"{name}={value}" for name, value in labels.items() if name != key]
+        selector = ",".join([*same, f"{key} in (scheduler,worker)"])
+        meta = service["metadata"]
+        super().__init__(api, meta["namespace"], release_of(service), selector, _ADVICE)
+        self.service = str(meta["name"])
+        self.comm = (_ports(service)[_COMM], _COMM)
+        self.dashboard = (_ports(service)[_DASHBOARD], _DASHBOARD) if _DASHBOARD in _ports(service) else None
+
+    def through(self, api: Api) -> Release:
+        """The same one with another login."""
+        return Release(api, self._service)
+
+    def check(self) -> None:
+        """Refuse what would never work.
+
+        Raises:
+            ClusterConnectionError: it does not run exactly one scheduler.
+        """
+        for deployment in self.deployments():
+            count = deployment["spec"].get("replicas", 1)
+            if component(deployment) == "scheduler" and count != 1:
+                raise ClusterConnectionError(
+                    f"the release {self.name!r} is to run {count} schedulers, and its workers and clients must meet "
+                    f"in one. {self.upgrade('scheduler.replicas', 1)}"
+                )
+
+    def worker_pods(self) -> list[dict[str, Any]]:
+        """Pods of workers, without those that are being deleted."""
+        pods = [pod for pod in self.pods() if component(pod) == "worker"]
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    def wanted(self) -> int:
+        """Workers that were asked of Kubernetes."""
+        deployments = self._groups()
+        return sum(map(_replicas, deployments)) if deployments else len(self.worker_pods())
+
+    def ask_for(self, workers: int) -> None:
+        """Ask Kubernetes for ``workers`` pods of workers in all.
+
+        The number of the chart's own Deployment is changed; its ``additional_worker_groups`` stay as they are.
+
+        Raises:
+            ClusterConfigError: the other groups have more.
+            ClusterApiError: Kubernetes refuses.
+        """
+        groups = self._groups()
+        name = f"{self.service.removesuffix('-scheduler')}-worker"
+        if len(groups) == 1:
+            name = groups[0]["metadata"]["name"]
+        others = [group for group in groups if group["metadata"]["name"] != name]
+        fixed = sum(map(_replicas, others))
+        if workers < fixed:
+            names = ", ".join(group["metadata"]["name"] for group in others)
+            raise ClusterConfigError(
+                f"workers={workers}: the release {self.name!r} has {fixed} in other groups ({names}), which are not "
+                f"scaled from here. kubectl scale -n {self.namespace} --replicas=0 deployment/{names.split(',')[0]}"
+            )
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}/scale"
+        try:
+            self.api.request("PATCH", path, {"spec": {"replicas": workers - fixed}})
+        except ClusterApiError as error:
+            if error.status == 403:
+                does = self.upgrade("worker.replicas", workers - fixed)
+                raise ClusterApiError(f"{error.message}; or let them scale the release: {does}", 403) from error
+            if error.status == 404:
+                raise ClusterApiError(
+                    f"the release {self.name!r} has no Deployment {name!r} of workers. kubectl get deployments -n "
+                    f"{self.namespace} -l {self.selector!r}",
+                    404,
+                ) from error
+            raise
+
+    def upgrade(self, key: str, value: int) -> str:
+        """The command that sets a value of the release."""
+        return f"helm upgrade {self.name} dask/dask -n {self.namespace} --reuse-values --set {key}={value}"
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [one for one in self.deployments() if component(one) == "worker"]
+
+
+def find(api: Api, namespace: str, name: str | None) -> Release:
+    """The release ``name``, or the only one.
+
+    Raises:
+        ClusterConnectionError: there is none, or no one scheduler of it; says which there are.
+        ClusterApiError: Kubernetes does not answer, or refuses.
+    """
+    services = api.items(f"/api/v1/namespaces/{namespace}/services")
+    schedulers = [service for service in services if _is_scheduler(service)]
+    there = sorted({release_of(service) for service in schedulers})
+    if name is None and len(there) > 1:
+        raise ClusterConnectionError(
+            f"there are several releases in the namespace {namespace!r}: {', '.join(there)}. Give one with release="
+        )
+    name = name or "".join(there)
+    found = [service for service in schedulers if release_of(service) == name]
+    if not found:
+        raise ClusterConnectionError(_none(api, namespace, name, there, services))
+    if len(found) > 1:
+        names = ", ".join(sorted(service["metadata"]["name"] for service in found))
+        raise ClusterConnectionError(
+            f"the release {name!r} has several schedulers: {names}. Use the one that you mean with aer-dask: kubectl "
+            f"port-forward -n {namespace} service/{found[0]['metadata']['name']} {_COMM}"
+        )
+    return Release(api, found[0])
+
+
+def release_of(thing: Mapping[str, Any]) -> str:
+    """The release that a thing belongs to; empty if to none."""
+    meta = thing["metadata"]
+    labels = meta.get("labels") or {}
+    noted = (meta.get("annotations") or {}).get(_NOTE)
+    return str(noted or next((labels[key] for key in _RELEASE if key in labels), ""))
+
+
+def _is_scheduler(service: Mapping[str, Any]) -> bool:
+    """Whether a scheduler of Dask is behind it: other charts have things of this name too, Airflow's for one."""
+    labels = service["spec"].get("selector") or {}
+    named = any(labels.get(key) == "scheduler" for key in _COMPONENT)
+    return named and _COMM in _ports(service) and release_of(service) != ""
+
+
+def _ports(service: Mapping[str, Any]) -> dict[Any, int]:
+    """Port of the pods -> port of the Service."""
+    return {port.get("targetPort", port["port"]): port["port"] for port in service["spec"].get("ports") or []}
+
+
+def _replicas(deployment: Mapping[str, Any]) -> int:
+    return int(deployment["spec"].get("replicas", 1))
+
+
+def _none(api: Api, namespace: str, name: str, there: Iterable[str], services: Iterable[Mapping[str, Any]]) -> str:
+    """That there is no such release, and where one is."""
+    if not name:
+        said = f"there is no release of the chart dask in the namespace {namespace!r}"
+        install = f"helm install my-dask dask/dask -n {namespace} --values deploy/helm-values.yaml"
+        return f"{said}. Give namespace=, or {install}"
+    if any(release_of(service) == name for service in services):
+        return (
+            f"the release {name!r} in the namespace {namespace!r} has no Service of a Dask scheduler. Is it one of "
+            f"the chart dask, with scheduler.enabled? helm get manifest -n {namespace} {name}"
+        )
+    said = f"there is no release {name!r} of the chart dask in the namespace {namespace!r}"
+    try:
+        elsewhere = [one for one in api.items("/api/v1/services") if _is_scheduler(one) and release_of(one) == name]
+    except ClusterApiError:  # most users may see their own namespace only
+        elsewhere = []
+    if elsewhere:
+        where = sorted(one["metadata"]["namespace"] for one in elsewhere)
+        return f"{said}; there is one in {', '.join(where)}. Give namespace={where[0]!r}"
+    return f"{said}; there: {', '.join(there) or 'none'}. helm list --all-namespaces"
