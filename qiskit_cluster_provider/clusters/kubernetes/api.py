@@ -204,7 +204,9 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
         said = f"{type(error).__name__}: {' '.join(text.split())}"
         if text == "'current-context'":
             said = "it names no current-context"
-        elif isinstance(error, (KeyError, TypeError, IndexError, AttributeError)):  # what comes of an empty file, or of one without a user
+        elif isinstance(
+            error, (KeyError, TypeError, IndexError, AttributeError)
+        ):  # what comes of an empty file, or of one without a user
             said = f"it lacks a context, a cluster or a user ({said})"
         return ClusterApiError(f"the kubeconfig {file} cannot be used: {said}. kubectl config view")
     return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")
