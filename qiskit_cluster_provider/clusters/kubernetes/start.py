@@ -17,6 +17,7 @@ from .spec import DELETED, manifest
 
 _OPERATOR_WITHIN = 30.0  # to begin with a cluster; it takes about one
 _GONE_WITHIN = 15.0
+_GROUP_WITHIN = 5.0
 _ADVICE = Advice(
     less="Ask for less with cpu=, memory= or gpu=, for fewer workers, or for other nodes with node_selector=",
     image="image=",
@@ -34,6 +35,11 @@ class Place(Deployed):
         """Of our custom resources."""
         return f"{CLUSTERS}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
 
+    @property
+    def group(self) -> str:
+        """The path of its worker group."""
+        return self.path("daskworkergroups", f"{self.name}-default")
+
     def find(self) -> dict[str, Any] | None:
         """The ``DaskCluster``, if there is one."""
         return self.api.find(self.path("daskclusters", self.name))
@@ -50,6 +56,7 @@ class Place(Deployed):
         """Delete it, and wait until it is gone. Warns if it does not go: then the operator does not run."""
         path = self.path("daskclusters", self.name)
         try:
+            self._await_group()
             self.api.request("DELETE", path, {"propagationPolicy": "Background"})
             start = time.monotonic()
             while self.api.find(path) is not None:
@@ -68,6 +75,18 @@ class Place(Deployed):
             if error.status != 404:
                 left = f"kubectl delete daskcluster -n {self.namespace} {self.name}"
                 logger.warning("DaskCluster %s could not be deleted: %s %s", self.name, error.message, left)
+
+    def _await_group(self) -> None:
+        """Let the operator finish what it has begun: a worker group that comes after its cluster's end is left over."""
+        deadline = time.monotonic() + _GROUP_WITHIN
+        while time.monotonic() < deadline:
+            cluster = self.find()
+            if cluster is None or not cluster["metadata"].get("finalizers"):  # nobody has begun with it
+                return
+            group = self.api.find(self.group)
+            if group is not None and group["metadata"].get("ownerReferences"):
+                return
+            time.sleep(LOOK_EVERY)
 
     def _remind(self, path: str, waited: float) -> None:
         """Let the operator look again, by a change: if it was asking whether the cluster idles, it waits a minute."""
