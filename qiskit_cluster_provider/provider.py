@@ -151,6 +151,12 @@ class ClusterProvider:
             UnknownOptionError: clusters of this kind have no names.
             ClusterConnectionError: there is no such cluster.
         """
+        kind_name, _ = self._resolve(kind)
+        if "create" not in self._kinds[kind_name].Config.model_fields:
+            able = [name for name, one in self._kinds.items() if "create" in one.Config.model_fields]
+            raise UnknownOptionError(
+                f"clusters of {kind_name} have no names to attach to; those of {', '.join(able)} have."
+            )
         return self._make(kind, checked=True, name=name, create=False, keep=True, **options)
 
     def _make(
@@ -188,8 +194,8 @@ class ClusterProvider:
         with self._lock:
             connection = self._shared(name, config) or Connection(name, kind, config)
             backend = ClusterBackend(connection, provider=self, simulator=simulator, **backend_options)
-            if connection not in self._connections:
-                self._connections.append(connection)
+            self._connections = [one for one in self._connections if one.usable and one is not connection]
+            self._connections.append(connection)
         return backend
 
     def close(self) -> None:

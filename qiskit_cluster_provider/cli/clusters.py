@@ -97,8 +97,16 @@ def reap(
         if not yes:
             typer.confirm(f"Delete {len(orphans)}?", abort=True)
         with connected() as api:
-            for one in delete(api, orphans):
+            gone = delete(api, orphans)
+        for one in orphans:
+            if one in gone:
                 typer.echo(f"deleted {one.namespace}/{one.name}")
+            else:
+                said = "is there still: it is used again, or may not be deleted"
+                mend = f"qiskit-cluster clusters, or kubectl delete daskcluster -n {one.namespace} {one.name}"
+                say(f"{one.namespace}/{one.name} {said}. {mend}")
+        if len(gone) < len(orphans):
+            raise typer.Exit(1)
 
 
 def _found(namespace: str | None) -> list[Found]:
@@ -133,6 +141,8 @@ def _table(found: Iterable[Found]) -> None:
     from rich.text import Text
 
     table = Table("Namespace", "Cluster", "Owner", "Created by", "Age", "Workers", "State")
+    for column in table.columns[:2]:
+        column.overflow = "fold"  # a name that is cut is of no use
     for one in found:
         made_by = f"process {one.process} on {one.host}"
         row: tuple[Any, ...] = (one.namespace, one.name, one.owner, made_by, _age(one.age), one.workers, one.state)

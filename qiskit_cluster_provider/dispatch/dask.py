@@ -61,6 +61,7 @@ class DaskTransport:
         if client.status == "connecting":
             return  # it has lost its scheduler: the looks tell, as they do when that happens later
         if client.status != "running":
+            self._check()  # closed meanwhile by who started it, who knows better
             raise ClusterConnectionError(
                 f"the distributed.Client is {client.status}; hand over a client that is connected."
             )

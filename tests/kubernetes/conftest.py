@@ -49,6 +49,7 @@ def local(lab):
     yield lab.local
     lab.local.start_api()
     lab.local.start_operator()
+    lab.local.grant_all()
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
             f"{where} cannot be reached ({type(error).__name__}: {text or 'without a word'}). Is the cluster up? "
             "kubectl cluster-info"
         )
-    file = os.environ.get("KUBECONFIG", "~/.kube/config")
+    file = os.environ.get("KUBECONFIG") or "~/.kube/config"
     if isinstance(error, _OF_THE_FILE):
         there = [one for one in file.split(":") if Path(one).expanduser().is_file()]
         if not there:

@@ -13,11 +13,12 @@ from ..scaling import check_workers
 from .quantities import parse_quantity
 
 _LONGEST_NAME = 53  # the operator adds "-scheduler", and the name of a Service has 63 characters at most
-_NAME = re.compile(rf"^(?=.{{1,{_LONGEST_NAME}}}$)[a-z]([-a-z0-9]*[a-z0-9])?$")
+_NAME = re.compile(rf"^(?=.{{1,{_LONGEST_NAME}}}$)[a-z]([-a-z0-9]*[a-z0-9])?\Z")
 _IMAGE = re.compile(
     r"^(?:[\w][\w.-]*(?::\d+)?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
-    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$"
+    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?\Z"
 )
+_NAMESPACE = re.compile(r"^(?=.{1,63}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _SHORTEST_IDLE = 30.0  # seconds; the scheduler looks for clients every five
 
 
@@ -64,7 +65,7 @@ class KubernetesConfig(ClusterConfig):
     spec: dict[str, Any] | str | Path | None = None
     keep: bool = False
     create: bool = True
-    idle_timeout: float = Field(default=1800.0, ge=0)
+    idle_timeout: float = Field(default=1800.0, ge=0, allow_inf_nan=False)
     start_timeout: float = Field(default=300.0, gt=0)
     node_selector: dict[str, str] = Field(default_factory=dict)
     scheduler_cpu: float | str = 1
@@ -121,6 +122,13 @@ class KubernetesConfig(ClusterConfig):
             raise ValueError(
                 f"{name!r} must be at most {_LONGEST_NAME} lower-case letters, digits and '-', from a letter on"
             )
+        return name
+
+    @field_validator("namespace")
+    @classmethod
+    def _a_namespace(cls, name: str | None) -> str | None:
+        if name is not None and not _NAMESPACE.match(name):
+            raise ValueError(f"{name!r} must be at most 63 lower-case letters, digits and '-'")
         return name
 
     @field_validator("idle_timeout")

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
-from ...errors import ClusterApiError
+from ...errors import ClusterApiError, ClusterConfigError
 from ..findings import Finding
 from ..running import running
 from .api import ANSWER_WITHIN, CLUSTERS, INSTALL, OPERATOR, RIGHTS_FILE, Answer, Api, connected
@@ -17,8 +17,8 @@ from .forward import Forward
 from .pods import ready
 from .quantities import parse_quantity
 from .rights import RIGHTS, Right
-from .spec import GPU, GROUP
-from .start import Place
+from .spec import GPU, GROUP, manifest, new_name
+from .start import GOING, Place
 
 _KINDS = {"daskclusters", "daskworkergroups", "daskautoscalers"}
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -48,6 +48,7 @@ def findings(config: KubernetesConfig) -> Iterator[Finding]:
                 yield refused
                 return
             yield namespace_finding(namespace, found["namespace"])
+            yield from _spec(config, namespace)
             kinds = _kinds(found["kinds"])
             yield kinds
             if kinds.ok:
@@ -103,6 +104,15 @@ def image_finding(config: KubernetesConfig) -> Finding:
         mend = f"docker tag {shlex.quote(config.image)} NAME:TAG"
         return Finding("image", f"{config.image} has no tag of its own, and is pulled at every start", None, mend)
     return Finding("image", f"{config.image}; whether the nodes can pull it shows when it starts")
+
+
+def _spec(config: KubernetesConfig, namespace: str) -> Iterator[Finding]:
+    """That a manifest cannot be used, as far as it shows without asking Kubernetes."""
+    if config.spec is not None:
+        try:
+            manifest(config, new_name(), namespace)
+        except ClusterConfigError as error:
+            yield Finding("spec", str(error.message).rstrip("."), False)
 
 
 def reviewed(rights: Sequence[Right], namespace: str) -> dict[tuple[Right, str], tuple[str, str, Any]]:
@@ -231,23 +241,32 @@ def _workers(place: Place) -> Iterator[Finding]:
     """Of a cluster that runs: what its scheduler and its workers say of their versions."""
     now = place.look()
     if not now.scheduler_ready:
-        why = place.explain(now.troubles[0]) if now.troubles else ""
-        yield Finding("scheduler", f"its pod is not ready ({now.scheduler or 'there is none'})", False, why)
+        hopeless = [one for one in now.troubles if one.final and one.of_scheduler]
+        why = place.explain((hopeless or now.troubles)[0]) if now.troubles else place.pods_shown_by
+        said = f"its pod is not ready ({now.scheduler or 'there is none'})"
+        yield Finding("scheduler", said, False if hopeless else None, why)  # or it is just being started
         return
     from distributed import Client
 
-    with (
-        closing(Forward(place.namespace, f"{place.name}-scheduler", 8786)) as forward,
-        Client(f"tcp://localhost:{forward.port}", set_as_default=False, timeout=ANSWER_WITHIN) as client,
-    ):
-        yield from running(client)
+    try:
+        with (
+            closing(Forward(place.namespace, f"{place.name}-scheduler", 8786)) as forward,
+            Client(f"tcp://localhost:{forward.port}", set_as_default=False, timeout=ANSWER_WITHIN) as client,
+        ):
+            yield from running(client)
+    except OSError as error:  # of Dask, too, whose timeouts are none of Python's own
+        said = f"it does not answer, though its pod is ready ({type(error).__name__}: {error})"
+        yield Finding("scheduler", said, False, place.pods_shown_by)
 
 
 def _name(config: KubernetesConfig, namespace: str, answer: Answer) -> Iterator[Finding]:
     if config.name is None or isinstance(answer, ClusterApiError):
         return
     there = sorted(one["metadata"]["name"] for one in answer["items"])
-    if config.name in there and not config.keep:
+    going = [one["metadata"]["name"] for one in answer["items"] if "deletionTimestamp" in one["metadata"]]
+    if config.name in going:
+        yield Finding("name", f"DaskCluster {config.name!r} in {namespace} is being deleted", False, GOING)
+    elif config.name in there and not config.keep:
         mend = "keep=True uses it and leaves it running; without name= there is a cluster of your own"
         yield Finding("name", f"there is a DaskCluster {config.name!r} in {namespace} already", False, mend)
     elif config.name in there:

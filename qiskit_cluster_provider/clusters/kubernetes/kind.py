@@ -55,6 +55,12 @@ class KubernetesKind(ClusterKind):
 
         session.scaled(client, workers, config.start_timeout if timeout is None else timeout)
 
+    def adapt(self, client: Any, config: KubernetesConfig, minimum: int, maximum: int) -> None:
+        """Through the operator, which looks at the load every few seconds."""
+        from . import session
+
+        session.adapted(client, minimum, maximum)
+
     def options(self, config: KubernetesConfig) -> Mapping[str, Any]:
         """``device="GPU"`` if workers have one."""
         return {"device": "GPU"} if config.gpu else {}

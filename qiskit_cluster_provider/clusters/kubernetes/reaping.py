@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 import urllib.request
 from collections.abc import Iterable, Mapping
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ClusterApiError, ClusterError
+from ...logs import logger
 from .api import ANSWER_WITHIN, CLUSTERS, Api
 from .forward import Forward
-from .spec import CREATED, HOST, KEEP, MANAGED_BY, MANAGER, OWNER, PROCESS
+from .spec import CREATED, HOST, KEEP, MACHINE, MANAGED_BY, MANAGER, OWNER, PROCESS, machine, session_of
 from .start import Place
 
 IN_USE, STARTING, KEPT, ORPHAN, UNKNOWN = "in use", "starting", "kept", "orphan", "unknown"
@@ -35,6 +35,7 @@ class Found:
         owner: the user who created it.
         host: of the process that did.
         process: its number there.
+        session: what tells it from a later one of its name.
         created: in seconds since 1970.
         workers: that were asked for.
         state: ``in use``, ``starting``, ``kept`` (it was to be), ``orphan`` (nobody is connected) or ``unknown``.
@@ -45,6 +46,7 @@ class Found:
     owner: str
     host: str
     process: int
+    session: str
     created: float
     workers: int
     state: str
@@ -78,15 +80,19 @@ def clusters(api: Api, namespace: str | None) -> list[Found]:
 
 
 def reap(api: Api, orphans: Iterable[Found]) -> list[Found]:
-    """Delete clusters that nobody uses. Returns those that were deleted.
+    """Delete clusters if still nobody uses them. Returns those that are gone; warns of others.
 
     Raises:
-        ClusterApiError: Kubernetes refuses.
+        ClusterApiError: Kubernetes does not answer, or refuses to show them.
     """
     gone = []
     for one in orphans:
-        Place(api, one.namespace, one.name).remove()
-        gone.append(one)
+        place = Place(api, one.namespace, one.name)
+        now = place.find()  # who was asked has had the time to use it
+        if now is not None and session_of(now) == one.session and _found(api, now).state != ORPHAN:
+            logger.warning("%s/%s is used again, and is left alone", one.namespace, one.name)
+        elif place.remove(one.session):
+            gone.append(one)
     return gone
 
 
@@ -98,22 +104,31 @@ def _found(api: Api, cluster: Mapping[str, Any]) -> Found:
         namespace=meta["namespace"],
         owner=labels.get(OWNER, ""),
         host=notes.get(HOST, ""),
-        process=int(notes.get(PROCESS, 0)),
-        created=float(notes.get(CREATED, 0)),
+        process=int(_number(notes.get(PROCESS))),
+        session=session_of(cluster),
+        created=_number(notes.get(CREATED)),
         workers=int(spec["worker"].get("replicas", 0)),
         state=UNKNOWN,
     )
-    state = KEPT if KEEP in labels else _state(api, found)
+    here = machine() != "" and machine() == notes.get(MACHINE)
+    state = KEPT if KEEP in labels else _state(api, found, here)
     return replace(found, state=state)
 
 
-def _state(api: Api, found: Found) -> str:
-    """By its process, if that would be here; by who is connected to its scheduler else."""
-    if found.host == socket.gethostname():
-        return IN_USE if _lives(found.process, found.created) else ORPHAN
+def _number(note: str | None) -> float:
+    try:
+        return float(note or 0)
+    except ValueError:  # anybody may write there
+        return 0.0
+
+
+def _state(api: Api, found: Found, here: bool) -> str:
+    """By its process, if that would be ``here`` and lives; else by who is connected to its scheduler."""
+    if here and _lives(found.process, found.created):
+        return IN_USE
     try:
         if not Place(api, found.namespace, found.name).look().scheduler_ready:
-            return STARTING if found.age < _STARTS_WITHIN else ORPHAN
+            return STARTING if found.age < _STARTS_WITHIN and not here else ORPHAN
         return IN_USE if _clients(found) else ORPHAN
     except (ClusterError, OSError, ValueError):  # it cannot be asked: not ours to judge
         return UNKNOWN

@@ -18,8 +18,8 @@ from .config import KubernetesConfig
 from .quantities import parse_quantity
 from .scaling import scale, set_workers
 from .showing import showing
-from .spec import GPU, new_name
-from .start import Place, await_scheduler, await_worker
+from .spec import GPU, manifest, new_name, session_of
+from .start import GOING, Place, await_scheduler, await_worker
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,23 @@ def _created(place: Place, config: KubernetesConfig) -> Iterator[threading.Event
             f"there is no DaskCluster {place.name!r} in the namespace {place.namespace!r}; there: "
             f"{', '.join(sorted(there)) or 'none'}. See qiskit-cluster clusters"
         )
+    cluster, started = manifest(config, place.name, place.namespace), threading.Event()
     try:
-        place.create(config)
-    except ClusterError as error:
-        if isinstance(error, ClusterApiError) and error.status == 409:  # since we looked
-            raise ClusterConnectionError(_taken(place.name)) from error
-        raise
-    except BaseException:  # Ctrl-C while the request was on its way
-        place.remove()
-        raise
-    started = threading.Event()
-    try:
+        _create(place, cluster, config)
         yield started
-    finally:
+    finally:  # after a Ctrl-C, or a cut, while the request was on its way too
         if not (started.is_set() and config.keep):
-            place.remove()
+            place.remove(session_of(cluster))
+
+
+def _create(place: Place, cluster: dict[str, Any], config: KubernetesConfig) -> None:
+    try:
+        place.create(cluster)
+    except ClusterApiError as error:
+        if error.status != 409:
+            raise
+        now = f"a DaskCluster {place.name!r} was created by somebody else just now. Try again, and it is used."
+        raise ClusterConnectionError(now if config.keep else _taken(place.name)) from error
 
 
 @contextmanager
@@ -92,7 +94,8 @@ def _running(place: Place, config: KubernetesConfig, *, new: bool) -> Iterator[S
         with showing(config.quiet) as show:
             client = connect(cluster)
             if isinstance(config.workers, tuple) if new else "workers" in config.model_fields_set:
-                set_workers(cluster, config.workers)
+                with _in_words(place.api.server):
+                    set_workers(cluster, config.workers)
             if new:
                 await_worker(place, config, show, lambda: len(client.nthreads()))
         yield Session(place, cluster, client, config)
@@ -112,6 +115,8 @@ def _taken(name: str) -> str:
 def _check_wanted(found: dict[str, Any], config: KubernetesConfig) -> None:
     """Refuse a cluster that is somebody's, or that is not what was asked for."""
     name = found["metadata"]["name"]
+    if "deletionTimestamp" in found["metadata"]:
+        raise ClusterConnectionError(f"DaskCluster {name!r} is being deleted. {GOING}")
     if not config.keep:
         raise ClusterConnectionError(_taken(name))
     worker = found["spec"]["worker"]["spec"]["containers"][0]
@@ -139,16 +144,29 @@ def _same(key: str, wanted: Any, has: Any) -> bool:
 
 
 def _cluster(place: Place, config: KubernetesConfig, *, owned: bool) -> RunningKubeCluster:
-    try:
+    with _in_words(place.api.server):
         return RunningKubeCluster(place.name, place.namespace, forward=config.port_forward, owned=owned)
-    except ClusterConnectionError:
-        raise
-    except Exception as error:
-        raise translated(error, place.api.server) from error
 
 
 def scaled(client: Client, workers: int, timeout: float) -> None:
     """See :meth:`.kind.KubernetesKind.scale`."""
     cluster: RunningKubeCluster = client.cluster
-    with connected() as api:
+    with connected() as api, _in_words(api.server):
         scale(Place(api, cluster.namespace, cluster.name), cluster, client, workers, timeout)
+
+
+def adapted(client: Client, minimum: int, maximum: int) -> None:
+    """See :meth:`.kind.KubernetesKind.adapt`."""
+    with _in_words(""):
+        set_workers(client.cluster, (minimum, maximum))
+
+
+@contextmanager
+def _in_words(server: str) -> Iterator[None]:
+    """What dask-kubernetes raises, as an error of ours."""
+    try:
+        yield
+    except ClusterError:
+        raise
+    except Exception as error:
+        raise translated(error, server) from error

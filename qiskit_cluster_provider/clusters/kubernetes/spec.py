@@ -6,7 +6,6 @@ a file system that is read-only but for ``/tmp``: what a circuit could make them
 
 from __future__ import annotations
 
-import copy
 import getpass
 import os
 import re
@@ -35,6 +34,7 @@ OWNER = "qiskit-cluster-provider/owner"
 SESSION = "qiskit-cluster-provider/session"
 KEEP = "qiskit-cluster-provider/keep"
 HOST = "qiskit-cluster-provider/host"
+MACHINE = "qiskit-cluster-provider/machine"
 PROCESS = "qiskit-cluster-provider/process"
 CREATED = "qiskit-cluster-provider/created"
 MADE_WITH = "qiskit-cluster-provider/version"
@@ -59,14 +59,29 @@ def owner_label() -> str:
         return f"uid-{os.getuid()}"
 
 
-def manifest(config: KubernetesConfig, name: str) -> dict[str, Any]:
-    """The ``DaskCluster`` named ``name``.
+def machine() -> str:
+    """Where a process can be known by its number: one start of one machine, and one container of it.
+
+    Its name would not do, which others may have. Empty where it cannot be told.
+    """
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{started} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def manifest(config: KubernetesConfig, name: str, namespace: str | None = None) -> dict[str, Any]:
+    """The ``DaskCluster`` named ``name``, to be in ``namespace``.
 
     Raises:
-        ClusterConfigError: there is no image, or ``spec`` is no ``DaskCluster``.
+        ClusterConfigError: there is no image, or ``spec`` is no ``DaskCluster`` for there.
     """
     if config.spec is not None:
-        cluster = copy.deepcopy(_given(config.spec))
+        cluster = _given(config.spec, namespace)
+        service = cluster["spec"].get("scheduler", {}).get("service", {})
+        if CLUSTER in service.get("selector", {}):  # of the name that the manifest was written for
+            service["selector"][CLUSTER] = name
     elif config.image is not None:
         cluster = {
             "apiVersion": f"{GROUP}/{VERSION}",
@@ -78,7 +93,7 @@ def manifest(config: KubernetesConfig, name: str) -> dict[str, Any]:
         raise ClusterConfigError(
             "aer-k8s needs image=, or QISKIT_CLUSTER_IMAGE, with this package in it: deploy/Dockerfile makes one."
         )
-    meta = cluster.setdefault("metadata", {})
+    meta = cluster["metadata"]
     meta["name"] = name
     meta["labels"] = {**meta.get("labels", {}), **_labels(config)}
     meta["annotations"] = {**meta.get("annotations", {}), **_annotations()}
@@ -92,7 +107,12 @@ def manifest(config: KubernetesConfig, name: str) -> dict[str, Any]:
     return cluster
 
 
-def _given(spec: Mapping[str, Any] | str | Path) -> dict[str, Any]:
+def session_of(cluster: Mapping[str, Any]) -> str:
+    """What tells a ``DaskCluster`` of ours from every other, also from a later one of its name."""
+    return str(cluster["metadata"].get("labels", {}).get(SESSION, ""))
+
+
+def _given(spec: Mapping[str, Any] | str | Path, namespace: str | None) -> dict[str, Any]:
     if not isinstance(spec, Mapping):
         path = Path(spec).expanduser()
         try:
@@ -101,11 +121,31 @@ def _given(spec: Mapping[str, Any] | str | Path) -> dict[str, Any]:
             raise ClusterConfigError(f"spec={str(path)!r} cannot be read: {error.strerror}.") from error
         except yaml.YAMLError as error:
             raise ClusterConfigError(f"spec={str(path)!r} is no YAML: {error}.") from error
-    if not isinstance(spec, Mapping) or spec.get("kind") != "DaskCluster" or "worker" not in spec.get("spec", {}):
+        except UnicodeDecodeError as error:
+            raise ClusterConfigError(f"spec={str(path)!r} is no text in UTF-8: {error}.") from error
+    cluster = _filled(spec)
+    if not isinstance(cluster, dict) or cluster.get("kind") != "DaskCluster" or not _has_worker(cluster):
         raise ClusterConfigError(
             "spec must be a DaskCluster manifest; deploy/dask-cluster.yaml is one to begin with."
         )
-    return dict(spec)
+    where = cluster.setdefault("metadata", {}).pop("namespace", None)
+    if namespace is not None and where not in (None, namespace):
+        raise ClusterConfigError(
+            f"spec is for the namespace {where!r}, and this would be in {namespace!r}; give namespace={where!r} too."
+        )
+    return cluster
+
+
+def _has_worker(cluster: Mapping[str, Any]) -> bool:
+    spec = cluster.get("spec")
+    return isinstance(spec, dict) and isinstance(spec.get("worker"), dict)
+
+
+def _filled(value: Any) -> Any:
+    """A copy without what is null, which to Kubernetes is the same as not there."""
+    if isinstance(value, Mapping):
+        return {key: _filled(one) for key, one in value.items() if one is not None}
+    return [_filled(one) for one in value] if isinstance(value, list) else value
 
 
 def _labels(config: KubernetesConfig) -> dict[str, str]:
@@ -121,6 +161,7 @@ def _labels(config: KubernetesConfig) -> dict[str, str]:
 def _annotations() -> dict[str, str]:
     return {
         HOST: socket.gethostname(),
+        MACHINE: machine(),
         PROCESS: str(os.getpid()),
         CREATED: f"{time.time():.0f}",
         MADE_WITH: str(report().get("qiskit-cluster-provider")),

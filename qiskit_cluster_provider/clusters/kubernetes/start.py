@@ -13,11 +13,13 @@ from .config import KubernetesConfig
 from .deployed import LOOK_EVERY, Deployed, await_pods
 from .pods import CLUSTER, Advice, Seen
 from .showing import Show
-from .spec import DELETED, manifest
+from .spec import DELETED, session_of
 
 _OPERATOR_WITHIN = 30.0  # to begin with a cluster; it takes about one
 _GONE_WITHIN = 15.0
 _GROUP_WITHIN = 5.0
+GOING = "Take another name, or try again when it is gone: kubectl get daskclusters"
+"""What to do about a name whose cluster is being deleted."""
 _ADVICE = Advice(
     less="Ask for less with cpu=, memory= or gpu=, for fewer workers, or for other nodes with node_selector=",
     image="image=",
@@ -44,37 +46,54 @@ class Place(Deployed):
         """The ``DaskCluster``, if there is one."""
         return self.api.find(self.path("daskclusters", self.name))
 
-    def create(self, config: KubernetesConfig) -> None:
-        """Ask for the cluster.
+    def create(self, cluster: dict[str, Any]) -> None:
+        """Ask for the cluster of a manifest.
 
         Raises:
             ClusterApiError: Kubernetes refuses.
         """
-        self.api.request("POST", self.path("daskclusters"), manifest(config, self.name))
+        self.api.request("POST", self.path("daskclusters"), cluster)
 
-    def remove(self) -> None:
-        """Delete it, and wait until it is gone. Warns if it does not go: then the operator does not run."""
+    def remove(self, session: str) -> bool:
+        """Delete the cluster of ``session``, never another one that has its name by now, and wait until it is gone.
+
+        Asks again where Kubernetes does not answer. Warns if it does not go.
+
+        Returns:
+            Whether it is gone.
+        """
         path = self.path("daskclusters", self.name)
-        try:
-            self._await_group()
-            self.api.request("DELETE", path, {"propagationPolicy": "Background"})
-            start = time.monotonic()
-            while self.api.find(path) is not None:
-                waited = time.monotonic() - start
-                if waited > _GONE_WITHIN:
-                    logger.warning(
-                        "DaskCluster %s is marked for deletion, and still there after %g s. If it is not gone in two "
-                        "minutes, the Dask operator does not run: kubectl get daskcluster -n %s %s",
-                        *(self.name, _GONE_WITHIN, self.namespace, self.name),
-                    )
-                    return
-                if waited > LOOK_EVERY:
+        start = time.monotonic()
+        while True:
+            error, waited = None, time.monotonic() - start
+            try:
+                found = self.api.find(path)
+                if found is None or session_of(found) != session:
+                    return True
+                if "deletionTimestamp" not in found["metadata"]:
+                    self._await_group()
+                    only = {"uid": found["metadata"]["uid"]}
+                    self.api.request("DELETE", path, {"propagationPolicy": "Background", "preconditions": only})
+                elif waited > LOOK_EVERY:
                     self._remind(path, waited)
-                time.sleep(LOOK_EVERY)
-        except ClusterApiError as error:
-            if error.status != 404:
-                left = f"kubectl delete daskcluster -n {self.namespace} {self.name}"
-                logger.warning("DaskCluster %s could not be deleted: %s %s", self.name, error.message, left)
+            except ClusterApiError as refusal:
+                if refusal.status not in (404, 409):  # gone since we looked, or another one by now
+                    error = refusal
+            if waited > _GONE_WITHIN or (error is not None and 0 < error.status < 500 and error.status != 429):
+                self._warn_of_remains(error)
+                return False
+            time.sleep(LOOK_EVERY)
+
+    def _warn_of_remains(self, error: ClusterApiError | None) -> None:
+        if error is not None:
+            left = f"kubectl delete daskcluster -n {self.namespace} {self.name}"
+            logger.warning("DaskCluster %s could not be deleted: %s %s", self.name, error.message, left)
+            return
+        logger.warning(
+            "DaskCluster %s is marked for deletion, and still there after %g s. If it is not gone in two "
+            "minutes, the Dask operator does not run: kubectl get daskcluster -n %s %s",
+            *(self.name, _GONE_WITHIN, self.namespace, self.name),
+        )
 
     def _await_group(self) -> None:
         """Let the operator finish what it has begun: a worker group that comes after its cluster's end is left over."""

@@ -143,7 +143,7 @@ class ApiServer:
             case "create":
                 return self._store.create(resource, body, call.namespace)
             case "delete":
-                return self._store.delete(*where, _grace(http, body))
+                return self._store.delete(*where, _grace(http, body), body.get("preconditions", {}).get("uid"))
             case "get":
                 item = self._store.get(*where)
             case _ if call.subresource == "scale":

@@ -121,9 +121,16 @@ class Store:
         released = old["metadata"].get("finalizers") and not _waits(resource, new)
         return self._write(resource, old, None if released and "deletionTimestamp" in old["metadata"] else new)
 
-    def delete(self, resource: Resource, namespace: str, name: str, grace: int | None = None) -> Object:
-        """Delete an object, or mark it as deleted where somebody has to do something first."""
+    def delete(
+        self, resource: Resource, namespace: str, name: str, grace: int | None = None, uid: str | None = None
+    ) -> Object:
+        """Delete an object, if it is the one of ``uid``, or mark it as deleted where somebody has to act first."""
         old = self.get(resource, namespace, name)
+        if uid not in (None, old["metadata"]["uid"]):
+            words = f"the UID in the precondition ({uid}) does not match the UID in record ({old['metadata']['uid']})"
+            raise ApiError(
+                409, "Conflict", f'Operation cannot be fulfilled on {resource.full_name} "{name}": {words}'
+            )
         if not _waits(resource, old) or (grace == 0 and not old["metadata"].get("finalizers")):
             return self._write(resource, old, None)
         if "deletionTimestamp" in old["metadata"]:
