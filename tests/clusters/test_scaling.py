@@ -57,7 +57,9 @@ def test_numbers_that_are_none(own, wrong):
 
 def test_a_cluster_that_is_somebody_elses(own):
     with (
-        LocalCluster(n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None) as theirs,
+        LocalCluster(
+            n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        ) as theirs,
         Client(theirs.scheduler_address, set_as_default=False) as client,
     ):
         backend = own.get_backend("aer-dask", client=client)
