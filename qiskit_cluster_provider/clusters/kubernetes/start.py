@@ -77,7 +77,7 @@ class Place(Deployed):
                 logger.warning("DaskCluster %s could not be deleted: %s %s", self.name, error.message, left)
 
     def _await_group(self) -> None:
-        """Let the operator finish what it has begun: a worker group that comes after its cluster's end is left over."""
+        """Let the operator finish what it has begun: a worker group that comes after its cluster stays."""
         deadline = time.monotonic() + _GROUP_WITHIN
         while time.monotonic() < deadline:
             cluster = self.find()
