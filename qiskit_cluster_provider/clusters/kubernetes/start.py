@@ -96,7 +96,7 @@ class Place(Deployed):
         )
 
     def _await_group(self) -> None:
-        """Let the operator finish what it has begun: a worker group that comes after the cluster is left over."""
+        """Let the operator finish what it has begun: a worker group that comes after its cluster stays."""
         deadline = time.monotonic() + _GROUP_WITHIN
         while time.monotonic() < deadline:
             cluster = self.find()
