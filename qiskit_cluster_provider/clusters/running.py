@@ -39,7 +39,8 @@ def running(client: Any, start: str = "") -> Iterator[Finding]:
         what, _, mend = said.partition("; there: ")
         yield Finding("workers", what, False, f"There: {mend}" if mend else "")
     fit = len(told) - len(complaints)
-    yield Finding("workers", f"{fit} of {len(threads)} with {sum(threads.values())} threads in all fit", fit > 0)
+    said = f"{fit} of {len(threads)} with {sum(threads.values())} threads in all fit"
+    yield Finding("workers", said, fit > 0 if told else None)
 
 
 def _left(answer: Any) -> bool:

@@ -13,6 +13,7 @@ from ..errors import CircuitTypeError, InvalidCircuitError
 from ..options import SliceOptions
 from .instructions import PLAIN, instructions
 from .model import Batch, Item, Simulator, Work
+from .noise import met
 from .seeds import draw_base_seed
 from .shots import check_divisible
 
@@ -76,9 +77,10 @@ def gather(
     """
     options = {k: v for k, v in aer_options.items() if v is not None}
     seed = options.pop("seed_simulator", None)
+    made = tuple(batches(int(options.pop("shots")), lambda: draw_base_seed() if seed is None else int(seed)))
     work = Work(
-        batches=tuple(batches(int(options.pop("shots")), lambda: draw_base_seed() if seed is None else int(seed))),
-        noise_model=options.pop("noise_model", None),
+        batches=made,
+        noise_model=met(options.pop("noise_model", None), made),
         options=options,
         simulator=simulator,
         seed_mode=slice_options.seed_mode,

@@ -4,10 +4,8 @@ import copy
 import re
 import threading
 import urllib.request
-from pathlib import Path
 
 import pytest
-import yaml
 from distributed import Client
 from distributed.deploy import Cluster
 
@@ -24,33 +22,9 @@ from qiskit_cluster_provider.testing import check_cluster_kind, differences
 from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
 
 from ..slow import quick
+from .chart import create, install, objects
 
-CHART = (Path(__file__).parent / "helm-chart.yaml").read_text()
 OPTIONS = {"shots": 50, "seed_simulator": 7, "memory": True}
-
-
-def objects(name="my-dask", namespace="default"):
-    """What the chart makes, by kind and component."""
-    text = CHART.replace("my-dask", name).replace("release-namespace: default", f"release-namespace: {namespace}")
-    return {(one["kind"], one["metadata"]["labels"]["component"]): one for one in yaml.safe_load_all(text)}
-
-
-def create(things, namespace="default"):
-    with connected() as api:
-        if api.find(f"/api/v1/namespaces/{namespace}") is None:
-            api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-        for one in things:
-            group = "/apis/apps/v1" if one["kind"] == "Deployment" else "/api/v1"
-            api.request("POST", f"{group}/namespaces/{namespace}/{one['kind'].lower()}s", one)
-
-
-def install(namespace, *, name="my-dask", change=None):
-    """A release with a scheduler and no worker, unless ``change`` gives it some."""
-    things = objects(name, namespace)
-    things["Deployment", "worker"]["spec"]["replicas"] = 0
-    if change is not None:
-        change(things)
-    create(things.values(), namespace)
 
 
 def backend_of(**settings):
@@ -66,7 +40,7 @@ def found(namespace, name=None):
 def kubernetes():
     with LocalKubernetes(operator=False, crds=False) as kubernetes, pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(kubernetes.kubeconfig))
-        create(objects().values())
+        install("default", workers=1)
         yield kubernetes
 
 
@@ -86,8 +60,9 @@ def all_rights(request):
 
 def test_a_kind_like_the_others(kubernetes):
     def left():
-        things = [one for plural in ("deployments", "services", "pods") for one in kubernetes.objects(plural)]
-        return {(one["kind"], one["metadata"]["uid"], str(one["spec"])) for one in things}
+        things = [one for plural in ("deployments", "services") for one in kubernetes.objects(plural)]
+        pods = [(pod["kind"], pod["metadata"]["uid"]) for pod in kubernetes.objects("pods")]
+        return {(one["kind"], one["metadata"]["uid"], str(one["spec"])) for one in things} | set(pods)
 
     before = left()
     check_cluster_kind(HelmKind(), HelmConfig())
@@ -288,9 +263,8 @@ def test_pods_that_do_not_start(kubernetes, component):
     def wrong(things):
         template = things["Deployment", component]["spec"]["template"]
         template["spec"]["containers"][0]["image"] = "wokrer:test"
-        things["Deployment", "worker"]["spec"]["replicas"] = 1
 
-    install(namespace, change=wrong)
+    install(namespace, workers=1, change=wrong)
     words = r"'wokrer:test' cannot be pulled.*Check worker.image and scheduler.image of the release's values"
     with pytest.raises(ClusterConnectionError, match=f"'aer-helm' cannot be connected: .*{words}"):
         backend_of(namespace=namespace).connection.client()
@@ -306,9 +280,8 @@ def test_workers_that_end_again_and_again(kubernetes):
     def crashing(things):
         container = things["Deployment", "worker"]["spec"]["template"]["spec"]["containers"][0]
         container["command"] = ["/bin/sh", "-c", "echo no such module; exit 3"]
-        things["Deployment", "worker"]["spec"]["replicas"] = 1
 
-    install("crash", change=crashing)
+    install("crash", workers=1, change=crashing)
     with pytest.raises(ClusterConnectionError, match=r"ends again and again .*exit code 3\).*\n *no such module"):
         backend_of(namespace="crash").connection.client()
 

@@ -56,7 +56,7 @@ def test_the_check_can_fail(running):
 
 def test_the_kinds_of_this_package_are_found():
     kinds, broken = find_kinds()
-    assert {"aer-local", "aer-dask", "aer-slurm", "aer-pbs"} <= set(kinds)
+    assert {"aer-local", "aer-dask", "aer-k8s", "aer-helm", "aer-slurm", "aer-pbs"} <= set(kinds)
     assert broken == []
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from qiskit_cluster_provider import ClusterProvider
 
-from .lab import IMAGE_VARIABLE, environment, lab_of
+pytest.register_assert_rewrite("tests.kubernetes.lab")
+
+from .lab import IMAGE_VARIABLE, environment, lab_of  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 STEPS = pytest.StashKey[list]()

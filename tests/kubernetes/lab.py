@@ -176,6 +176,10 @@ class Lab:
         """A DaskCluster to change, as ``spec=`` takes it."""
         return manifest(KubernetesConfig(**{**self.settings, **settings}), "lab")
 
+    def script_settings(self, **settings):
+        """Settings as a script can read them."""
+        return json.dumps({**self.settings, **settings})
+
     @contextmanager
     def quota(self, **hard):
         """A ResourceQuota of the namespace."""

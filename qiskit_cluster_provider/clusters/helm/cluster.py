@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 from typing import Any, NoReturn
 
 from distributed import Client
@@ -141,7 +140,6 @@ class HelmCluster(Cluster):
     async def _close(self) -> None:
         if self.status != Status.closed and self._watch_worker_status_task is not None:
             self._watch_worker_status_task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch_worker_status_task
+            await asyncio.wait([self._watch_worker_status_task])  # raises nothing, whatever became of it
             self._watch_worker_status_task = None
         await super()._close()

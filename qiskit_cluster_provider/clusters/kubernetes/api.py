@@ -18,6 +18,7 @@ import anyio
 import anyio.from_thread
 import httpx
 import kr8s
+import yaml
 
 from ...errors import ClusterApiError, ClusterError
 from .spec import GROUP, VERSION
@@ -32,6 +33,11 @@ INSTALL = (
 OPERATOR = "app.kubernetes.io/name=dask-kubernetes-operator"
 RIGHTS_FILE = "deploy/rbac.yaml"
 Answer = dict[str, Any] | ClusterApiError
+_OF_THE_FILE = (
+    *(ValueError, KeyError, TypeError, IndexError, AttributeError),
+    *(FileNotFoundError, PermissionError, IsADirectoryError, yaml.YAMLError),
+)
+"""What kr8s raises over a kubeconfig."""
 _SEND = {"PATCH": "application/merge-patch+json", "POST": "application/json"}
 
 
@@ -145,16 +151,21 @@ def connected(rights_file: str = RIGHTS_FILE) -> Iterator[Api]:
         ClusterApiError: there is no way to a cluster, or it does not answer; with what to do.
     """
     with anyio.from_thread.start_blocking_portal() as portal:
-        yield Api(portal, portal.call(_login), rights_file)
+        yield Api(portal, portal.call(logged_in), rights_file)
 
 
-async def _login() -> Any:
+async def logged_in() -> Any:
+    """A client of kr8s that waits for no answer without end; not the one that all others share.
+
+    Raises:
+        ClusterApiError: there is no way to a cluster, or it does not answer.
+    """
+    client = kr8s.asyncio.Api(bypass_factory=True)
+    client.timeout = ANSWER_WITHIN
     try:
-        client = await kr8s.asyncio.Api(bypass_factory=True)  # not the shared one: its timeout is ours
-        client.timeout = ANSWER_WITHIN
-        return client
+        return await client
     except Exception as error:
-        raise translated(error, "") from error
+        raise translated(error, str(client.auth.server or "")) from error
 
 
 def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE) -> ClusterError:
@@ -183,17 +194,19 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
             "kubectl cluster-info"
         )
     file = os.environ.get("KUBECONFIG") or "~/.kube/config"
-    if isinstance(error, (ValueError, KeyError, TypeError, IndexError, OSError, AttributeError)):
+    if isinstance(error, _OF_THE_FILE):
         there = [one for one in file.split(":") if Path(one).expanduser().is_file()]
         if not there:
             return ClusterApiError(
                 f"there is no kubeconfig: {file} does not exist, and this is no pod with a ServiceAccount. Set "
                 "KUBECONFIG, or get a kubeconfig from who runs the cluster."
             )
-        said = f"{type(error).__name__}: {text}"
+        said = f"{type(error).__name__}: {' '.join(text.split())}"
         if text == "'current-context'":
             said = "it names no current-context"
-        elif not isinstance(error, (ValueError, OSError)):  # what comes of an empty file, or of one without a user
+        elif isinstance(
+            error, (KeyError, TypeError, IndexError, AttributeError)
+        ):  # what comes of an empty file, or of one without a user
             said = f"it lacks a context, a cluster or a user ({said})"
         return ClusterApiError(f"the kubeconfig {file} cannot be used: {said}. kubectl config view")
     return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")

@@ -138,6 +138,10 @@ def rights(
 ) -> Iterator[Finding]:
     """Each right that is missing, or that none is."""
     missing = False
+    for answer in answers.values():
+        if isinstance(answer, ClusterApiError):  # no answer is no refusal
+            yield failed("rights", answer)
+            return
     for right in wanted:
         verbs = [verb for verb in right.verbs if not _allowed(answers[right, verb])]
         if verbs:
@@ -155,6 +159,8 @@ def _allowed(answer: Answer) -> bool:
 
 
 def _kinds(answer: Answer) -> Finding:
+    if isinstance(answer, ClusterApiError) and answer.status != 404:
+        return failed("custom resources", answer)
     there = set() if isinstance(answer, ClusterApiError) else {one["name"] for one in answer.get("resources", [])}
     if missing := sorted(_KINDS - there):
         said = f"the cluster knows no {', '.join(missing)} of {GROUP}: dask-kubernetes' operator is not installed"

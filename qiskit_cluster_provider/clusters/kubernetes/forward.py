@@ -18,7 +18,7 @@ from typing import Any
 import kr8s
 
 from ...errors import ClusterConnectionError
-from .api import ANSWER_WITHIN, translated
+from .api import ANSWER_WITHIN, logged_in, translated
 
 _OPEN_WITHIN = 3 * ANSWER_WITHIN
 
@@ -70,8 +70,7 @@ class Forward:
         self._loop.set_exception_handler(_note)
         self._end = asyncio.Event()
         namespace, name, remote_port = self._where
-        client = await kr8s.asyncio.Api(bypass_factory=True)
-        client.timeout = ANSWER_WITHIN
+        client = await logged_in()
         service: Any = await kr8s.asyncio.objects.Service.get(name, namespace=namespace, api=client)
         async with AsyncExitStack() as stack:
             self.port = await _listening(service, remote_port, stack)

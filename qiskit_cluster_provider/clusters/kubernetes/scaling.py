@@ -18,7 +18,6 @@ from .start import Place
 
 _LOOK_EVERY = 0.3  # seconds
 _ASK_AGAIN = 10.0
-_GROUP = "{}-default"
 
 
 def set_workers(cluster: Any, workers: int | tuple[int, int]) -> None:
@@ -50,9 +49,8 @@ def scale(place: Place, cluster: Any, client: Any, workers: int, timeout: float)
         if made != workers and now - asked > _ASK_AGAIN:
             asked = now
             # The same number again would be no change, and the operator looks at changes.
-            group = place.path("daskworkergroups", _GROUP.format(place.name))
             for number in (made, workers):
-                place.api.request("PATCH", group, {"spec": {"worker": {"replicas": number}}})
+                place.api.request("PATCH", place.group, {"spec": {"worker": {"replicas": number}}})
         stopping().wait(_LOOK_EVERY)
 
 

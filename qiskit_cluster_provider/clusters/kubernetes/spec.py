@@ -21,7 +21,7 @@ import yaml
 from ...errors import ClusterConfigError
 from ...versions import report
 from .config import KubernetesConfig
-from .pods import CLUSTER
+from .pods import CLUSTER, COMPONENT
 from .quantities import parse_quantity
 
 GROUP = "kubernetes.dask.org"
@@ -98,6 +98,9 @@ def manifest(config: KubernetesConfig, name: str, namespace: str | None = None) 
     meta["labels"] = {**meta.get("labels", {}), **_labels(config)}
     meta["annotations"] = {**meta.get("annotations", {}), **_annotations()}
     spec = cluster["spec"]
+    selector = spec.get("scheduler", {}).get("service", {}).get("selector", {})
+    if CLUSTER in selector:  # of the name that a given manifest has
+        selector[CLUSTER] = name
     spec.setdefault("idleTimeout", int(config.idle_timeout))
     if config.spec is None or "workers" in config.model_fields_set:
         spec["worker"]["replicas"] = config.smallest
@@ -202,7 +205,7 @@ def _spec(config: KubernetesConfig, name: str) -> dict[str, Any]:
             "spec": _pod("scheduler", scheduler, config),
             "service": {
                 "type": "ClusterIP",
-                "selector": {CLUSTER: name, "dask.org/component": "scheduler"},
+                "selector": {CLUSTER: name, COMPONENT: "scheduler"},
                 "ports": [
                     {"name": "tcp-comm", "protocol": "TCP", "port": 8786, "targetPort": "tcp-comm"},
                     {"name": "http-dashboard", "protocol": "TCP", "port": 8787, "targetPort": "http-dashboard"},

@@ -17,6 +17,7 @@ from .spec import DELETED, session_of
 
 _OPERATOR_WITHIN = 30.0  # to begin with a cluster; it takes about one
 _GONE_WITHIN = 15.0
+_GROUP_WITHIN = 5.0
 GOING = "Take another name, or try again when it is gone: kubectl get daskclusters"
 """What to do about a name whose cluster is being deleted."""
 _ADVICE = Advice(
@@ -35,6 +36,11 @@ class Place(Deployed):
     def path(self, kind: str, name: str = "") -> str:
         """Of our custom resources."""
         return f"{CLUSTERS}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
+
+    @property
+    def group(self) -> str:
+        """The path of its worker group."""
+        return self.path("daskworkergroups", f"{self.name}-default")
 
     def find(self) -> dict[str, Any] | None:
         """The ``DaskCluster``, if there is one."""
@@ -65,6 +71,7 @@ class Place(Deployed):
                 if found is None or session_of(found) != session:
                     return True
                 if "deletionTimestamp" not in found["metadata"]:
+                    self._await_group()
                     only = {"uid": found["metadata"]["uid"]}
                     self.api.request("DELETE", path, {"propagationPolicy": "Background", "preconditions": only})
                 elif waited > LOOK_EVERY:
@@ -87,6 +94,18 @@ class Place(Deployed):
             "minutes, the Dask operator does not run: kubectl get daskcluster -n %s %s",
             *(self.name, _GONE_WITHIN, self.namespace, self.name),
         )
+
+    def _await_group(self) -> None:
+        """Let the operator finish what it has begun: a worker group that comes after the cluster is left over."""
+        deadline = time.monotonic() + _GROUP_WITHIN
+        while time.monotonic() < deadline:
+            cluster = self.find()
+            if cluster is None or not cluster["metadata"].get("finalizers"):  # nobody has begun with it
+                return
+            group = self.api.find(self.group)
+            if group is not None and group["metadata"].get("ownerReferences"):
+                return
+            time.sleep(LOOK_EVERY)
 
     def _remind(self, path: str, waited: float) -> None:
         """Let the operator look again, by a change: if it was asking whether the cluster idles, it waits a minute."""

@@ -25,6 +25,7 @@ from .kubelet import Kubelet
 from .network import Network
 from .nodes import Scheduler, node
 from .objects import Store
+from .quotas import Quotas
 from .resources import DEFINITIONS, DEPLOYMENTS, NAMESPACES, NODES, PODS, QUOTAS, Object, dask_definitions
 from .rights import OPERATOR, TESTER, Rights
 from .services import Services, is_ready
@@ -225,6 +226,7 @@ class LocalKubernetes:
             controllers = (
                 GarbageCollector(self._store),
                 Deployments(self._store),
+                Quotas(self._store),
                 Scheduler(self._store),
                 self._kubelet,
                 services,

@@ -1,0 +1,99 @@
+"""The part of a noise model that the circuits of a run can meet.
+
+A device's model is megabytes, takes a second to pickle and another one to be converted for Aer's C++, in every run;
+what a few qubits need of it takes milliseconds. Aer looks an error up by the operation and the qubits on which it
+stands, so that errors on other qubits are never sampled. But Aer decides by all errors of the model *how* it
+simulates: one Kraus error anywhere changes the method that ``automatic`` takes, and the path on which shots are
+sampled. So of every sort of error that would be missing, one stays, where no circuit meets it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any
+
+from qiskit.circuit import QuantumCircuit
+
+from .model import Batch
+from .outputs import Parities
+
+_KNOWN = frozenset(
+    {
+        *("_basis_gates", "_noise_instructions", "_noise_qubits", "_custom_noise_passes"),
+        *("_default_quantum_errors", "_local_quantum_errors"),
+        *("_default_readout_error", "_local_readout_errors"),
+    }
+)
+"""What a NoiseModel of qiskit-aer 0.18 is made of. One with more than that is sent as it is."""
+
+Qubits = frozenset[int]
+
+
+def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
+    """A noise model with which the circuits of ``batches`` give the same numbers, as small as is easily told.
+
+    Args:
+        noise_model: a ``NoiseModel``, which stays as it is, or ``None``.
+        batches: of the run.
+    """
+    if noise_model is None or not set(vars(noise_model)) <= _KNOWN:
+        return noise_model
+    qubits = frozenset(_used(batches))
+    kept = copy.copy(noise_model)
+    local, sorts = noise_model._local_quantum_errors, set[Hashable]()
+    for error in noise_model._default_quantum_errors.values():
+        sorts |= _sorts(error)
+    mine: dict[str, dict[tuple[int, ...], Any]] = {}
+    left: list[tuple[str, tuple[int, ...], Any]] = []
+    for name, errors in local.items():
+        for where, error in errors.items():
+            if qubits.issuperset(where):
+                mine.setdefault(name, {})[where] = error
+                sorts |= _sorts(error)
+            else:
+                left.append((name, where, error))
+    for name, where, error in left:
+        if not _sorts(error) <= sorts:
+            mine.setdefault(name, {})[where] = error
+            sorts |= _sorts(error)
+    kept._local_quantum_errors = mine
+    kept._default_quantum_errors = dict(noise_model._default_quantum_errors)
+    readouts = noise_model._local_readout_errors
+    near = {where: error for where, error in readouts.items() if qubits.issuperset(where)}
+    if readouts and not near and noise_model._default_readout_error is None:
+        near = dict([next(iter(readouts.items()))])
+    kept._local_readout_errors = near
+    for name in ("_basis_gates", "_noise_instructions", "_noise_qubits", "_custom_noise_passes"):
+        setattr(kept, name, copy.copy(getattr(noise_model, name)))
+    return kept
+
+
+def _sorts(error: Any) -> set[Hashable]:
+    """What Aer looks for when it decides how to simulate: the instructions in it, and on how many qubits each."""
+    return {(step.name, len(step.qubits)) for circuit in error.circuits for step in circuit.data}
+
+
+def _used(batches: Iterable[Batch]) -> Iterator[int]:
+    """Numbers of the qubits on which anything stands, in control flow too, of each circuit once."""
+    seen: set[int] = set()
+    for batch in batches:
+        for item in batch.items:
+            circuits = [item.circuit]
+            if isinstance(item.output, Parities):
+                circuits += [readout.circuit for readout in item.output.readouts]
+            for circuit in circuits:
+                if id(circuit) not in seen:  # the batches hold it
+                    seen.add(id(circuit))
+                    yield from _of(circuit)
+
+
+def _of(circuit: QuantumCircuit) -> Iterable[int]:
+    """An operation with blocks stands on all qubits that they use."""
+    used: set[Any] = set()
+    for step in circuit.data:
+        used.update(step.qubits)
+        if len(used) == circuit.num_qubits:
+            return range(circuit.num_qubits)
+    place: Callable[[Any], Any] = circuit.find_bit
+    return [place(qubit).index for qubit in used]
