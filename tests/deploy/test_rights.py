@@ -6,6 +6,7 @@ import time
 import pytest
 
 from qiskit_cluster_provider import ClusterProvider
+from qiskit_cluster_provider.clusters.kubernetes import start
 from qiskit_cluster_provider.clusters.kubernetes.rights import RIGHTS
 from qiskit_cluster_provider.errors import ClusterConnectionError
 from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes, rights
@@ -72,7 +73,8 @@ def use_all_of_it(provider, kubernetes):
 
 
 @pytest.mark.slow
-def test_the_role_is_enough_and_not_too_much(used, kubernetes):
+def test_the_role_is_enough_and_not_too_much(used, kubernetes, monkeypatch):
+    monkeypatch.setattr(start, "LOOK_EVERY", 0.0)  # the operator is reminded of a deletion, however fast it is
     with ClusterProvider() as provider:
         use_all_of_it(provider, kubernetes)
     assert used == GRANTED
