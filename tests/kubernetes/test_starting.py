@@ -1,5 +1,7 @@
 """Starts that cannot succeed: they end soon, say why and what mends it, and leave nothing."""
 
+import re
+
 import pytest
 
 from qiskit_cluster_provider import ClusterProvider
@@ -52,7 +54,7 @@ def test_a_crash_loop(lab, refused, component):
 
 def test_workers_that_fit_no_node(lab, refused):
     said = refused(cpu=1000, start_timeout=lab.patience)
-    assert f"no first worker after {lab.patience} s (start_timeout={lab.patience})" in said
+    assert re.search(rf"no first worker after \d+ s \(start_timeout={lab.patience}\)", said)
     assert "finds no node: 0/" in said
     assert "Insufficient cpu" in said
     assert "Ask for less with cpu=, memory= or gpu=" in said
@@ -60,7 +62,7 @@ def test_workers_that_fit_no_node(lab, refused):
 
 def test_a_scheduler_that_fits_no_node(lab, refused):
     said = refused(node_selector={"no": "such"}, start_timeout=5)
-    assert "there is no scheduler after 5 s" in said
+    assert re.search(r"there is no scheduler after \d+ s", said)
     assert "node_selector=" in said
 
 
