@@ -13,6 +13,8 @@ from qiskit.circuit import QuantumCircuit
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """Where ``tests`` lies."""
+LOOPBACK = ("--host=127.0.0.1", "--no-dashboard", "--dashboard-address=127.0.0.1:0")
+"""Without a dashboard there is an HTTP server all the same, of all interfaces, and the scheduler's is on 8787."""
 
 
 def busy(seconds, name="busy"):
@@ -42,7 +44,7 @@ class Processes:
 
     def _start(self, module, *arguments, env=None):
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments, "--host=127.0.0.1", "--no-dashboard"],
+            [sys.executable, "-m", module, *arguments, *LOOPBACK],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **(env or {})},

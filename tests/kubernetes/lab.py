@@ -63,6 +63,43 @@ def without(rules, verb, resource):
     ]
 
 
+def objects_of(name, namespace, rules):
+    """What makes an account of these rules, and where it is sent to; the answer to the last one has its token."""
+    meta = {"name": name, "namespace": namespace}
+    rbac = "rbac.authorization.k8s.io"
+    reference = {"apiGroup": rbac, "kind": "Role", "name": name}
+    bodies = {
+        f"/api/v1/namespaces/{namespace}/serviceaccounts": {"kind": "ServiceAccount"},
+        f"/apis/{rbac}/v1/namespaces/{namespace}/roles": {"kind": "Role", "rules": [r for r in rules if r["verbs"]]},
+        f"/apis/{rbac}/v1/namespaces/{namespace}/rolebindings": {
+            "kind": "RoleBinding",
+            "roleRef": reference,
+            "subjects": [{"kind": "ServiceAccount", **meta}],
+        },
+        f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token": {
+            "kind": "TokenRequest",
+            "spec": {"audiences": [], "expirationSeconds": 7200},
+        },
+    }
+    groups = {"ServiceAccount": "v1", "TokenRequest": "authentication.k8s.io/v1"}
+    for path, body in bodies.items():
+        yield path, {"apiVersion": groups.get(body["kind"], f"{rbac}/v1"), "metadata": meta, **body}
+
+
+def context_of(kubeconfig):
+    """Cluster and user of the current context; what they keep in files is in them."""
+    path = Path(kubeconfig.split(":")[0]).expanduser()
+    config = yaml.safe_load(path.read_text())
+    entries = {kind: {one["name"]: one for one in config[f"{kind}s"]} for kind in ("context", "cluster", "user")}
+    context = entries["context"][config["current-context"]]["context"]
+    found = {kind: dict(entries[kind][context[kind]][kind]) for kind in ("cluster", "user")}
+    for entry in found.values():
+        for key in {"certificate-authority", "client-certificate", "client-key"} & entry.keys():
+            content = (path.parent / entry.pop(key)).read_bytes()
+            entry[f"{key}-data"] = base64.b64encode(content).decode()
+    return found
+
+
 class Lab:
     """A namespace of its own, an account with the Role of ``deploy/rbac.yaml`` in it, and what tests do to it.
 
@@ -92,9 +129,10 @@ class Lab:
         with self._stack:
             with environment(KUBECONFIG=found):
                 self.api = self._stack.enter_context(connected())
-            self.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+            namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
+            self.api.request("POST", "/api/v1/namespaces", namespace)
             self._stack.callback(self._remove)
-            self._base = self._context(found)
+            self._base = context_of(found)
             self.admin = self._write("admin", self._base["user"])
             self.kubeconfig = self.account(ROLE)
             self._keep = self._stack.pop_all()
@@ -108,20 +146,9 @@ class Lab:
         name = f"tester-{secrets.token_hex(3)}"
         if self.local:
             return self.local.account(name, self.namespace, rules)
-        meta = {"name": name, "namespace": self.namespace}
-        accounts = f"/api/v1/namespaces/{self.namespace}/serviceaccounts"
-        roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.namespace}"
-        rules = [rule for rule in rules if rule["verbs"]]
-        self.api.request("POST", accounts, {"metadata": meta})
-        self.api.request("POST", f"{roles}/roles", {"metadata": meta, "rules": rules})
-        binding = {
-            "metadata": meta,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", **meta}],
-        }
-        self.api.request("POST", f"{roles}/rolebindings", binding)
-        token = self.api.request("POST", f"{accounts}/{name}/token", {"spec": {"expirationSeconds": 7200}})
-        return self._write(name, {"token": token["status"]["token"]})
+        for path, body in objects_of(name, self.namespace, rules):
+            answer = self.api.request("POST", path, body)
+        return self._write(name, {"token": answer["status"]["token"]})
 
     def stranger(self):
         """A kubeconfig whose token nobody knows."""
@@ -184,7 +211,8 @@ class Lab:
     def quota(self, **hard):
         """A ResourceQuota of the namespace."""
         path = f"/api/v1/namespaces/{self.namespace}/resourcequotas"
-        self.api.request("POST", path, {"metadata": {"name": "small"}, "spec": {"hard": hard}})
+        quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": hard}}
+        self.api.request("POST", path, quota)
         try:
             yield
         finally:
@@ -220,19 +248,6 @@ class Lab:
     def _named(self, path, **params):
         return {one["metadata"]["name"]: one for one in self.api.items(path, **params)}
 
-    def _context(self, kubeconfig):
-        """Cluster and user of the current context."""
-        path = Path(kubeconfig.split(":")[0]).expanduser()
-        config = yaml.safe_load(path.read_text())
-        entries = {kind: {one["name"]: one for one in config[f"{kind}s"]} for kind in ("context", "cluster", "user")}
-        context = entries["context"][config["current-context"]]["context"]
-        found = {kind: dict(entries[kind][context[kind]][kind]) for kind in ("cluster", "user")}
-        for entry in found.values():  # files that it names are looked for where it lies, and ours lie elsewhere
-            for key in [key for key in entry if f"{key}-data" in _DATA and f"{key}-data" not in entry]:
-                content = (path.parent / entry.pop(key)).read_bytes()
-                entry[f"{key}-data"] = base64.b64encode(content).decode()
-        return found
-
     def _write(self, name, user, server=None):
         config = {
             "apiVersion": "v1",
@@ -254,9 +269,6 @@ class Lab:
             self.remove(name)
         self.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
         until(lambda: self.api.find(f"/api/v1/namespaces/{self.namespace}") is None, 120)
-
-
-_DATA = ("certificate-authority-data", "client-certificate-data", "client-key-data")
 
 
 @contextmanager

@@ -24,8 +24,6 @@ print(backend.cluster.name, flush=True)
 how = sys.stdin.readline().strip()
 if how == "raise":
     raise RuntimeError("uncaught")
-if how == "exit":
-    sys.exit(3)
 """
 STARTING = """
 import json, sys
@@ -46,13 +44,14 @@ sys.stdin.readline()
 
 @pytest.fixture
 def use(lab, script):
-    """A script that has used a cluster of its own, which is idle now."""
+    """Scripts that have each used a cluster of their own, which are idle now: process and name, one by one."""
 
-    def use(**settings):
-        process = script(USING, lab.script_settings(workers=1, **settings))
-        name = process.stdout.readline().strip()
-        assert name, process.communicate()[1]
-        return process, name
+    def use(*settings):
+        processes = [script(USING, lab.script_settings(workers=1, **each)) for each in settings]
+        for process in processes:
+            name = process.stdout.readline().strip()
+            assert name, process.communicate()[1]
+            yield process, name
 
     return use
 
@@ -62,13 +61,12 @@ def use(lab, script):
     [
         ("return", 0, ""),
         ("raise", 1, "RuntimeError: uncaught"),
-        ("exit", 3, ""),
         ("SIGINT", -signal.SIGINT, "KeyboardInterrupt"),
         ("SIGTERM", 128 + signal.SIGTERM, ""),
     ],
 )
 def test_nothing_is_left(lab, step, use, how, code, said):
-    process, name = use()
+    ((process, name),) = use({})
     with step("end"):
         if how.startswith("SIG"):
             process.send_signal(signal.Signals[how])
@@ -112,7 +110,7 @@ def test_what_sigkill_leaves_goes_when_it_is_idle_and_not_before(lab, step, use)
     idle = 7  # seconds; more than the scheduler takes to notice its client, which a user cannot undercut
     spec = lab.manifest(workers=1)
     spec["spec"]["idleTimeout"] = idle
-    process, name = use(**dict.fromkeys(lab.settings), spec=spec)
+    ((process, name),) = use({**dict.fromkeys(lab.settings), "spec": spec})
     with step("idle, but in use"):
         threading.Event().wait(2.5 * idle)
     assert name in lab.clusters()
@@ -132,7 +130,7 @@ def command(*words):
 def test_orphans_are_listed_and_reaped(lab, step, backend, use, monkeypatch):
     """And no cluster that somebody uses, or that was to be kept."""
     monkeypatch.setenv("COLUMNS", "200")
-    orphan, in_use, kept = use(), use(), use(keep=True)
+    orphan, in_use, kept = use({}, {}, {"keep": True})
     for process, _ in (orphan, kept):
         process.kill()
         process.wait()
@@ -161,7 +159,7 @@ def test_orphans_are_listed_and_reaped(lab, step, backend, use, monkeypatch):
 
 def test_nothing_is_reaped_unasked(lab, use, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    process, name = use()
+    ((process, name),) = use({})
     process.kill()
     process.wait()
     done = CliRunner().invoke(app, ["reap"], input="n\n")

@@ -42,6 +42,7 @@ def test_a_worker_pod_is_deleted(lab, step, backend, broken):
     assert victim not in lab.pods("worker", name)
 
 
+@pytest.mark.slow
 def test_the_scheduler_pod_is_deleted(lab, step, backend, broken):
     """The client's futures are all cancelled, those that were done too."""
     name = backend.cluster.name

@@ -5,13 +5,15 @@ import threading
 import pytest
 
 from qiskit_cluster_provider import ClusterProvider
+from qiskit_cluster_provider.clusters.kubernetes.rights import RIGHTS
 from qiskit_cluster_provider.clusters.kubernetes.spec import MANAGED_BY, MANAGER, owner_label
 from qiskit_cluster_provider.clusters.kubernetes.spec import OWNER as OWNED_BY
 from qiskit_cluster_provider.errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
 from qiskit_cluster_provider.testing import differences
 
+from ..faults.test_memory import wide
 from ..slow import quick
-from .lab import until
+from .lab import ROLE, until, without
 
 OPTIONS = {"shots": 100, "memory": True, "seed_simulator": 7}
 BATCH = [quick(f"quick {number}") for number in range(20)]
@@ -74,6 +76,38 @@ def test_two_at_once(lab, aer, backend):
         assert name != backend.cluster.name
     assert name not in lab.clusters()
     assert backend.run(quick()).result(timeout=60).success, "closing one leaves the other"
+
+
+def test_the_limit_of_the_pod_counts_and_not_the_memory_of_its_node(backend, aer):
+    batch = [quick("a"), wide(30, "too big"), quick("b")]
+    job = backend.run(batch, method="statevector", **OPTIONS)
+    ours = job.result(timeout=60)
+    assert [one.success for one in ours.results] == [True, False, True]
+    (error,) = job.errors()
+    assert "16 GiB" in error.message or "16 * 2**30 bytes (16,384 MB)" in error.message
+    assert "the largest worker has" in error.message
+    assert len(backend.connection.client().nthreads()) == 2, "it was not tried"
+    theirs = aer.run([batch[0], batch[2]], method="statevector", **OPTIONS).result()
+    assert ours.get_memory(0) == theirs.get_memory(0)
+
+
+def test_the_rights_that_are_needed_are_enough(lab, monkeypatch):
+    """Without those that doctor only asks about."""
+    rules = ROLE
+    for right in RIGHTS:
+        for verb in right.verbs if not right.needed else ():
+            rules = without(rules, verb, right.resource)
+    monkeypatch.setenv("KUBECONFIG", str(lab.account(rules)))
+    with ClusterProvider() as provider:
+        backend = provider.get_backend("aer-k8s", workers=1, **lab.settings)
+        assert backend.run(quick()).result(timeout=120).success
+        name = backend.cluster.name
+        backend.scale(2)
+        backend.scale(1)
+        backend.adapt(0, 2)
+        backend.scale(1)
+        assert backend.run(quick()).result(timeout=60).success
+    lab.gone(name, 130)
 
 
 def test_a_name_that_is_taken(lab, backend):

@@ -54,7 +54,9 @@ def test_the_load_decides_from_zero_on(lab, step, aer):
     seen = []
     with ClusterProvider() as provider:
         backend = provider.get_backend("aer-k8s", workers=(0, 2), **lab.settings)
-        with step("start without workers"), backend:
+        with step("start without workers"):
+            backend.connection.client()
+        with backend:
             name = backend.cluster.name
             assert lab.pods("worker", name) == {}
 
@@ -112,6 +114,7 @@ def test_workers_that_wait_for_a_node_go_first(lab, step):
             until(lambda: set(lab.pods("worker", name)) == at_work, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.stand_in("stop the operator")
 def test_no_operator(lab, local, step, monkeypatch, caplog):
     """It says so, and close() does not wait for an hour."""

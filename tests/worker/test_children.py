@@ -170,7 +170,8 @@ sys.meta_path.insert(0, Block())
 import asyncio
 from distributed import Scheduler
 async def main():
-    async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+    where = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
+    async with Scheduler(**where, dashboard=False) as scheduler:
         print(scheduler.address, flush=True)
         await scheduler.finished()
 asyncio.run(main())

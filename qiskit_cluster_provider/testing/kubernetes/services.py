@@ -34,7 +34,10 @@ class Services:
         for key in self._servers.keys() - wanted.keys():
             self._servers.pop(key).close()
         for key in wanted.keys() - self._servers.keys():
-            self._servers[key] = await asyncio.start_server(partial(self._accept, *wanted[key]), *key)
+            try:
+                self._servers[key] = await asyncio.start_server(partial(self._accept, *wanted[key]), *key)
+            except OSError as error:  # nobody else has this address
+                raise OSError(f"port {key[1]} is taken on all addresses of this machine: ss -ltnp") from error
         names = {f"{each['metadata']['name']}.{each['metadata']['namespace']}": each for each in services}
         self._network.publish({name: each["spec"]["clusterIP"] for name, each in names.items()})
 
