@@ -21,6 +21,7 @@ from qiskit_cluster_provider.progress import SliceDone
 from qiskit_cluster_provider.testing import check_cluster_kind, differences
 from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
 
+from ..kubernetes.lab import until
 from ..slow import quick
 from .chart import create, install, objects
 
@@ -82,13 +83,21 @@ def test_what_is_left_of_a_backend_is_nothing(kubernetes):
         assert not [name for name in names if "forward" in name or "IO loop" in name or "Profile" in name], names
 
 
+def opens(link):
+    """Whether there is a page; while its pod is not ready, as on a busy machine, nobody answers."""
+    try:
+        with urllib.request.urlopen(link, timeout=30) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
 def test_the_cluster_is_an_object_of_dask(release):
     cluster = release.cluster
     assert isinstance(cluster, Cluster)
     assert "my-dask" in repr(cluster)
     assert release.dashboard_link in cluster._repr_html_()
-    with urllib.request.urlopen(release.dashboard_link, timeout=30) as answer:
-        assert answer.status == 200
+    until(lambda: opens(release.dashboard_link))
     with Client(cluster, set_as_default=False) as client:
         assert client.submit(pow, 2, 3).result(timeout=30) == 8
     with pytest.raises(ClusterConfigError, match=r"nothing that changes the number of workers.*scale\(n\)"):
