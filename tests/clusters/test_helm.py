@@ -391,6 +391,14 @@ def delete_scheduler(kubernetes):
         api.request("DELETE", f"/api/v1/namespaces/default/pods/{pod}", gracePeriodSeconds=0)
 
 
+def workers_of(release):
+    """Those of the scheduler; none while there is no connection: the job may be done before it is back."""
+    try:
+        return release.connection.client().nthreads()
+    except OSError:
+        return {}
+
+
 @pytest.mark.parametrize("harm", [cut, delete_scheduler])
 def test_a_job_survives(kubernetes, release, aer, harm):
     circuits = [quick(f"circuit {index}") for index in range(12)]
@@ -405,7 +413,7 @@ def test_a_job_survives(kubernetes, release, aer, harm):
     harm(kubernetes)
     ours = job.result(timeout=90)
     assert differences(ours, aer.run(circuits, **OPTIONS).result()) == []
-    there = release.connection.client().nthreads()
+    there = until(lambda: workers_of(release))
     seen, moment = {}, threading.Event()
     for _ in range(200):
         seen = release.cluster.scheduler_info["workers"]

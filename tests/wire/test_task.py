@@ -72,8 +72,8 @@ def test_options_and_noise():
     from qiskit_aer.noise import NoiseModel, depolarizing_error
 
     noise = NoiseModel()
-    for qubit in range(60):
-        noise.add_quantum_error(depolarizing_error(0.001 * (qubit + 1), 1), ["rx", "h"], [qubit])
+    for number in range(60):  # for all qubits, so that all of it travels
+        noise.add_all_qubit_quantum_error(depolarizing_error(0.001 * (number + 1), 1), [f"gate{number}"])
     made = plan([template()], [{ANGLE: [1, 2]}], noise=noise, method="statevector", fusion_enable=False)
     encoder = Encoder(made)
     names, payload = encoder.encode(made.slices[0])
