@@ -254,6 +254,7 @@ class SliceResult:
         arrays: for items with an ``output``, one array for each piece of the slice's runs.
         refused: for the same, the experiments that Aer could not run: place in the slice -> status.
         paths: for the same, the simulation methods used, and whether shots were sampled from a final state.
+        caches: kind of thing -> how often the worker had it already, and how often it had to make it.
     """
 
     index: int
@@ -263,6 +264,7 @@ class SliceResult:
     arrays: tuple[npt.NDArray[Any], ...] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
     paths: frozenset[tuple[str, bool]] = frozenset()
+    caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @cached_property
     def errors(self) -> Mapping[int, str]:

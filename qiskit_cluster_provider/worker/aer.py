@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.controlflow import ControlFlowOp
 from qiskit.transpiler import Target
-from qiskit_aer import AerSimulator
+from qiskit_aer import AerError, AerSimulator
+from qiskit_aer.backends.aer_compiler import generate_aer_config
 from qiskit_aer.backends.backendconfiguration import AerBackendConfiguration
 
+from .. import wire
 from ..plan import Simulator
 from ..plan.seeds import aer_seed
+from .assembly import Assembled, Entry, assemble, available, tables
+from .cache import Cache
 
 Experiment = dict[str, Any]
+_BYTES_OF_GATE = 200
 
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A circuit and the rows of its parameters; ``None`` if it has none."""
+    """A circuit and the rows of its parameters.
+
+    Attributes:
+        circuit: assembled once if it has a ``name``.
+        values: of shape ``(rows, parameters)``; ``None`` for a circuit that has no parameters and one row.
+        bind: Aer's public call would not bind the rows as Qiskit does.
+        name: says all that the circuit follows from, or ``None`` for one that is not met again.
+    """
 
     circuit: QuantumCircuit
-    values: Any
+    values: npt.NDArray[np.float64] | None
+    bind: bool = False
+    name: Hashable = None
 
     @property
     def rows(self) -> int:
@@ -32,21 +49,26 @@ class Template:
 
     def row(self, index: int) -> Template:
         """One experiment of it."""
-        return self if self.values is None else Template(self.circuit, self.values[index : index + 1])
-
-    @property
-    def binds(self) -> dict[Any, list[float]]:
-        """In the form of ``parameter_binds``."""
-        if self.values is None:
-            return {}
-        return {p: self.values[:, i].tolist() for i, p in enumerate(self.circuit.parameters)}
+        return self if self.values is None else replace(self, values=self.values[index : index + 1])
 
 
 class Aer:
-    """The user's simulator, rebuilt."""
+    """The user's simulator, rebuilt.
 
-    def __init__(self, options: Mapping[str, Any], simulator: Simulator, noise: Any) -> None:
+    Args:
+        options: Aer's.
+        simulator: what to rebuild.
+        noise: model, or ``None``.
+        cache: for assembled circuits.
+    """
+
+    def __init__(
+        self, options: Mapping[str, Any], simulator: Simulator, noise: Any, cache: Cache | None = None
+    ) -> None:
         self._options = {"max_parallel_threads": 1, **options}
+        self._cache = Cache() if cache is None else cache
+        self._has_passes = noise is not None and noise._pass_manager() is not None
+        self._basis_gates: tuple[str, ...] | None = None
         if noise is not None:
             self._options["noise_model"] = noise
         if simulator.configuration is None:
@@ -56,6 +78,7 @@ class Aer:
         configuration = AerBackendConfiguration.from_dict(dict(simulator.configuration))
         self._aer = AerSimulator(configuration=configuration, target=Target())
         self._aer.set_options(method=simulator.method, basis_gates=list(simulator.basis_gates))
+        self._basis_gates = tuple(self._aer.configuration().basis_gates)
 
     def run(
         self, templates: Sequence[Template], seed: int, shots: int, widths: tuple[int, int]
@@ -90,27 +113,67 @@ class Aer:
             experiments += found
         return experiments, metadata
 
+    def circuit(self, name: Hashable, make: Callable[[], QuantumCircuit]) -> QuantumCircuit:
+        """The circuit that ``name`` says all of, made if it is not remembered."""
+        return self._cache.get("circuits", name, make, weight_of)
+
     def _call(self, templates: Sequence[Template], seed: int, shots: int, widths: tuple[int, int]) -> dict[str, Any]:
-        binds = [template.binds for template in templates]
-        circuits = [template.circuit for template in templates]
-        companion = self._companion(circuits, *widths)
+        companion = self._companion([template.circuit for template in templates], *widths)
         if companion is not None:
-            circuits.insert(0, companion)
-            binds.insert(0, {})
+            templates = [Template(companion, None), *templates]
             seed = aer_seed(seed, -1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # raised on the client, where the user is
-            job = self._aer.run(
-                circuits,
-                parameter_binds=binds if any(binds) else None,
-                seed_simulator=seed,
-                shots=shots,
-                **self._options,
-            )
-            result: dict[str, Any] = job.result().to_dict()
+        options = {**self._options, "seed_simulator": seed, "shots": shots}
+        entries = self._entries(templates)
+        result = self._public(templates, options) if entries is None else self._direct(templates, entries, options)
         if companion is not None:
             result["results"] = result["results"][1:]
         return result
+
+    def _public(self, templates: Sequence[Template], options: Mapping[str, Any]) -> dict[str, Any]:
+        """What Aer's own ``run`` answers."""
+        pairs = [pair for template in templates for pair in _for_run(template)]
+        binds = [bind for _, bind in pairs]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # raised on the client, where the user is
+            job = self._aer.run(
+                [circuit for circuit, _ in pairs], parameter_binds=binds if any(binds) else None, **options
+            )
+            found: dict[str, Any] = job.result().to_dict()
+        return found
+
+    def _entries(self, templates: Sequence[Template]) -> list[Entry] | None:
+        """``templates`` in the form of Aer's C++; ``None`` if one of them must take the public way, as all then do."""
+        if not available() or self._options.get("runtime_parameter_bind_enable"):
+            return None
+        entries = []
+        for template in templates:
+            one = self._assembled(template)
+            if one is None or (one.delays and self._has_passes):
+                return None
+            entries.append(Entry(one, template.values))
+        return entries
+
+    def _assembled(self, template: Template) -> Assembled | None:
+        def make() -> Assembled | None:
+            return assemble(template.circuit, self._basis_gates)
+
+        if template.name is None:
+            return make()
+        name = ("assembled", template.name, self._basis_gates)
+        return self._cache.get("assembled", name, make, lambda one: 0 if one is None else one.bytes)
+
+    def _direct(
+        self, templates: Sequence[Template], entries: Sequence[Entry], options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What the C++ answers: Aer's ``run`` without making circuits, and without dressing and undressing results."""
+        circuits = [template.circuit for template in templates]
+        natives = [entry.assembled.native for entry in entries]
+        config = generate_aer_config(circuits, self._aer.options, **options, parameterizations=tables(entries))
+        found = self._aer._execute_circuits(natives, options.get("noise_model"), config)
+        if not isinstance(found, dict):
+            raise AerError(f"the simulation returned {found!r:.200}")
+        _tell_phases(found["results"], entries)
+        return found
 
     def _companion(self, circuits: Sequence[QuantumCircuit], qubits: int, clbits: int) -> QuantumCircuit | None:
         """A circuit to run before the others and to drop, so that they do not notice that the batch was cut.
@@ -140,6 +203,41 @@ class Aer:
         if self._options.get("noise_model") is None or len({id(c) for c in circuits}) == 1:
             return False
         return bool(self._options.get("method", "automatic") == "automatic")
+
+
+def weight_of(circuit: QuantumCircuit) -> int:
+    """About the bytes that it holds."""
+    return _BYTES_OF_GATE * (len(circuit.data) + 10)
+
+
+def _for_run(template: Template) -> Iterator[tuple[QuantumCircuit, dict[Any, list[float]]]]:
+    """Circuits for Aer's ``run`` and their ``parameter_binds``: one for all rows, or a bound one for each."""
+    circuit, values = template.circuit, template.values
+    if values is None or values.shape[1] == 0:
+        yield from [(circuit, {})] * template.rows
+        return
+    if not template.bind:
+        yield circuit, {p: values[:, i].tolist() for i, p in enumerate(circuit.parameters)}
+        return
+    # Copies of a circuit, deep ones too, share their blocks of control flow with it, and assign_parameters
+    # writes into them (Qiskit 2.6): such a circuit is read anew for each row.
+    shared = any(isinstance(step.operation, ControlFlowOp) for step in circuit.data)
+    message = wire.encode_circuits([circuit]) if shared else b""
+    for row in values:
+        (one,) = wire.decode_circuits(message) if shared else (circuit,)
+        one = one.assign_parameters(row)
+        one.name = circuit.name
+        yield one, {}
+
+
+def _tell_phases(results: Sequence[Experiment], entries: Sequence[Entry]) -> None:
+    """Aer's headers have the global phase of the circuit; if it depends on the row, they are to have that of the row."""
+    start = 0
+    for entry in entries:
+        for phase, one in zip(entry.phases or (), results[start : start + entry.rows], strict=False):
+            if "header" in one:  # else it failed
+                one["header"]["global_phase"] = phase
+        start += entry.rows
 
 
 def _failure(error: Exception | str, seed: int) -> dict[str, Any]:

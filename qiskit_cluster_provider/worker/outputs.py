@@ -8,34 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp
 from qiskit.quantum_info import Clifford, SparsePauliOp, StabilizerState
 from qiskit_aer.library import SaveExpectationValue, SetStatevector
 
-from .. import wire
 from ..plan import Bits, ExpectationValues, Output
-from .aer import Experiment, Template
+from .aer import Experiment
 
 _STATES = 2**26  # bytes of states that are held at a time
-
-
-def bound(circuit: QuantumCircuit, values: Any, bind: bool) -> list[Template]:
-    """One template for all rows, or a bound circuit for each."""
-    if values is not None and values.shape[1] == 0:
-        return [Template(circuit, None)] * len(values)
-    if not bind:
-        return [Template(circuit, values)]
-    # Copies of a circuit, deep ones too, share their blocks of control flow with it, and assign_parameters
-    # writes into them (Qiskit 2.6): such a circuit is read anew for each row.
-    shared = any(isinstance(step.operation, ControlFlowOp) for step in circuit.data)
-    message = wire.encode_circuits([circuit]) if shared else b""
-    found = []
-    for row in values:
-        (one,) = wire.decode_circuits(message) if shared else (circuit,)
-        one = one.assign_parameters(row)
-        one.name = circuit.name
-        found.append(Template(one, None))
-    return found
 
 
 def saving(circuit: QuantumCircuit, output: ExpectationValues) -> QuantumCircuit:
