@@ -96,7 +96,7 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> None:
             if id(item.circuit) in checked:
                 continue
             checked.add(id(item.circuit))
-            contents = contents_of(item.circuit)
+            contents = item.fact("contents", contents_of)
             reason = (
                 _unknown(item.circuit, contents, basis)
                 or _not_finite(contents)
@@ -107,7 +107,7 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> None:
                 continue
             if item.output is None:
                 raise InvalidCircuitError(f"circuit {item.name!r} (index {item.source}) {reason}")
-            raise InvalidPubError(f"{pub_name(item.source, item.circuit)} {reason}")
+            raise InvalidPubError(f"{pub_name(item.source, item.name)} {reason}")
 
 
 def _not_finite(contents: Contents) -> str | None:

@@ -11,26 +11,30 @@ class Snapshots:
     """Counts the experiments that still need each circuit, and empties it after the last.
 
     A run of 100,000 circuits must not hold all of them twice until its end. Names and registers stay: merging
-    needs them.
+    needs them. Circuits that outlive the run stay too.
     """
 
     def __init__(self, work: Work) -> None:
         self._work = work
         self._left: Counter[int] = Counter()
         for item in work.items:
-            self._left[id(item.circuit)] += item.experiments
+            if item.lasting is None:
+                self._left[id(item.circuit)] += item.experiments
 
     def done(self, piece: Slice) -> None:
         """The result of ``piece`` is there. Ranges of shots are left to :meth:`close`."""
         if piece.shots is not None:
             return
         for index, first, last in self._work.pieces(*piece.experiments):
-            circuit = self._work.items[index].circuit
-            self._left[id(circuit)] -= last - first
-            if not self._left[id(circuit)]:
-                circuit.clear()
+            item = self._work.items[index]
+            if item.lasting is not None:
+                continue
+            self._left[id(item.circuit)] -= last - first
+            if not self._left[id(item.circuit)]:
+                item.circuit.clear()
 
     def close(self) -> None:
         """The job has ended; nothing will be sent any more."""
         for item in self._work.items:
-            item.circuit.clear()
+            if item.lasting is None:
+                item.circuit.clear()

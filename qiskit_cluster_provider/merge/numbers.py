@@ -92,17 +92,21 @@ def _place(plan: Plan, piece: Slice, result: SliceResult, found: Collected) -> N
     for run in piece.runs:
         batch = work.batches[run.batch]
         first_shot, last_shot = piece.shots or (0, batch.shots)
-        for index, start, stop in work.pieces(run.start, run.stop):
-            array = next(arrays)
-            output, values = work.items[index].output, found.items[index].values
-            if isinstance(output, Bits):
-                values[start:stop, first_shot:last_shot] = array
-                continue
-            assert output is not None
-            place = slice(output.position(start), output.position(stop))
-            if piece.shots is None:
-                values[place] = array
-            elif isinstance(output, ExpectationValues):
-                values[place] += array * ((last_shot - first_shot) / batch.shots)
-            else:
-                values[place] += array
+        for group in work.rows(run.start, run.stop):
+            whole, used = next(arrays), 0
+            for index, start, stop in group:
+                output, values = work.items[index].output, found.items[index].values
+                assert output is not None
+                if isinstance(output, Bits):
+                    values[start:stop, first_shot:last_shot] = whole[used : used + stop - start]
+                    used += stop - start
+                    continue
+                place = slice(output.position(start), output.position(stop))
+                array = whole[used : used + place.stop - place.start]
+                used += len(array)
+                if piece.shots is None:
+                    values[place] = array
+                elif isinstance(output, ExpectationValues):
+                    values[place] += array * ((last_shot - first_shot) / batch.shots)
+                else:
+                    values[place] += array

@@ -95,7 +95,7 @@ def _experiment(
         return _missing(plan, index, raw["status"], raw)
     experiment = dict(raw)
     metadata = raw["metadata"]
-    experiment["header"] = {**raw["header"], "metadata": item.metadata}
+    experiment["header"] = {**raw["header"], "name": item.name, "metadata": item.metadata}
     types, subtypes = metadata.get("result_types", {}), metadata.get("result_subtypes", {})
     experiment["data"] = {
         key: format_save_type(value, types[key], subtypes[key]) if key in types else value

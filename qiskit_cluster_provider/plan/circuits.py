@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import Instruction, Operation, ParameterExpression, QuantumCircuit
+from qiskit.circuit import QuantumCircuit
 
 from ..errors import CircuitTypeError, InvalidCircuitError
 from ..options import SliceOptions
@@ -16,6 +16,8 @@ from .model import Batch, Item, Simulator, Work
 from .noise import met
 from .seeds import draw_base_seed
 from .shots import check_divisible
+from .snapshots import Snapshot
+from .templates import Templates
 
 
 def prepare(
@@ -116,68 +118,39 @@ def _check_binds(
 
 def _items(circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any] | None]) -> Iterator[Item]:
     first = 0
-    snapshots: dict[int, tuple[QuantumCircuit, bool]] = {}
+    templates = Templates(circuits)
     for index, (circuit, bind) in enumerate(zip(circuits, binds, strict=True)):
-        values = _values(index, circuit, bind)
-        if id(circuit) not in snapshots:  # a circuit that stands in the list twice travels once
-            snapshots[id(circuit)] = snapshot_of(circuit)
-        snapshot, by_binding = snapshots[id(circuit)]
-        if values is not None:
-            values = columns_of(snapshot, circuit, values)
-        item = Item(snapshot, circuit.metadata, values, first, by_binding, source=index)
+        item = item_of(templates.of(circuit), circuit, _values(index, circuit, bind), first, source=index)
         yield item
         first += item.experiments
 
 
-def snapshot_of(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
-    """A copy that the user cannot change behind our back, and whether its rows must be bound.
+def item_of(
+    snapshot: Snapshot,
+    circuit: QuantumCircuit,
+    values: npt.NDArray[np.float64] | None,
+    first: int,
+    **fields: Any,
+) -> Item:
+    """The item of ``circuit``.
 
-    Rows go to Aer as one template and its values, but where Aer would not bind them as Qiskit does, each
-    row is bound on the worker:
-
-    * Aer looks for parameters with ``Instruction.is_parameterized``, which says no for Qiskit's controlled
-      gates (cp, crx, cu1, mcp, ...), and simulates them with the angle 0;
-    * it gives parameter set j the global phase of set j-1, so that a parametrised phase (usual after
-      transpiling to rz) would make saved amplitudes depend on the slicing. Counts do not depend on the
-      phase: without save instructions it is dropped.
+    Args:
+        snapshot: what stands for it.
+        circuit: the user's own.
+        values: of its parameters.
+        first: global number of its first experiment.
+        fields: further ones of :class:`Item`.
     """
-    snapshot = circuit.copy()
-    snapshot.metadata = {}
-    snapshot._layout = None  # only a transpiler's next pass would want it, and it is large
-    operations = list(instructions(circuit)) if circuit.num_parameters else []
-    if any(_hides_parameters(operation) for operation in operations):
-        return snapshot, True
-    if not _is_free(circuit.global_phase):
-        return snapshot, False
-    if any(operation.name.startswith("save_") for operation in operations):
-        return snapshot, True
-    without = snapshot.copy()
-    without.global_phase = 0.0
-    # A circuit whose only parameters are in its phase would lose its parameter sets.
-    return (without, False) if without.num_parameters else (snapshot, True)
-
-
-def _hides_parameters(operation: Operation) -> bool:
-    """Whether ``operation`` has parameters that ``is_parameterized`` denies."""
-    return (
-        isinstance(operation, Instruction)
-        and not operation.is_parameterized()
-        and any(_is_free(value) for value in operation.params)
+    return Item(
+        circuit=snapshot.circuit,
+        name=str(circuit.name),
+        metadata=circuit.metadata,
+        values=snapshot.row if values is None else snapshot.columns(circuit, values),
+        first=first,
+        bind=snapshot.bind,
+        lasting=snapshot.lasting,
+        **fields,
     )
-
-
-def _is_free(value: Any) -> bool:
-    return isinstance(value, ParameterExpression) and bool(value.parameters)
-
-
-def columns_of(
-    snapshot: QuantumCircuit, circuit: QuantumCircuit, values: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """The columns of ``values`` whose parameters are still in the snapshot of ``circuit``."""
-    if snapshot.num_parameters == values.shape[1]:
-        return values
-    kept = [i for i, p in enumerate(circuit.parameters) if p in snapshot.parameters]
-    return np.ascontiguousarray(values[:, kept])
 
 
 def _values(index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None) -> npt.NDArray[np.float64] | None:

@@ -87,10 +87,10 @@ def exact_work(
     estimates: list[Estimate] = []
 
     def batches(shots: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items()
+        maker = Items(pub.circuit for pub in pubs)
         found: list[Batch] = []
         for index, pub in enumerate(pubs):
-            cells = cells_of(pub, pub_name(index, pub.circuit))
+            cells = cells_of(pub, pub_name(index, pub.circuit.name))
             items, shares = [], []
             for first, last, needed in _exact_needs(cells, pub.circuit):
                 output, sums = _saved(cells, needed)
@@ -171,13 +171,13 @@ def shots_work(
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
-    cells = [cells_of(pub, pub_name(index, pub.circuit)) for index, pub in enumerate(pubs)]
+    cells = [cells_of(pub, pub_name(index, pub.circuit.name)) for index, pub in enumerate(pubs)]
     shots = [math.ceil(1.0 / pub.precision**2) for pub in pubs]
     readouts = _Readouts(abelian_grouping, translate)
     estimates: list[Estimate | None] = [None] * len(pubs)
 
     def batches(_: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items()
+        maker = Items(pub.circuit for pub in pubs)
         found: list[Batch] = []
         for count, members in by_shots(shots).items():
             items: list[Item] = []

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
 from .outputs import Output, Parities
+from .snapshots import Lasting
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,18 +23,22 @@ class Item:
     """One circuit of a run and its parameter sets: a template and a matrix, never bound copies.
 
     Attributes:
-        circuit: a snapshot of the user's circuit, without metadata and layout (they stay at home).
+        circuit: a snapshot of the user's circuit, without metadata and layout (they stay at home); or a template of
+            several, see :mod:`.templates`.
+        name: of the user's circuit.
         metadata: the user's own metadata object, put into the result's header as Aer does.
         values: float64 of shape ``(sets, parameters)``, columns in the order of
             ``circuit.parameters``; ``None`` for a circuit that has none.
         first: global number of its first experiment.
-        bind: bind each row on the worker, because Aer's own binding would get the global phase wrong.
+        bind: Aer's public call would not bind the rows as Qiskit does, see :mod:`.snapshots`.
         source: index of the circuit or PUB that it comes from.
         first_row: where its parameter sets begin among those of its source.
         output: what is asked of each experiment; ``None`` is Aer's whole result.
+        lasting: ``circuit``, if it outlives the run.
     """
 
     circuit: QuantumCircuit
+    name: str
     metadata: Any
     values: npt.NDArray[np.float64] | None
     first: int
@@ -39,6 +46,7 @@ class Item:
     source: int = 0
     first_row: int = 0
     output: Output | None = None
+    lasting: Lasting | None = None
 
     @property
     def variants(self) -> int:
@@ -50,10 +58,9 @@ class Item:
         """How many experiments this item is: its parameter sets, or one, times its variants."""
         return (1 if self.values is None else len(self.values)) * self.variants
 
-    @property
-    def name(self) -> str:
-        """The circuit's name."""
-        return str(self.circuit.name)
+    def fact(self, name: str, make: Callable[[QuantumCircuit], T]) -> T:
+        """What follows from ``circuit`` alone, remembered as long as that."""
+        return make(self.circuit) if self.lasting is None else self.lasting.fact(name, make)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +170,19 @@ class Work:
     def item_of(self, experiment: int) -> int:
         """Index of the item that global ``experiment`` belongs to."""
         return bisect_right(self._firsts, experiment) - 1
+
+    def rows(self, start: int, stop: int) -> list[list[tuple[int, int, int]]]:
+        """:meth:`pieces`, grouped: neighbours of one circuit of which the same is asked are rows of one template."""
+        groups: list[list[tuple[int, int, int]]] = []
+        last: Item | None = None
+        for piece in self.pieces(start, stop):
+            item = self.items[piece[0]]
+            if last is not None and last.circuit is item.circuit and last.output is item.output:
+                groups[-1].append(piece)
+            else:
+                groups.append([piece])
+            last = item
+        return groups
 
     def pieces(self, start: int, stop: int) -> list[tuple[int, int, int]]:
         """The experiments ``start`` to ``stop`` as ``(item index, first, last + 1)``, counted within the item."""

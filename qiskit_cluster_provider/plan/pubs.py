@@ -13,20 +13,25 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..errors import InvalidPubError
 from ..options import SliceOptions
-from .circuits import channel_errors, columns_of, gather, snapshot_of
+from .circuits import channel_errors, gather, item_of
 from .model import Batch, Item, Simulator, Work
 from .outputs import Bits, Output
+from .templates import Templates
 
 _BITS = Bits()
 
 
 class Items:
-    """Makes the items of a run, numbered through."""
+    """Makes the items of a run, numbered through.
 
-    def __init__(self) -> None:
+    Args:
+        circuits: of the PUBs; those of one structure travel once.
+    """
+
+    def __init__(self, circuits: Iterable[QuantumCircuit]) -> None:
         self.first = 0
         self.count = 0
-        self._snapshots: dict[int, tuple[QuantumCircuit, QuantumCircuit, bool]] = {}
+        self._templates = Templates(circuits)
 
     def make(
         self,
@@ -37,12 +42,8 @@ class Items:
         first_row: int = 0,
     ) -> Item:
         """The next item: ``values`` for ``circuit`` of PUB ``source``."""
-        if id(circuit) not in self._snapshots:  # PUBs that share a circuit send it once
-            self._snapshots[id(circuit)] = (circuit, *snapshot_of(circuit))
-        _, snapshot, bind = self._snapshots[id(circuit)]
-        if values is not None:
-            values = columns_of(snapshot, circuit, values)
-        item = Item(snapshot, circuit.metadata, values, self.first, bind, source, first_row, output)
+        snapshot = self._templates.of(circuit)
+        item = item_of(snapshot, circuit, values, self.first, source=source, first_row=first_row, output=output)
         self.first += item.experiments
         self.count += 1
         return item
@@ -73,7 +74,7 @@ def sampler_work(
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
 
     def batches(_: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items()
+        maker = Items(pub.circuit for pub in pubs)
         found = []
         for shots, members in groups.items():
             full = [index for index in members if pubs[index].size]
@@ -99,7 +100,7 @@ def values_of(index: int, circuit: QuantumCircuit, bindings: BindingsArray) -> n
     Raises:
         InvalidPubError: a value is no finite real number.
     """
-    where = pub_name(index, circuit)
+    where = pub_name(index, circuit.name)
     parameters = list(circuit.parameters)
     array = bindings.as_array(circuit.parameters)
     if np.iscomplexobj(array):
@@ -117,6 +118,6 @@ def values_of(index: int, circuit: QuantumCircuit, bindings: BindingsArray) -> n
     return values
 
 
-def pub_name(index: int, circuit: QuantumCircuit) -> str:
+def pub_name(index: int, name: str) -> str:
     """How errors call a PUB."""
-    return f"PUB {index} (circuit {circuit.name!r})"
+    return f"PUB {index} (circuit {name!r})"

@@ -92,8 +92,8 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
         for index, pub in enumerate(ready):
             if not math.isfinite(pub.precision):
                 raise InvalidPubError(
-                    f"{pub_name(index, pub.circuit)}: its precision is {pub.precision}; give a finite one, or leave "
-                    "it out."
+                    f"{pub_name(index, pub.circuit.name)}: its precision is {pub.precision}; give a finite one, or "
+                    "leave it out."
                 )
         backend, aer_options, slice_options = self._effective()
         simulator = backend._simulator()
@@ -108,8 +108,8 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
             for index, pub in enumerate(ready):
                 if not pub.precision > _LEAST_PRECISION:
                     raise InvalidPubError(
-                        f"{pub_name(index, pub.circuit)}: its precision is {pub.precision}, and no number of shots "
-                        "reaches that; give a larger one, or use estimation='exact'."
+                        f"{pub_name(index, pub.circuit.name)}: its precision is {pub.precision}, and no number of "
+                        "shots reaches that; give a larger one, or use estimation='exact'."
                     )
             work, estimates = shots_work(
                 ready,

@@ -109,7 +109,7 @@ class SamplerV2(OnCluster, BaseSamplerV2):
 def _check_registers(index: int, circuit: QuantumCircuit) -> None:
     if not circuit.cregs:
         warnings.warn(
-            f"{pub_name(index, circuit)} has no classical registers, so that its result will be empty; "
+            f"{pub_name(index, circuit.name)} has no classical registers, so that its result will be empty; "
             "add measurements, for example circuit.measure_all().",
             UserWarning,
             stacklevel=3,
@@ -119,6 +119,6 @@ def _check_registers(index: int, circuit: QuantumCircuit) -> None:
     except (TypeError, ValueError) as error:
         names = ", ".join(register.name for register in circuit.cregs)
         raise InvalidPubError(
-            f"{pub_name(index, circuit)}: a result cannot have fields of the names of its registers ({names}): "
+            f"{pub_name(index, circuit.name)}: a result cannot have fields of the names of its registers ({names}): "
             f"{error}. Give the register another name."
         ) from error

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
 from ..errors import WireError
-from ..plan import Batch, Output, Plan, Simulator, Slice
+from ..plan import Batch, Item, Output, Plan, Simulator, Slice, Work
 from .circuits import encode_circuits
 from .envelope import seal, unseal
 from .outputs import encode_output
@@ -131,26 +131,18 @@ class Encoder:
         for run in piece.runs:
             batch = work.batches[run.batch]
             pieces = []
-            for item_index, start, stop in work.pieces(run.start, run.stop):
-                item = work.items[item_index]
+            for group in work.rows(run.start, run.stop):
+                item = work.items[group[0][0]]
                 circuit, output = item.circuit, item.output
                 key = id(circuit)
                 if key in self._shared:
-                    place = [bundles.place(key, self._shared_bundle, circuit), 0]
+                    place = [bundles.place(key, self._shared_bundle, item), 0]
                 else:
                     place = [-1, own.setdefault(key, (len(own), circuit))[0]]
-                row, end = start // item.variants, -(-stop // item.variants)
                 which = None if output is None else outputs.place(id(output), self._output, output)
-                pieces.append(
-                    [
-                        *place,
-                        None if item.values is None else item.values[row:end],
-                        item.bind,
-                        which,
-                        start - row * item.variants,
-                        stop - row * item.variants,
-                    ]
-                )
+                start = group[0][1] % item.variants
+                stop = start + sum(last - first for _, first, last in group)
+                pieces.append([*place, _values(work, group), item.bind, which, start, stop])
             noise = None
             if work.noise_model is not None or batch.channel_errors:
                 errors = tuple(error.id for error in batch.channel_errors)
@@ -183,8 +175,8 @@ class Encoder:
             self._made[key] = self._blob(encode(*arguments))
         return self._made[key]
 
-    def _shared_bundle(self, circuit: QuantumCircuit) -> bytes | str:
-        return self._once(id(circuit), encode_circuits, [circuit])
+    def _shared_bundle(self, item: Item) -> bytes | str:
+        return self._once(id(item.circuit), item.fact, "message", _encode_one)
 
     def _blob(self, message: bytes) -> bytes | str:
         if len(message) < _INLINE_BELOW or len(self._plan.slices) == 1:
@@ -192,6 +184,22 @@ class Encoder:
         name = hashlib.sha256(message).hexdigest()
         self.blobs[name] = message
         return name
+
+
+def _values(work: Work, group: Sequence[tuple[int, int, int]]) -> npt.NDArray[np.float64] | None:
+    """The parameter rows of ``group``. Column by column, since columns are often alike, which compresses well."""
+    parts = []
+    for index, first, last in group:
+        item = work.items[index]
+        row, end = first // item.variants, -(-last // item.variants)
+        parts.append(np.empty((end - row, 0)) if item.values is None else item.values[row:end])
+    if len(group) == 1 and work.items[group[0][0]].values is None:
+        return None
+    return np.asfortranarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+
+def _encode_one(circuit: QuantumCircuit) -> bytes:
+    return encode_circuits([circuit])
 
 
 def decode_task(message: bytes) -> Task:

@@ -142,7 +142,7 @@ class Aer:
         return found
 
     def _entries(self, templates: Sequence[Template]) -> list[Entry] | None:
-        """``templates`` in the form of Aer's C++; ``None`` if one of them must take the public way, as all then do."""
+        """``templates`` in the form of Aer's C++; ``None`` if one must take the public way, as all then do."""
         if not available() or self._options.get("runtime_parameter_bind_enable"):
             return None
         entries = []
@@ -165,7 +165,7 @@ class Aer:
     def _direct(
         self, templates: Sequence[Template], entries: Sequence[Entry], options: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """What the C++ answers: Aer's ``run`` without making circuits, and without dressing and undressing results."""
+        """What the C++ answers: Aer's ``run`` without making circuits, and without dressing results."""
         circuits = [template.circuit for template in templates]
         natives = [entry.assembled.native for entry in entries]
         config = generate_aer_config(circuits, self._aer.options, **options, parameterizations=tables(entries))
@@ -231,7 +231,7 @@ def _for_run(template: Template) -> Iterator[tuple[QuantumCircuit, dict[Any, lis
 
 
 def _tell_phases(results: Sequence[Experiment], entries: Sequence[Entry]) -> None:
-    """Aer's headers have the global phase of the circuit; if it depends on the row, they are to have that of the row."""
+    """Put the global phase of each row into its header, where it depends on the row."""
     start = 0
     for entry in entries:
         for phase, one in zip(entry.phases or (), results[start : start + entry.rows], strict=False):

@@ -24,7 +24,7 @@ from qiskit_aer.backends.backend_utils import circuit_optypes
 from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
 
-TRIED = ("0.18.",)
+TRIED = ("0.17.", "0.18.")
 """Versions of qiskit-aer whose private functions are known to do what is needed here."""
 _BYTES_OF_OPERATION = 600  # of the native circuit, measured
 _BYTES_OF_SLOT = 150

@@ -1,0 +1,140 @@
+"""What circuits have in common, in one run and with those of earlier runs.
+
+Bound circuits that differ only in the numbers of their gates become rows of one *template*: the same circuit with
+parameters in the place of the numbers. A parametrised circuit that comes again is not copied, checked and written
+again. Both are told by comparing whole circuits, at 0.6 us an instruction and to the first difference, so that
+nothing that the user has changed since the last call goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+
+from qiskit.circuit import QuantumCircuit
+
+from .patterns import Numbers, Pattern, outline_of
+from .snapshots import Snapshot, snapshot_of
+
+LIMIT = 64 * 2**20
+"""Bytes of circuits of earlier runs that are remembered; an estimate."""
+_BYTES_OF_GATE = 600  # of a lasting circuit and of what others are compared with
+_OUTLINES = 4096  # that are remembered
+_TRIES = 4  # patterns of one outline that a circuit is compared with
+_STRANGERS = 16  # circuits of one outline one after the other that are like no other; then no more are compared
+
+
+class Memory:
+    """Patterns of earlier runs; the least recently used go first.
+
+    Args:
+        limit: of ``size``.
+
+    Attributes:
+        size: bytes, about.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self.size = 0
+        self._patterns: OrderedDict[Hashable, list[Pattern]] = OrderedDict()
+        self._outlines: OrderedDict[Hashable, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def patterns(self, outline: Hashable) -> list[Pattern]:
+        """Those of ``outline``, the latest first."""
+        with self._lock:
+            if outline in self._patterns:
+                self._patterns.move_to_end(outline)
+            return list(self._patterns.get(outline, ()))
+
+    def met(self, outline: Hashable) -> bool:
+        """Whether a circuit of ``outline`` was met in an earlier run; from now on it was."""
+        with self._lock:
+            known = outline in self._outlines
+            self._outlines[outline] = None
+            self._outlines.move_to_end(outline)
+            if len(self._outlines) > _OUTLINES:
+                self._outlines.popitem(last=False)
+            return known
+
+    def keep(self, outline: Hashable, pattern: Pattern) -> None:
+        """Remember ``pattern``."""
+        with self._lock:
+            mine = self._patterns.setdefault(outline, [])
+            self._patterns.move_to_end(outline)
+            mine.insert(0, pattern)
+            self.size += _weight(pattern)
+            for old in mine[_TRIES:]:
+                self.size -= _weight(old)
+            del mine[_TRIES:]
+            while self.size > self.limit and len(self._patterns) > 1:
+                _, gone = self._patterns.popitem(last=False)
+                self.size -= sum(map(_weight, gone))
+
+
+MEMORY = Memory()
+
+
+class Templates:
+    """Snapshots of the circuits of a run, one for all that have one pattern.
+
+    Args:
+        circuits: of the run; each object is looked at once.
+        memory: of earlier runs.
+    """
+
+    def __init__(self, circuits: Iterable[QuantumCircuit], memory: Memory | None = None) -> None:
+        self._memory = MEMORY if memory is None else memory
+        self._circuits = {id(circuit): circuit for circuit in circuits}
+        self._snapshots: dict[int, Snapshot] = {}
+        by_outline: dict[Hashable, list[QuantumCircuit]] = {}
+        for circuit in self._circuits.values():
+            if (outline := outline_of(circuit)) is not None:
+                by_outline.setdefault(outline, []).append(circuit)
+        for outline, members in by_outline.items():
+            if self._memory.met(outline) or len(members) > 1:
+                self._group(outline, members)
+
+    def of(self, circuit: QuantumCircuit) -> Snapshot:
+        """What stands for ``circuit``, one of the run's."""
+        if id(circuit) not in self._snapshots:
+            self._snapshots[id(circuit)] = snapshot_of(circuit)
+        return self._snapshots[id(circuit)]
+
+    def _group(self, outline: Hashable, circuits: list[QuantumCircuit]) -> None:
+        """Compare ``circuits``, which have one outline, with each other and with those of earlier runs."""
+        known = self._memory.patterns(outline)
+        found: dict[Pattern, list[tuple[QuantumCircuit, Numbers]]] = {}
+        new: list[Pattern] = []
+        strangers = 0
+        for circuit in circuits:
+            for pattern in (*new[:_TRIES], *known):
+                numbers = pattern.numbers(circuit)
+                if numbers is not None:
+                    strangers = 0
+                    found.setdefault(pattern, []).append((circuit, numbers))
+                    break
+            else:
+                strangers += 1
+                if strangers > _STRANGERS:
+                    break
+                pattern = Pattern(circuit)
+                numbers = pattern.numbers(circuit)
+                if numbers is not None:
+                    new.insert(0, pattern)
+                    found[pattern] = [(circuit, numbers)]
+        for pattern in reversed(new):
+            self._memory.keep(outline, pattern)
+        for pattern, members in found.items():
+            if pattern.free and len(members) == 1 and pattern in new:
+                continue  # perhaps the first of many, in later runs
+            lasting = pattern.make_lasting(members[0][0])
+            for circuit, numbers in members:
+                row = numbers.reshape(1, -1) if len(numbers) else None
+                self._snapshots[id(circuit)] = Snapshot(lasting.circuit, lasting.bind, row, lasting)
+
+
+def _weight(pattern: Pattern) -> int:
+    return _BYTES_OF_GATE * (pattern.size + 10)
