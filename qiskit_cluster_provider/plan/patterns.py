@@ -57,9 +57,6 @@ class Pattern:
         self._head = _head(circuit)
         self._steps = [(one.name, one.qubits, one.clbits, one.label, one.params) for one in circuit.data]
         self._phase = None if self.free else circuit.global_phase
-        # Of parameters and numbers, equality is exact.
-        plain = (float, Parameter)
-        self._plain = all(isinstance(value, plain) for *_, params in self._steps for value in params)
 
     def numbers(self, circuit: QuantumCircuit) -> Numbers | None:
         """The free numbers of ``circuit``, of the same outline, if it has this pattern; else ``None``."""
@@ -77,7 +74,7 @@ class Pattern:
                 return None
             if free:
                 found += params
-            elif params != expected or not (self._plain or all(map(same, params, expected))):
+            elif not all(map(same, params, expected)):
                 return None
         if not free:
             return np.empty(0) if same(circuit.global_phase, self._phase) else None
@@ -101,14 +98,14 @@ class Pattern:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two parameters of gates are the same in every bit; in doubt, no."""
-    if isinstance(one, Parameter) or isinstance(other, Parameter):
-        return bool(one == other)
-    if isinstance(one, ParameterExpression) and isinstance(other, ParameterExpression):
-        # Equality of expressions forgives numbers that differ in the last bits, which their texts tell, and the texts
-        # leave out brackets, which tell the order of operations.
+    if type(one) is not type(other):
+        return False
+    if type(one) is ParameterExpression:
+        # Their equality forgives numbers that differ in the last bits, which their texts tell, and the texts leave
+        # out brackets, which tell the order of operations.
         alike = getattr(one, "structurally_equal", None)
         return alike is not None and bool(alike(other)) and str(one) == str(other)
-    return type(one) is type(other) and bool(one == other)
+    return bool(one == other) and (one != 0.0 or str(one) == str(other))  # 0.0 == -0.0
 
 
 def _head(circuit: QuantumCircuit) -> tuple[Any, ...]:
