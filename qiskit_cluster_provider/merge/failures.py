@@ -35,11 +35,13 @@ class Failure:
 
 def failure(plan: Plan, index: int, message: str) -> Failure:
     """The failure of global experiment ``index``."""
-    item = plan.work.item_of(index)
-    message = message.removeprefix("ERROR: ")
+    place = plan.work.item_of(index)
+    item = plan.work.items[place]
+    # What Aer was given may have been a template, with another name.
+    message = message.removeprefix("ERROR: ").replace(f"Circuit {item.circuit.name} ", f"Circuit {item.name} ")
     if message.startswith("Insufficient memory") and _ADVICE not in message:
         message += _ADVICE
-    return Failure(index, item, plan.work.items[item].name, message)
+    return Failure(index, place, item.name, message)
 
 
 def failures(plan: Plan, results: Iterable[SliceResult], lost: Mapping[int, str]) -> list[Failure]:

@@ -1,0 +1,184 @@
+"""Circuits that are assembled once and run again give what Aer's own ``run`` gives, every time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.circuit.library import CPhaseGate, CRXGate
+from qiskit.quantum_info import SparsePauliOp
+from qiskit_aer.backends.backend_utils import format_save_type
+from qiskit_aer.noise.passes import RelaxationNoisePass
+
+from qiskit_cluster_provider.plan import Simulator
+from qiskit_cluster_provider.worker import aer as aer_module
+from qiskit_cluster_provider.worker.aer import Aer, Template
+from qiskit_cluster_provider.worker.assembly import assemble, available
+from qiskit_cluster_provider.worker.cache import Cache
+from qiskit_cluster_provider.worker.outputs import plain
+
+from ..parity.circuits import circuits, kraus_and_unitary, templates
+from ..parity.test_parity import NOISE
+
+_PASSING = ("time_taken", "time_taken_execute", "time_taken_parameter_binding", "sample_measure_time")
+
+
+def lasting(experiments):
+    """What does not change from call to call, dressed as on the client."""
+    found = []
+    for one in experiments:
+        one = plain(dict(one))
+        one.pop("time_taken", None)
+        one.pop("circ_id", None)
+        one.pop("meas_level", None)
+        one["metadata"] = {k: v for k, v in one.get("metadata", {}).items() if k not in _PASSING}
+        one["metadata"].pop("max_memory_mb", None)
+        if "fusion" in one["metadata"]:
+            one["metadata"]["fusion"] = {k: v for k, v in one["metadata"]["fusion"].items() if k != "time_taken"}
+        if "input_qubit_map" in one["metadata"]:
+            one["metadata"]["input_qubit_map"] = sorted(one["metadata"]["input_qubit_map"])
+        types, subtypes = (one["metadata"].get(f"result_{what}types", {}) for what in ("", "sub"))
+        one["data"] = {
+            key: format_save_type(value, types[key], subtypes[key]) if key in types else value
+            for key, value in one["data"].items()
+        }
+        found.append(one)
+    return found
+
+
+def equal(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(getattr(one, "data", None), np.ndarray) and not isinstance(one, np.ndarray):
+        return type(one) is type(other) and equal(one.data, other.data)
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    return bool(one == other)
+
+
+def runs(templates, options, noise=None, times=3):
+    """The public answer, and those of calls that share a cache."""
+    cache = Cache()
+    widths = (max(t.circuit.num_qubits for t in templates), max(t.circuit.num_clbits for t in templates))
+    direct = [Aer(options, Simulator(), noise, cache).run(templates, 7, 20, widths)[0] for _ in range(times)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aer_module, "available", lambda: False)
+        public, _ = Aer(options, Simulator(), noise).run(templates, 7, 20, widths)
+    return lasting(public), [lasting(one) for one in direct]
+
+
+def check(templates, options, noise=None):
+    public, direct = runs(templates, options, noise)
+    for one in direct:
+        assert equal(one, public)
+    return public
+
+
+def test_this_aer_is_one_of_those_that_were_tried():
+    assert available()
+
+
+@settings(max_examples=40)
+@given(
+    batch=st.lists(circuits(), min_size=1, max_size=4),
+    noise=st.sampled_from(sorted(NOISE)),
+    method=st.sampled_from(["automatic", "statevector", "density_matrix", "matrix_product_state"]),
+    truncation=st.booleans(),
+)
+def test_any_circuits(batch, noise, method, truncation):
+    options = {"method": method, "memory": True, "enable_truncation": truncation}
+    named = [Template(circuit, None, name=index) for index, circuit in enumerate(batch)]
+    check([*named, *named[:2]], options, NOISE[noise])
+
+
+@settings(max_examples=15)
+@given(
+    rows=st.lists(st.lists(st.floats(-4, 4), min_size=2, max_size=2), min_size=1, max_size=6),
+    noise=st.sampled_from(sorted(NOISE)),
+    save=st.booleans(),
+)
+def test_rows(rows, noise, save):
+    circuit, _ = templates(qubits=3)
+    if save:
+        circuit.save_expectation_value(SparsePauliOp(["ZZI", "XIX"], [0.5, 1.0]), range(3), label="value")
+    values = np.array(rows)
+    one = Template(circuit, values, name="template")
+    check([one, Template(circuit, values[:1], name="template")], {"memory": True}, NOISE[noise])
+
+
+SAVES = ["save_statevector", "save_density_matrix", "save_probabilities", "save_probabilities_dict", "save_state"]
+
+
+@pytest.mark.parametrize("save", SAVES)
+def test_saves_of_rows_with_a_phase(save):
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(2, global_phase=angle / 2)
+    circuit.h(0)
+    circuit.append(CPhaseGate(angle), [0, 1])
+    circuit.append(CRXGate(2 * angle, ctrl_state=0), [0, 1])
+    getattr(circuit, save)()
+    first = Template(circuit, np.array([[0.1], [0.2], [0.3]]), True, "phase")
+    second = Template(circuit, np.array([[0.4]]), True, "phase")
+    other = Template(circuit.assign_parameters([0.9]), None, name="bound")
+    found = check([first, other, second, first], {"method": "statevector"})
+    assert [one["header"]["global_phase"] for one in found] == [0.05, 0.1, 0.15, 0.45, 0.2, 0.05, 0.1, 0.15]
+
+
+@pytest.mark.parametrize("method", ["stabilizer", "unitary", "superop", "matrix_product_state"])
+def test_other_methods(method):
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    if method in ("unitary", "superop"):
+        circuit.save_state()
+    else:
+        circuit.measure([0, 1], [0, 1])
+    check([Template(circuit, None, name="circuit")] * 3, {"method": method})
+
+
+def test_what_only_the_public_call_can_do():
+    channel = kraus_and_unitary()
+    from qiskit_aer.noise import depolarizing_error
+
+    noisy = QuantumCircuit(1, 1)
+    noisy.append(depolarizing_error(0.2, 1), [0])
+    noisy.measure(0, 0)
+    assert assemble(noisy, None) is None
+    check([Template(channel, None, name="kraus"), Template(noisy, None, name="error")], {"memory": True})
+
+    delayed = QuantumCircuit(1, 1)
+    delayed.x(0)
+    delayed.delay(1000, 0)
+    delayed.measure(0, 0)
+    noise = NOISE["pauli"].__class__()
+    noise._custom_noise_passes.append(RelaxationNoisePass([10.0], [10.0], dt=1.0))
+    found = check([Template(delayed, None, name="delayed")], {"memory": True}, noise)
+    assert set(found[0]["data"]["memory"]) != {"0x1"}, "the delay decays"
+
+
+def test_a_row_that_fails_alone_fails_again_and_alone():
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(1, 1)
+    circuit.rx(1 / angle, 0)
+    circuit.measure(0, 0)
+    template = Template(circuit, np.array([[0.5], [0.0], [0.25]]), name="inverse")
+    _, direct = runs([template], {"memory": True})
+    for one in direct:
+        assert [experiment["success"] for experiment in one] == [True, False, True]
+
+
+def test_gates_after_a_measurement_of_another_qubit():
+    """qiskit-aer 0.17 sorts them before it looks for the place of a parameter."""
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    circuit.rx(angle, 1)
+    circuit.measure(1, 1)
+    values = np.array([[0.3], [1.3], [3.1]])
+    bound = [Template(circuit.assign_parameters(row), None) for row in values]
+    truth = check(bound, {"memory": True})
+    found = check([Template(circuit, values, True, "late")], {"memory": True})
+    assert [one["data"] for one in found] == [one["data"] for one in truth]
