@@ -15,8 +15,9 @@ from distributed.scheduler import KilledWorker
 
 from ..clusters import check_client
 from ..errors import ClusterClosedError, ClusterConnectionError
-from ..worker import end_job, keep, run_slice
+from ..worker import end_job, run_slice
 from ..worker.children import Call
+from .blobs import GONE
 from .transport import Future, reason_of
 from .view import MEMORY, View, view_of
 
@@ -160,7 +161,7 @@ class DaskTransport:
             self._client.run(end_job, self._job_id, on_error="ignore", callback_timeout=_END_WITHIN)
 
     def close(self) -> None:
-        """Stop listening and let Dask forget the blobs."""
+        """Stop listening, and let Dask forget the blobs that are not kept for later jobs."""
         self._blobs.clear()
         if self._client is not None and self._client.status == "running":
             self._client.unsubscribe_topic(self._topic)
@@ -185,10 +186,8 @@ class DaskTransport:
 
     def _blob(self, name: str, blobs: Mapping[str, bytes]) -> DaskFuture:
         future = self._blobs.get(name)
-        if future is None or future.status in ("cancelled", "error", "lost"):
-            # A task and not scatter(): if the only worker that holds it dies, the scheduler makes it again.
-            future = self._client.submit(keep, blobs[name], key=f"qiskit-cluster-blob-{name}", pure=False)
-            self._blobs[name] = future
+        if future is None or future.status in GONE:
+            future = self._blobs[name] = self._view.blobs.get(self._client, name, blobs[name])
         return future
 
     def _too_small(self) -> str | None:

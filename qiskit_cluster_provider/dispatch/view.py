@@ -16,6 +16,7 @@ from .. import versions
 from ..errors import ClusterVersionError
 from ..logs import logger
 from ..worker.memory import memory_limit
+from .blobs import Blobs
 
 MEMORY = "MEMORY"
 """Name of the Dask resource, in bytes, where workers declare it: the one of Dask's documentation."""
@@ -30,6 +31,9 @@ _LOCK = threading.Lock()
 def view_of(client: Any) -> View:
     """The view through ``client``; a new one after each reconnection, since another scheduler may be there."""
     with _LOCK:
+        # What a view holds of its client would keep it alive for ever.
+        for closed in [one for one in list(_VIEWS) if one.status == "closed"]:
+            del _VIEWS[closed]
         view = _VIEWS.get(client)
         if view is None or view.comm is not client.scheduler_comm:
             view = _VIEWS[client] = View(client.scheduler_comm)
@@ -44,6 +48,7 @@ class View:
         threads: of each worker, by address.
         memory: MB of the largest worker; 0 if nobody knows.
         resource: bytes of :data:`MEMORY` that the best worker declares; 0 unless all declare some.
+        blobs: that stay on the workers.
     """
 
     def __init__(self, comm: Any) -> None:
@@ -51,6 +56,7 @@ class View:
         self.threads: dict[str, int] = {}
         self.memory = 0
         self.resource = 0.0
+        self.blobs = Blobs()
         self._fitting: set[str] = set()  # addresses whose versions were compared
         self._scheduler_fits = False
         self._asked = 0.0

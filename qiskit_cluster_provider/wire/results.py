@@ -21,7 +21,7 @@ def encode_result(result: SliceResult) -> bytes:
         "arrays": list(result.arrays),
         "refused": dict(result.refused),
         "paths": [list(path) for path in sorted(result.paths)],
-        "caches": {kind: list(uses) for kind, uses in result.caches.items()},
+        "caches": [[kind, *uses] for kind, uses in sorted(result.caches.items())],
     }
     return seal(b"r", body)
 
@@ -44,7 +44,7 @@ def decode_result(message: bytes) -> SliceResult:
             arrays=tuple(body["arrays"]),
             refused=body["refused"],
             paths=frozenset((method, sampled) for method, sampled in body["paths"]),
-            caches={kind: (hits, misses) for kind, (hits, misses) in body["caches"].items()},
+            caches={kind: (hits, misses) for kind, hits, misses in body["caches"]},
         )
     except (KeyError, ValueError, TypeError) as error:
         raise WireError(

@@ -135,7 +135,7 @@ class Encoder:
                 item = work.items[group[0][0]]
                 circuit, output = item.circuit, item.output
                 key = id(circuit)
-                if key in self._shared:
+                if key in self._shared or item.lasting is not None:
                     place = [bundles.place(key, self._shared_bundle, item), 0]
                 else:
                     place = [-1, own.setdefault(key, (len(own), circuit))[0]]
@@ -176,10 +176,14 @@ class Encoder:
         return self._made[key]
 
     def _shared_bundle(self, item: Item) -> bytes | str:
-        return self._once(id(item.circuit), item.fact, "message", _encode_one)
+        if id(item.circuit) not in self._made:
+            message = item.fact("message", _encode_one)
+            self._made[id(item.circuit)] = self._blob(message, stays=item.lasting is not None)
+        return self._made[id(item.circuit)]
 
-    def _blob(self, message: bytes) -> bytes | str:
-        if len(message) < _INLINE_BELOW or len(self._plan.slices) == 1:
+    def _blob(self, message: bytes, stays: bool = False) -> bytes | str:
+        """``message``, or its name: if other slices need it too, or later runs may (it ``stays`` on the workers)."""
+        if len(message) < _INLINE_BELOW or (len(self._plan.slices) == 1 and not stays):
             return message
         name = hashlib.sha256(message).hexdigest()
         self.blobs[name] = message

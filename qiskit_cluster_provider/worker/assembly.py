@@ -41,6 +41,12 @@ def available() -> bool:
     return metadata.version("qiskit-aer").startswith(TRIED)
 
 
+@cache
+def _sorts_first() -> bool:
+    """Whether this Aer moves measurements behind gates before it looks for the place of a parameter."""
+    return metadata.version("qiskit-aer").startswith("0.17.")
+
+
 @dataclass(frozen=True, eq=False)
 class Assembled:
     """A circuit of Aer's C++, and where its parameters go.
@@ -126,11 +132,13 @@ def assemble(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Asse
     (native,), (ends,) = assemble_circuits([compiled], basis_gates)
     expressions: dict[Any, int] = {}
     slots = []
+    measured = False
     for end, instruction in zip(ends, compiled.data, strict=True):
+        measured |= instruction.name == "measure"
         for index, value in enumerate(instruction.params):
             if _is_free(value):
                 place = _place(instruction, end)
-                if place is None:
+                if place is None or (measured and _sorts_first()):
                     return None
                 slots.append(((place, index), expressions.setdefault(value, len(expressions))))
     phase = compiled.global_phase
