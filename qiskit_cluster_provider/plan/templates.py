@@ -94,8 +94,9 @@ class Templates:
             if (outline := outline_of(circuit)) is not None:
                 by_outline.setdefault(outline, []).append(circuit)
         for outline, members in by_outline.items():
-            if self._memory.met(outline) or len(members) > 1:
-                self._group(outline, members)
+            met = self._memory.met(outline)
+            if met or len(members) > 1:
+                self._group(outline, members, met)
 
     def of(self, circuit: QuantumCircuit) -> Snapshot:
         """What stands for ``circuit``, one of the run's."""
@@ -103,8 +104,14 @@ class Templates:
             self._snapshots[id(circuit)] = snapshot_of(circuit)
         return self._snapshots[id(circuit)]
 
-    def _group(self, outline: Hashable, circuits: list[QuantumCircuit]) -> None:
-        """Compare ``circuits``, which have one outline, with each other and with those of earlier runs."""
+    def _group(self, outline: Hashable, circuits: list[QuantumCircuit], met: bool) -> None:
+        """Compare ``circuits``, which have one outline, with each other and with those of earlier runs.
+
+        Args:
+            outline: theirs.
+            circuits: different objects.
+            met: whether there was one of this outline in an earlier run.
+        """
         known = self._memory.patterns(outline)
         found: dict[Pattern, list[tuple[QuantumCircuit, Numbers]]] = {}
         new: list[Pattern] = []
@@ -128,7 +135,7 @@ class Templates:
         for pattern in reversed(new):
             self._memory.keep(outline, pattern)
         for pattern, members in found.items():
-            if pattern.free and len(members) == 1 and pattern in new:
+            if len(members) == 1 and pattern in new and (pattern.free or not met):
                 continue  # perhaps the first of many, in later runs
             lasting = pattern.make_lasting(members[0][0])
             for circuit, numbers in members:
