@@ -191,7 +191,7 @@ def report(
         if piece.index in missing:
             failed.update(range(*piece.experiments))
         elif piece.index in results:
-            failed.update(piece.experiments[0] + offset for offset in results[piece.index].errors)
+            failed.update(piece.experiments[0] + offset for offset in results[piece.index].refused)
         else:
             waiting.update(range(*piece.experiments))
     culprits = {index: why for index, why in missing.items() if index not in lost}

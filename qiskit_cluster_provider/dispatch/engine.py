@@ -29,7 +29,7 @@ from ..progress import (
     SliceSplit,
     SliceStarted,
 )
-from ..wire import Encoder, decode_result
+from ..wire import Encoder, check_result, decode_result
 from ..worker.children import Call
 from .ledger import Fate, Ledger
 from .snapshots import Snapshots
@@ -193,14 +193,15 @@ class Dispatch(JobState):
             self._failed(index, outcome, text, ledger)
 
     def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
+        piece = ledger.plan.slices[index]
         try:
             result = decode_result(message)
+            check_result(result, ledger.plan, piece)
         except ClusterError as error:
             self._failed(index, "error", reason_of(error), ledger)
             return
         with self._lock:
             ledger.done(result, self._now())
-        piece = ledger.plan.slices[index]
         self._snapshots.done(piece)
         self._emit(SliceDone(self.job_id, index, piece.size, result.failed, result.seconds))
 

@@ -33,15 +33,27 @@ class Failure:
         return f"[Experiment {self.index}] circuit {self.name!r} (index {self.circuit}): {self.message}"
 
 
+def describe(index: int, circuit: int, name: str, ran: str, message: str) -> Failure:
+    """A failure in words, with what to do about it where Aer does not say so.
+
+    Args:
+        index: of the experiment.
+        circuit: index of the circuit in the user's list.
+        name: of the user's circuit.
+        ran: name of what Aer was given, which may have been a template.
+        message: Aer's.
+    """
+    message = message.removeprefix("ERROR: ").replace(f"Circuit {ran} ", f"Circuit {name} ")
+    if message.startswith("Insufficient memory") and _ADVICE not in message:
+        message += _ADVICE
+    return Failure(index, circuit, name, message)
+
+
 def failure(plan: Plan, index: int, message: str) -> Failure:
     """The failure of global experiment ``index``."""
     place = plan.work.item_of(index)
     item = plan.work.items[place]
-    # What Aer was given may have been a template, with another name.
-    message = message.removeprefix("ERROR: ").replace(f"Circuit {item.circuit.name} ", f"Circuit {item.name} ")
-    if message.startswith("Insufficient memory") and _ADVICE not in message:
-        message += _ADVICE
-    return Failure(index, place, item.name, message)
+    return describe(index, place, item.name, item.circuit.name, message)
 
 
 def failures(plan: Plan, results: Iterable[SliceResult], lost: Mapping[int, str]) -> list[Failure]:
@@ -55,7 +67,7 @@ def failures(plan: Plan, results: Iterable[SliceResult], lost: Mapping[int, str]
     found: dict[int, Failure] = {}
     for result in results:
         start = plan.slices[result.index].experiments[0]
-        for offset, status in result.errors.items():
+        for offset, status in result.refused.items():
             found.setdefault(start + offset, failure(plan, start + offset, status))
     for slice_index, reason in lost.items():
         for index in range(*plan.slices[slice_index].experiments):

@@ -57,7 +57,7 @@ def collect(plan: Plan, results: Mapping[int, SliceResult]) -> Collected:
                 found.items[index].missing[first:last] = True
             continue
         _place(plan, piece, result, found)
-        found.refused.update((start + offset, status) for offset, status in result.errors.items())
+        found.refused.update((start + offset, status) for offset, status in result.refused.items())
         if piece.shots is not None and work.seed_mode == "aer":
             paths.setdefault(start, set()).update(result.paths)
     for experiment, taken in paths.items():

@@ -7,25 +7,27 @@ whatever begins with ``c_`` is kept for each value of the classical register.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-Experiment = dict[str, Any]
+from ..plan import Experiment
+from ..plan.packed import added, joined
 
 
-def merge_shots(parts: Sequence[Experiment], *, by_shot: bool) -> Experiment:
-    """The experiment of which ``parts`` are consecutive ranges of shots.
+def merge_heads(parts: Sequence[Experiment], *, by_shot: bool) -> Experiment:
+    """All but the data of the experiment of which ``parts`` are consecutive ranges of shots.
 
     Args:
-        parts: Aer's raw experiment dictionaries, in the order of their shots.
+        parts: Aer's raw experiments, in the order of their shots.
         by_shot: the parts used Aer's seeds for each shot, so that Aer must have simulated shot by shot.
 
     Returns:
-        The experiment; a failed one if a part failed, or if Aer took another path than the plan had proven.
+        Of a failed one if a part failed, or if Aer took another path than the plan had proven.
     """
+    if len(parts) == 1:
+        return parts[0]
     failed = [part for part in parts if not part["success"]]
     if failed:
         return failed[0]
@@ -35,36 +37,46 @@ def merge_shots(parts: Sequence[Experiment], *, by_shot: bool) -> Experiment:
             f"ERROR: simulated with {', '.join(sorted(map(str, methods)))} from one random stream, so that its "
             "ranges of shots do not add up to one run; leave max_shot_size out."
         )
-        return {**parts[0], "success": False, "status": status, "shots": 0, "data": {}}
-    shots = [part["shots"] for part in parts]
-    counts = [part["data"].get("counts", {}) for part in parts]
+        return {**parts[0], "success": False, "status": status, "shots": 0}
+    metadata = dict(parts[0]["metadata"])
     types, subtypes = (
         {k: v for part in parts for k, v in part["metadata"].get(f"result_{what}types", {}).items()}
         for what in ("", "sub")
     )
-    data: dict[str, Any] = {}
-    for key in dict.fromkeys(key for part in parts for key in part["data"]):
-        having = [i for i, part in enumerate(parts) if key in part["data"]]  # a branch may not have been taken
-        values = [parts[i]["data"][key] for i in having]
-        if key == "counts":
-            data[key] = _counts(values)
-        elif key == "memory":
-            data[key] = [shot for value in values for shot in value]
-        else:
-            data[key] = _saved(subtypes[key], values, [shots[i] for i in having], [counts[i] for i in having])
-    merged = dict(parts[0])
-    merged["metadata"] = dict(parts[0]["metadata"])
     if types:
-        merged["metadata"].update(result_types=types, result_subtypes=subtypes)
-    merged.update(data=data, shots=sum(shots), time_taken=sum(part["time_taken"] for part in parts))
+        metadata.update(result_types=types, result_subtypes=subtypes)
+    shots = sum(part["shots"] for part in parts)
+    return {
+        **parts[0],
+        "metadata": metadata,
+        "shots": shots,
+        "time_taken": sum(part["time_taken"] for part in parts),
+    }
+
+
+def merge_data(
+    data: Sequence[Mapping[str, Any]], shots: Sequence[int], subtypes: Mapping[str, str]
+) -> dict[str, Any]:
+    """The data of that experiment.
+
+    Args:
+        data: of its parts; counts and memory packed.
+        shots: of each part.
+        subtypes: of what was saved, by its label.
+    """
+    if len(data) == 1:
+        return dict(data[0])
+    conditional = any(subtype.startswith("c_") for subtype in subtypes.values())
+    counts = [part["counts"].unpacked() if conditional and "counts" in part else {} for part in data]
+    merged: dict[str, Any] = {}
+    for key in dict.fromkeys(key for part in data for key in part):
+        having = [i for i, part in enumerate(data) if key in part]  # a branch may not have been taken
+        values = [data[i][key] for i in having]
+        if key in subtypes:
+            merged[key] = _saved(subtypes[key], values, [shots[i] for i in having], [counts[i] for i in having])
+        else:
+            merged[key] = added(values) if key == "counts" else joined(values)
     return merged
-
-
-def _counts(values: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for value in values:
-        total.update(value)
-    return dict(sorted(total.items(), key=lambda entry: int(entry[0], 16)))
 
 
 def _saved(subtype: str, values: Sequence[Any], shots: Sequence[int], counts: Sequence[Mapping[str, int]]) -> Any:

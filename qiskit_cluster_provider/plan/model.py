@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from .outputs import Output, Parities
 from .snapshots import Lasting
 
 T = TypeVar("T")
+
+Experiment = dict[str, Any]
+"""As Aer's C++ returns it: ``shots``, ``success``, ``data``, ``metadata``, ``status``, ``header`` ..."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,25 +263,36 @@ class Plan:
         )
 
 
+class Experiments(Protocol):
+    """The experiments of a slice, of which one is decoded when it is asked for."""
+
+    def __len__(self) -> int: ...
+
+    def head(self, index: int) -> Experiment:
+        """All but the data of an experiment."""
+
+    def data(self, index: int) -> dict[str, Any]:
+        """The data of an experiment: counts and memory packed, the rest as Aer returns it."""
+
+
 @dataclass(frozen=True)
 class SliceResult:
     """What came back for a slice.
 
     Attributes:
         index: of the slice.
-        experiments: for items without an ``output``, one dictionary for each experiment, as Aer's C++
-            returns them: ``shots``, ``success``, ``data``, ``metadata``, ``seed_simulator``, ``status``,
-            ``header`` ...
+        experiments: of items without an ``output``.
         metadata: of Aer's result as a whole.
         seconds: wall time on the worker.
         arrays: for items with an ``output``, one array for each piece of the slice's runs.
-        refused: for the same, the experiments that Aer could not run: place in the slice -> status.
-        paths: for the same, the simulation methods used, and whether shots were sampled from a final state.
+        refused: the experiments that Aer could not run: place in the slice -> status.
+        paths: for items with an ``output``, the simulation methods used, and whether shots were sampled from a final
+            state.
         caches: kind of thing -> how often the worker had it already, and how often it had to make it.
     """
 
     index: int
-    experiments: tuple[dict[str, Any], ...]
+    experiments: Experiments
     metadata: Mapping[str, Any]
     seconds: float
     arrays: tuple[npt.NDArray[Any], ...] = ()
@@ -286,13 +300,7 @@ class SliceResult:
     paths: frozenset[tuple[str, bool]] = frozenset()
     caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    @cached_property
-    def errors(self) -> Mapping[int, str]:
-        """The experiments that Aer could not run: place in the slice -> status."""
-        raw = {i: str(one["status"]) for i, one in enumerate(self.experiments) if not one["success"]}
-        return raw | dict(self.refused)
-
     @property
     def failed(self) -> int:
         """How many of its experiments Aer could not run."""
-        return len(self.errors)
+        return len(self.refused)

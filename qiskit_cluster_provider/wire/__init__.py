@@ -6,16 +6,19 @@ every Dask worker does. On the way back nothing is pickled: results are msgpack 
 
 from .circuits import decode_circuits, encode_circuits
 from .envelope import VERSION
+from .experiments import PackedExperiments
 from .outputs import decode_output, encode_output
-from .results import decode_result, encode_result
+from .results import check_result, decode_result, encode_result
 from .task import Encoder, Piece, Task, TaskRun, decode_context, decode_noise, decode_task
 
 __all__ = [
     "VERSION",
     "Encoder",
+    "PackedExperiments",
     "Piece",
     "Task",
     "TaskRun",
+    "check_result",
     "decode_circuits",
     "decode_context",
     "decode_noise",

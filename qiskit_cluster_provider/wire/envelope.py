@@ -35,13 +35,10 @@ def seal(kind: bytes, body: Any) -> bytes:
     Raises:
         WireError: something in ``body`` has no place in the format.
     """
-    try:
-        packed = pack(body)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise WireError(f"cannot be sent: {error}") from error
-    if len(packed) < _COMPRESS_FROM:
-        return b"%s%c%s-%s" % (MAGIC, VERSION, kind, packed)
-    return b"%s%c%sz%s" % (MAGIC, VERSION, kind, zstandard.ZstdCompressor(level=3).compress(packed))
+    message = packed(body)
+    if len(message) < _COMPRESS_FROM:
+        return b"%s%c%s-%s" % (MAGIC, VERSION, kind, message)
+    return b"%s%c%sz%s" % (MAGIC, VERSION, kind, zstandard.ZstdCompressor(level=3).compress(message))
 
 
 def unseal(kind: bytes, message: bytes) -> Any:
@@ -73,10 +70,22 @@ def unseal(kind: bytes, message: bytes) -> Any:
         ) from error
 
 
+def packed(body: Any) -> bytes:
+    """As :func:`pack`, for what is sent.
+
+    Raises:
+        WireError: something in ``body`` has no place in the format.
+    """
+    try:
+        return pack(body)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WireError(f"cannot be sent: {error}") from error
+
+
 def pack(body: Any) -> bytes:
     """``body`` as msgpack; tuples, complex numbers and arrays keep their type, arrays their order."""
-    packed: bytes = msgpack.packb(body, default=_pack_extra, strict_types=True)
-    return packed
+    message: bytes = msgpack.packb(body, default=_pack_extra, strict_types=True)
+    return message
 
 
 def unpack(packed: bytes, depth: int = 0) -> Any:

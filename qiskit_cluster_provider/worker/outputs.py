@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Clifford, SparsePauliOp, StabilizerState
 from qiskit_aer.library import SaveExpectationValue, SetStatevector
 
-from ..plan import Bits, ExpectationValues, Output
+from ..plan import Bits, ExpectationValues, Output, PackedCounts, PackedMemory
 from .aer import Experiment
 
 _STATES = 2**26  # bytes of states that are held at a time
+_PACKED: dict[str, Callable[[Any], Any]] = {"counts": PackedCounts.of, "memory": PackedMemory.of}
 
 
 def saving(circuit: QuantumCircuit, output: ExpectationValues) -> QuantumCircuit:
@@ -97,14 +98,15 @@ def _odd(experiment: Experiment, support: npt.NDArray[np.bool_], before: int) ->
 
 
 def plain(experiment: Experiment) -> Experiment:
-    """Saved quantities as plain arrays and dictionaries; the client's Aer dresses them again."""
+    """Counts and memory packed, saved quantities plain arrays and dictionaries; the client dresses them again."""
     header = experiment.get("header")
     if header is not None:
         header = header if isinstance(header, dict) else header.to_dict()
         experiment["header"] = {k: v for k, v in header.items() if k != "metadata"}
     types = experiment.get("metadata", {}).get("result_types", {})
     experiment["data"] = {
-        key: _undress(value) if key in types else value for key, value in experiment["data"].items()
+        key: _undress(value) if key in types else _PACKED[key](value) if key in _PACKED else value
+        for key, value in experiment["data"].items()
     }
     return experiment
 

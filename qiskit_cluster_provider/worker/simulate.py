@@ -116,22 +116,21 @@ class _Found:
 
     def add(self, job: Job, shots: int, experiments: Sequence[Experiment]) -> None:
         """The experiments of one piece, of ``shots`` each."""
+        for offset, one in enumerate(experiments, self.count):
+            if not one["success"]:
+                self.refused[offset] = str(one["status"])
+        self.count += len(experiments)
         if job.output is None:
             self.experiments += [plain(one) for one in experiments]
             return
         self.arrays.append(collect(job.output, job.circuit, job.piece.start, shots, experiments))
-        for offset, one in enumerate(experiments, self.count):
-            if not one["success"]:
-                self.refused[offset] = one["status"]
-            else:
-                metadata = one["metadata"]
-                self.paths.add((str(metadata.get("method")), bool(metadata.get("measure_sampling"))))
-        self.count += len(experiments)
+        for metadata in (one["metadata"] for one in experiments if one["success"]):
+            self.paths.add((str(metadata.get("method")), bool(metadata.get("measure_sampling"))))
 
     def result(self, index: int, seconds: float, caches: Mapping[str, tuple[int, int]]) -> SliceResult:
         return SliceResult(
             index,
-            tuple(self.experiments),
+            wire.PackedExperiments.of(self.experiments),
             self.metadata,
             seconds,
             tuple(self.arrays),

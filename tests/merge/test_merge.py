@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from qiskit.circuit import QuantumCircuit
 
 from qiskit_cluster_provider.merge import failures, merge
-from qiskit_cluster_provider.merge.shots import merge_shots
+from qiskit_cluster_provider.merge.shots import merge_heads
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, SliceResult, cut, prepare
 from qiskit_cluster_provider.testing import differences
-from qiskit_cluster_provider.wire import Encoder, decode_result
+from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result
 from qiskit_cluster_provider.worker import run_slice
 from qiskit_cluster_provider.worker.children import Call
 
@@ -74,7 +74,8 @@ def test_what_is_missing_is_marked_and_the_rest_is_in_its_place(plan, results, p
 def test_failures_are_named_once_and_in_order(plan, results):
     bad = {"success": False, "status": "ERROR: no such gate", "shots": 0, "data": {}, "seed_simulator": 1}
     broken = dict(results)
-    broken[1] = SliceResult(1, (results[1].experiments[0], bad), {}, 0.1)
+    first = {**results[1].experiments.head(0), "data": results[1].experiments.data(0)}
+    broken[1] = SliceResult(1, PackedExperiments.of([first, bad]), {}, 0.1, refused={1: bad["status"]})
     del broken[3]
     merged = merge(plan, broken, {3: "WorkerLost"}, head=HEAD)
     assert merged.status == "PARTIAL COMPLETED"
@@ -85,14 +86,14 @@ def test_failures_are_named_once_and_in_order(plan, results):
 
 
 def test_the_guard_against_a_path_that_the_plan_did_not_expect():
-    part = {"success": True, "shots": 5, "data": {"counts": {"0x0": 5}}, "time_taken": 0.1, "seed_simulator": 1}
+    part = {"success": True, "shots": 5, "time_taken": 0.1, "seed_simulator": 1}
     sampled = part | {"metadata": {"method": "statevector", "measure_sampling": True}}
     other = part | {"metadata": {"method": "stabilizer", "measure_sampling": False}}
     same = part | {"metadata": {"method": "statevector", "measure_sampling": False}}
-    assert merge_shots([same, same], by_shot=True)["data"]["counts"] == {"0x0": 10}
-    assert merge_shots([sampled, sampled], by_shot=False)["shots"] == 10
+    assert merge_heads([same, same], by_shot=True)["shots"] == 10
+    assert merge_heads([sampled, sampled], by_shot=False)["success"]
     for parts in ([sampled, sampled], [same, other]):
-        merged = merge_shots(parts, by_shot=True)
+        merged = merge_heads(parts, by_shot=True)
         assert not merged["success"]
         assert "do not add up" in merged["status"]
 

@@ -168,7 +168,8 @@ def test_pubs_that_share_a_circuit(backend):
     shapes = [(), (4,), (2, 3), (1,), (0,), (5,)]
     pubs = [(ansatz.copy(), rng.uniform(-3, 3, (*shape, ansatz.num_parameters))) for shape in shapes]
     for size in (1, 4, None):
-        ours = SamplerV2(backend, seed=5, options={"run_options": {"max_job_size": size}}).run(pubs, shots=40).result()
+        sampler = SamplerV2(backend, seed=5, options={"run_options": {"max_job_size": size}})
+        ours = sampler.run(pubs, shots=40).result()
         theirs = qiskit_aer.primitives.SamplerV2(seed=5).run([p for p in pubs if p[1].size], shots=40).result()
         full = [one for one, shape in zip(ours, shapes, strict=True) if 0 not in shape]
         for one, other in zip(full, theirs, strict=True):
@@ -185,6 +186,7 @@ def test_by_shots(backend):
     found = []
     for size in (None, 1, 2, 7):
         options = {"estimation": "shots", "run_options": {"seed_simulator": 5, "max_job_size": size}}
-        result = EstimatorV2(backend, options=options).run([(c, observable) for c in circuits], precision=0.1).result()
+        pubs = [(circuit, observable) for circuit in circuits]
+        result = EstimatorV2(backend, options=options).run(pubs, precision=0.1).result()
         found.append([(float(one.data.evs), float(one.data.stds)) for one in result])
     assert found[1:] == [found[0]] * 3

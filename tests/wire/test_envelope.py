@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from qiskit_cluster_provider.errors import WireError
 from qiskit_cluster_provider.plan import SliceResult
-from qiskit_cluster_provider.wire import VERSION, decode_result, encode_result
+from qiskit_cluster_provider.wire import VERSION, PackedExperiments, decode_result, encode_result
 from qiskit_cluster_provider.wire.envelope import pack, seal, unpack, unseal
 
 SCALARS = st.one_of(
@@ -88,9 +88,11 @@ def test_nothing_in_a_result_can_execute():
 
 
 def test_results():
-    experiments = [{"success": True, "data": {"counts": {"0x0": 3}}}, {"success": False, "status": "ERROR"}]
-    result = decode_result(encode_result(SliceResult(7, tuple(experiments), {"omp_enabled": True}, 0.5)))
+    experiments = PackedExperiments.of([{"success": True, "data": {"a": 3}}, {"success": False, "status": "ERROR"}])
+    sent = SliceResult(7, experiments, {"omp_enabled": True}, 0.5, refused={1: "ERROR"})
+    result = decode_result(encode_result(sent))
     assert result.index == 7
-    assert list(result.experiments) == experiments
+    assert [result.experiments.head(i) for i in (0, 1)] == [{"success": True}, {"success": False, "status": "ERROR"}]
+    assert [result.experiments.data(i) for i in (0, 1)] == [{"a": 3}, {}]
     assert result.metadata == {"omp_enabled": True}
     assert result.failed == 1

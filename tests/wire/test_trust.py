@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.errors import SlicesLostError, WireError
-from qiskit_cluster_provider.plan import SliceResult
-from qiskit_cluster_provider.wire import VERSION, decode_result, encode_result
+from qiskit_cluster_provider.plan import PackedCounts, SliceResult
+from qiskit_cluster_provider.wire import VERSION, PackedExperiments, decode_result, encode_result
 from qiskit_cluster_provider.wire.envelope import pack, seal, unpack
 
 from ..slow import quick
@@ -51,7 +51,7 @@ def nested(levels):
 def messages(file):
     """Name -> what a worker under somebody's control could send for a result."""
     evil = pickle.dumps(Evil(file))
-    good = unpack(encode_result(SliceResult(0, ({"success": True},), {}, 0.1))[6:])
+    good = unpack(encode_result(SliceResult(0, PackedExperiments.of([{"success": True}]), {}, 0.1))[6:])
     return {
         "a pickle": evil,
         "a pickle as the body": result(evil),
@@ -124,10 +124,13 @@ def test_no_bytes_do_anything_but_a_wire_error(body, flag):
 
 @given(st.data())
 def test_a_result_with_a_changed_byte_is_a_result_or_a_wire_error(data):
-    message = bytearray(encode_result(SliceResult(0, ({"success": True, "data": {"a": 1j}},), {"b": (1, 2)}, 0.1)))
+    experiments = PackedExperiments.of([{"success": True, "data": {"a": 1j, "counts": PackedCounts.of({"0x3": 5})}}])
+    message = bytearray(encode_result(SliceResult(0, experiments, {"b": (1, 2)}, 0.1)))
     message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
     try:
-        decode_result(bytes(message))
+        found = decode_result(bytes(message)).experiments
+        for index in range(len(found)):
+            found.head(index), found.data(index)
     except WireError:
         return
 

@@ -1,0 +1,63 @@
+"""Counts and memory as arrays, and back to what Aer had."""
+
+import tracemalloc
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qiskit_cluster_provider.plan import PackedCounts, PackedMemory
+from qiskit_cluster_provider.plan.packed import added, joined
+
+OUTCOMES = st.one_of(st.integers(0, 3), st.integers(0, 2**20), st.integers(0, 2**64), st.integers(0, 2**130)).map(hex)
+COUNTS = st.dictionaries(OUTCOMES, st.integers(1, 10**6))
+MEMORIES = st.lists(OUTCOMES)
+
+
+@given(COUNTS)
+def test_counts_come_back_in_their_order(counts):
+    assert list(PackedCounts.of(counts).unpacked().items()) == list(counts.items())
+
+
+@given(MEMORIES)
+def test_memory_comes_back(memory):
+    assert PackedMemory.of(memory).unpacked() == memory
+    assert PackedMemory.of(memory).unpacked(str.upper) == [one.upper() for one in memory]
+
+
+@given(st.lists(COUNTS, min_size=1, max_size=4))
+def test_counts_are_added(parts):
+    total = {}
+    for part in parts:
+        for outcome, number in part.items():
+            total[outcome] = total.get(outcome, 0) + number
+    found = added([PackedCounts.of(part) for part in parts]).unpacked()
+    assert found == total
+    assert list(found) == sorted(total, key=lambda outcome: int(outcome, 16))
+
+
+@given(st.lists(MEMORIES, min_size=1, max_size=4))
+def test_memories_are_joined(parts):
+    found = joined([PackedMemory.of(part) for part in parts]).unpacked()
+    assert found == [shot for part in parts for shot in part]
+
+
+def test_a_million_shots_are_a_million_bytes():
+    shots = 1_000_000
+    memory = [hex(number) for number in range(32)] * (shots // 32)
+    tracemalloc.start()
+    packed = PackedMemory.of(memory)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    back = packed.unpacked()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1.1 * shots
+    assert peak < 40 * shots
+    assert back == memory
+    assert len(set(map(id, back))) == 32
+
+
+def test_unpacked_numbers_are_plain():
+    found = PackedCounts(np.array([[1]], np.uint8), np.array([7], np.uint8)).unpacked()
+    assert [type(number) for number in found.values()] == [int]
