@@ -44,7 +44,6 @@ class DaskTransport:
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
         self._job_id = ""
-        self._topic = ""
         self._started: Callable[[int, str], None] = lambda index, worker: None
         self._count = itertools.count()
         self._view = View(None)
@@ -57,7 +56,6 @@ class DaskTransport:
     def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
         """Connect, check that a slice fits, and listen for slices that begin."""
         self._job_id, self._threads, self._started = job_id, threads, started
-        self._topic = f"qiskit-cluster-{job_id}"
         client = self._reach()
         if client.status == "connecting":
             return  # it has lost its scheduler: the looks tell, as they do when that happens later
@@ -111,7 +109,7 @@ class DaskTransport:
         resource = self._view.resource
         future: Future = client.submit(
             run_slice,
-            tuple(call._replace(topic=self._topic)),
+            tuple(call._replace(topic=self._view.topic)),
             payload,
             *held,
             key=key,
@@ -163,8 +161,7 @@ class DaskTransport:
     def close(self) -> None:
         """Stop listening, and let Dask forget the blobs that are not kept for later jobs."""
         self._blobs.clear()
-        if self._client is not None and self._client.status == "running":
-            self._client.unsubscribe_topic(self._topic)
+        self._view.forget(self._job_id)
 
     def _reach(self) -> Any:
         """The client; one that is new, or has lost its scheduler meanwhile, is prepared for this job."""
@@ -176,13 +173,11 @@ class DaskTransport:
         if view is not self._view:  # subscriptions and futures do not outlive a connection
             self._blobs.clear()
             self._only.clear()
+            self._view.forget(self._job_id)
             self._client, self._view = client, view
             if client.status == "running":
-                client.subscribe_topic(self._topic, self._on_event)
+                view.listen(client, self._job_id, self._started)
         return client
-
-    def _on_event(self, event: tuple[float, Mapping[str, Any]]) -> None:
-        self._started(event[1]["index"], event[1]["worker"])
 
     def _blob(self, name: str, blobs: Mapping[str, bytes]) -> DaskFuture:
         future = self._blobs.get(name)

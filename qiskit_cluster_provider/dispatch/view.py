@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -49,6 +49,7 @@ class View:
         memory: MB of the largest worker; 0 if nobody knows.
         resource: bytes of :data:`MEMORY` that the best worker declares; 0 unless all declare some.
         blobs: that stay on the workers.
+        topic: Dask's, under which the workers tell that they have begun a slice; empty until somebody listens.
     """
 
     def __init__(self, comm: Any) -> None:
@@ -57,10 +58,32 @@ class View:
         self.memory = 0
         self.resource = 0.0
         self.blobs = Blobs()
+        self.topic = ""
+        self._listeners: dict[str, Callable[[int, str], None]] = {}  # by job
         self._fitting: set[str] = set()  # addresses whose versions were compared
         self._scheduler_fits = False
         self._asked = 0.0
         self._lock = threading.Lock()
+
+    def listen(self, client: Any, job_id: str, started: Callable[[int, str], None]) -> None:
+        """Call ``started(slice index, worker)`` for each slice of a job that begins, until it is forgotten.
+
+        There is one topic for all jobs: neither client nor scheduler forgets one that it once had.
+        """
+        with self._lock:
+            self._listeners[job_id] = started
+            if not self.topic:
+                self.topic = f"qiskit-cluster-{client.id}"
+                client.subscribe_topic(self.topic, self._on_event)
+
+    def forget(self, job_id: str) -> None:
+        """Do not call for this job any more."""
+        self._listeners.pop(job_id, None)
+
+    def _on_event(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        started = self._listeners.get(event[1]["job"])
+        if started is not None:
+            started(event[1]["index"], event[1]["worker"])
 
     def look(self, client: Any) -> str | None:
         """Ask the scheduler for its workers, at most once a second; says what is the matter, if anything is.

@@ -41,11 +41,14 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._over.wait(self._every):
-            for dispatch in unfinished():
-                silent = time.monotonic() - dispatch.heard_at
-                if silent > self._limit:
-                    print(f"job {dispatch.job_id} has been silent for {silent:.0f} s:", file=sys.stderr)
-                    print(*dispatch.infos(), sep="\n", file=sys.stderr)
-                    faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr)
-                    self.bitten.append(dispatch.job_id)
-                    dispatch.cancel()
+            self._look()
+
+    def _look(self) -> None:
+        for dispatch in unfinished():
+            silent = time.monotonic() - dispatch.heard_at
+            if silent > self._limit:
+                print(f"job {dispatch.job_id} has been silent for {silent:.0f} s:", file=sys.stderr)
+                print(*dispatch.infos(), sep="\n", file=sys.stderr)
+                faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr)
+                self.bitten.append(dispatch.job_id)
+                dispatch.cancel()

@@ -17,6 +17,7 @@ from qiskit import qpy
 from qiskit.circuit import Barrier, Delay, Measure, QuantumCircuit, Reset
 from qiskit.circuit.controlflow import (
     CASE_DEFAULT,
+    CONTROL_FLOW_OP_NAMES,
     BreakLoopOp,
     ContinueLoopOp,
     ControlFlowOp,
@@ -76,6 +77,8 @@ def decode_circuits(message: bytes) -> list[QuantumCircuit]:
 
 def carried_by_qpy(circuit: QuantumCircuit) -> bool:
     """Whether QPY brings ``circuit`` back whole."""
+    if CONTROL_FLOW_OP_NAMES.isdisjoint(circuit.count_ops()):  # its bits need not be found: that costs 1 kB of it
+        return _carried(circuit, ())
     # QPY makes a second bit of one without a register that a condition inside another block is about.
     loose = any(not circuit.find_bit(bit).registers for bit in circuit.clbits)
     return _carried(circuit, () if loose else _QPY_FLOW_TYPES)

@@ -65,13 +65,12 @@ def check_result(result: SliceResult, plan: Plan, piece: Slice) -> None:
         WireError: it is of another slice, or has other experiments.
     """
     raw = plan.work.items[piece.item].output is None
-    numbers = (len(result.experiments), len(result.arrays))
     arrays = 0 if raw else sum(len(plan.work.rows(run.start, run.stop)) for run in piece.runs)
     expected = (piece.size, 0) if raw else (0, arrays)
-    if result.index != piece.index or numbers != expected:
+    numbers = (len(result.experiments), len(result.arrays))
+    strangers = [place for place in result.refused if not 0 <= place < piece.size]
+    if result.index != piece.index or numbers != expected or strangers:
         raise WireError(
             f"slice {piece.index} came back as slice {result.index} with {numbers[0]} experiments and {numbers[1]} "
             f"arrays in place of {expected[0]} and {expected[1]}; install the same release on client and workers."
         )
-    if not all(0 <= place < piece.size for place in result.refused):
-        raise WireError(f"slice {piece.index} came back with failures of experiments that it does not have.")

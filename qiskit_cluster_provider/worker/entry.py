@@ -56,7 +56,7 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
     if request.versions and request.versions != key(report()):
         return "unfit", json.dumps({"worker": name, **report()}).encode()
     if worker is not None and request.topic:
-        worker.log_event(request.topic, {"index": request.slice, "worker": name})
+        worker.log_event(request.topic, {"job": request.job_id, "index": request.slice, "worker": name})
     threads = _THREADS.setdefault(name, Threads(capacity))
     memory = _memory(worker)
     try:
