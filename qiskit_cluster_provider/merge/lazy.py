@@ -32,7 +32,7 @@ class LazyData(ExperimentResultData):
         object.__setattr__(self, "_index", index)
         object.__setattr__(self, "_packed", None)
 
-    def peek(self, name: str) -> Any:
+    def _peek(self, name: str) -> Any:
         """What is packed under ``name``, which stays so; ``None`` if it was unpacked, or is none."""
         with self._source.lock:
             self._read()
@@ -77,17 +77,12 @@ class LazyExperiment(ExperimentResult):
         object.__setattr__(self, "_source", source)
         object.__setattr__(self, "_index", index)
 
-    @property
-    def untouched(self) -> bool:
-        """Whether nobody has read or changed it yet."""
-        return self._source is not None
+    def _named(self) -> str | None:
+        """The circuit's name, while nobody has read or changed this; else ``None``."""
+        source = self._source
+        return None if source is None else str(source.name(self._index))
 
-    @property
-    def name(self) -> str:
-        """The circuit's name, while it is untouched."""
-        return str(self._source.name(self._index))
-
-    def peek(self, name: str) -> tuple[Any, Any] | None:
+    def _peek(self, name: str) -> tuple[Any, Any] | None:
         """Its header and its packed ``counts`` or ``memory``, without keeping what is read for it.
 
         ``None`` if there are none, or if they are packed no more.
@@ -98,7 +93,7 @@ class LazyExperiment(ExperimentResult):
         data = self.data
         if not self.success or self.meas_level != MeasLevel.CLASSIFIED or not isinstance(data, LazyData):
             return None
-        packed = data.peek(name)
+        packed = LazyData._peek(data, name)  # something may have been saved under any name
         return None if packed is None else (getattr(self, "header", None), packed)
 
     def _read(self) -> None:
@@ -161,7 +156,7 @@ class LazyResult(Result):
     def _packed(self, key: Any, name: str) -> tuple[Any, Any] | None:
         place = self._place(key)
         experiment = self._get_experiment(key) if place is None else self.results[place]
-        return experiment.peek(name) if isinstance(experiment, LazyExperiment) else None
+        return experiment._peek(name) if isinstance(experiment, LazyExperiment) else None
 
     def _place(self, key: Any) -> int | None:
         """Where the experiment is that ``key`` means, if that can be told without reading any."""
@@ -170,12 +165,13 @@ class LazyResult(Result):
         if isinstance(key, int):
             return key if -len(self.results) <= key < len(self.results) else None
         places = self._places(key)
-        return places[0] if len(places) == 1 and _is_untouched(self.results[places[0]]) else None
+        one = self.results[places[0]] if len(places) == 1 else None
+        return places[0] if isinstance(one, LazyExperiment) and one._named() is not None else None
 
     def _get_experiment(self, key: Any = None) -> Any:
         """As Qiskit's, which reads the headers of all experiments for each name that is looked up."""
         some = [self.results[place] for place in self._places(key)[:2]]
-        if some and all(experiment.header.get("name") == _name(key) for experiment in some):
+        if some and all(_name_of(experiment) == _name(key) for experiment in some):
             return Result(results=some, status=self.status)._get_experiment(key)
         return super()._get_experiment(key)
 
@@ -187,8 +183,7 @@ class LazyResult(Result):
         if self._named is None or self._named[0] is not self.results:
             places: dict[Any, list[int]] = {}
             for place, one in enumerate(self.results):
-                header = {"name": one.name} if _is_untouched(one) else getattr(one, "header", None) or {}
-                places.setdefault(header.get("name"), []).append(place)
+                places.setdefault(_name_of(one), []).append(place)
             self._named = self.results, places
         found = self._named[1].get(name, [])
         return found if not found or found[-1] < len(self.results) else []
@@ -201,5 +196,6 @@ def _name(key: Any) -> Any:
     return key.name if isinstance(key, QuantumCircuit) else key
 
 
-def _is_untouched(experiment: Any) -> bool:
-    return isinstance(experiment, LazyExperiment) and experiment.untouched
+def _name_of(experiment: Any) -> Any:
+    name = experiment._named() if isinstance(experiment, LazyExperiment) else None
+    return (getattr(experiment, "header", None) or {}).get("name") if name is None else name

@@ -1,102 +1,144 @@
-"""Counts and memory as arrays: so they travel and are kept, until somebody asks for Aer's dictionaries and lists.
+"""Counts and memory as bytes: so they travel and are kept, until somebody asks for Aer's dictionaries and lists.
 
-An outcome is a row of bytes, the most significant one first.
+An outcome is as many bytes as the largest of its kind needs, the most significant one first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-_WORDS = (1, 2, 4, 8)  # bytes of outcomes that numpy can sort as numbers
+_WORDS = (1, 2, 4, 8)  # bytes of numbers that numpy knows
 
 Rows = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class PackedCounts:
     """How often each outcome was seen.
 
     Attributes:
-        outcomes: of shape ``(outcomes, bytes)``, in Aer's order.
-        numbers: unsigned, of shape ``(outcomes,)``.
+        size: bytes of an outcome.
+        outcomes: in Aer's order.
+        numbers: one for each outcome, little-endian, each of 1, 2, 4 or 8 bytes.
+
+    Raises:
+        ValueError: they do not fit together.
     """
 
-    outcomes: Rows
-    numbers: npt.NDArray[np.unsignedinteger[Any]]
+    size: int
+    outcomes: bytes
+    numbers: bytes
+
+    def __post_init__(self) -> None:
+        _check(self.size, self.outcomes)
+        count = len(self.outcomes) // self.size
+        if len(self.numbers) not in [count * word for word in _WORDS]:
+            raise ValueError(f"{len(self.numbers)} bytes are no numbers for {count} outcomes")
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> PackedCounts:
         """Pack Aer's ``{"0x3": 17, ...}``."""
-        return cls(_rows(list(counts)), np.fromiter(counts.values(), np.uint64, len(counts)))
+        return cls(*_packed(counts), _shortest(list(counts.values())))
 
     def unpacked(self) -> dict[str, int]:
         """As Aer has it."""
-        return dict(zip(_texts(self.outcomes), self.numbers.tolist(), strict=True))
+        return dict(zip(_texts(self.size, self.outcomes), self._numbers().tolist(), strict=True))
+
+    def _numbers(self) -> npt.NDArray[np.unsignedinteger[Any]]:
+        word = len(self.numbers) * self.size // max(1, len(self.outcomes))
+        return np.frombuffer(self.numbers, f"<u{word or 1}")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class PackedMemory:
     """The outcome of each shot.
 
     Attributes:
-        outcomes: of shape ``(shots, bytes)``.
+        size: bytes of an outcome.
+        outcomes: in the order of the shots.
+
+    Raises:
+        ValueError: they do not fit together.
     """
 
-    outcomes: Rows
+    size: int
+    outcomes: bytes
+
+    def __post_init__(self) -> None:
+        _check(self.size, self.outcomes)
 
     @classmethod
     def of(cls, memory: Sequence[str]) -> PackedMemory:
         """Pack Aer's ``["0x3", ...]``."""
         places = {outcome: place for place, outcome in enumerate(dict.fromkeys(memory))}
         which = np.fromiter(map(places.__getitem__, memory), np.uint32, len(memory))
-        return cls(_rows(list(places))[which])
+        size, outcomes = _packed(places)
+        return cls(size, _rows(size, outcomes)[which].tobytes())
 
     def unpacked(self, text: Callable[[str], str] = str) -> list[str]:
         """As Aer has it, with ``text`` applied to each outcome; those of equal outcomes are one object."""
-        seen, which = _distinct(self.outcomes)
+        seen, which = _distinct(_rows(self.size, self.outcomes))
         texts = np.empty(len(seen), dtype=object)
-        texts[:] = [text(one) for one in _texts(seen)]
+        texts[:] = [text(one) for one in _texts(self.size, seen.tobytes())]
         found: list[str] = texts[which].tolist()
         return found
 
 
 def added(parts: Sequence[PackedCounts]) -> PackedCounts:
     """The counts of all ``parts`` together, the outcomes in ascending order."""
-    seen, which = _distinct(_joined([part.outcomes for part in parts]))
+    size = max(part.size for part in parts)
+    seen, which = _distinct(np.concatenate([_widened(part, size) for part in parts]))
     numbers = np.zeros(len(seen), dtype=np.uint64)
-    np.add.at(numbers, which, np.concatenate([part.numbers for part in parts]).astype(np.uint64))
+    np.add.at(numbers, which, np.concatenate([part._numbers() for part in parts]).astype(np.uint64))
     ascending = np.lexsort(seen.T[::-1])
-    return PackedCounts(seen[ascending], numbers[ascending])
+    return PackedCounts(size, seen[ascending].tobytes(), _shortest(numbers[ascending].tolist()))
 
 
 def joined(parts: Sequence[PackedMemory]) -> PackedMemory:
     """The shots of all ``parts``, in order."""
-    return PackedMemory(_joined([part.outcomes for part in parts]))
+    size = max(part.size for part in parts)
+    return PackedMemory(size, np.concatenate([_widened(part, size) for part in parts]).tobytes())
 
 
-def _rows(texts: Sequence[str]) -> Rows:
+def _check(size: Any, outcomes: Any) -> None:
+    if type(size) is not int or size < 1 or type(outcomes) is not bytes or len(outcomes) % size:
+        raise ValueError(f"a {type(outcomes).__name__} that holds no outcomes of {size!r:.20} bytes")
+
+
+def _packed(texts: Iterable[str]) -> tuple[int, bytes]:
     size = (max(map(len, texts), default=3) - 1) // 2  # two hexadecimal digits a byte, after the "0x"
-    packed = bytes.fromhex("".join([text[2:].zfill(2 * size) for text in texts]))
-    return np.frombuffer(packed, np.uint8).reshape(-1, size)
+    return size, bytes.fromhex("".join([text[2:].zfill(2 * size) for text in texts]))
 
 
-def _texts(rows: Rows) -> list[str]:
-    return [hex(int.from_bytes(row, "big")) for row in _cut(rows)]
+def _texts(size: int, outcomes: bytes) -> list[str]:
+    numbers = outcomes if size == 1 else [int.from_bytes(row, "big") for row in _cut(size, outcomes)]
+    return list(map(hex, numbers))
 
 
-def _cut(rows: Rows) -> list[bytes]:
-    packed, size = rows.tobytes(), rows.shape[1]
-    return [packed[place : place + size] for place in range(0, len(packed), size)]
+def _cut(size: int, outcomes: bytes) -> list[bytes]:
+    return [outcomes[place : place + size] for place in range(0, len(outcomes), size)]
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
-    size = max(part.shape[1] for part in parts)
-    return np.concatenate([np.pad(part, ((0, 0), (size - part.shape[1], 0))) for part in parts])
+def _shortest(numbers: Sequence[int]) -> bytes:
+    """Each in as many bytes as the largest of them needs."""
+    largest = max(numbers, default=0)
+    if largest < 2**8:
+        return bytes(numbers)
+    word = next(word for word in _WORDS if largest < 2 ** (8 * word))
+    return np.array(numbers, f"<u{word}").tobytes()
+
+
+def _rows(size: int, outcomes: bytes) -> Rows:
+    return np.frombuffer(outcomes, np.uint8).reshape(-1, size)
+
+
+def _widened(part: PackedCounts | PackedMemory, size: int) -> Rows:
+    return np.pad(_rows(part.size, part.outcomes), ((0, 0), (size - part.size, 0)))
 
 
 def _distinct(rows: Rows) -> tuple[Rows, npt.NDArray[np.intp]]:
@@ -104,12 +146,11 @@ def _distinct(rows: Rows) -> tuple[Rows, npt.NDArray[np.intp]]:
     count, size = rows.shape
     word = next((word for word in _WORDS if word >= size), None)
     if word is None:
-        cut = _cut(rows)
+        cut = _cut(size, rows.tobytes())
         places = {row: place for place, row in enumerate(dict.fromkeys(cut))}
         which = np.fromiter(map(places.__getitem__, cut), np.intp, count)
-        return np.frombuffer(b"".join(places), np.uint8).reshape(-1, size), which
+        return _rows(size, b"".join(places)), which
     words = np.zeros((count, word), dtype=np.uint8)
     words[:, word - size :] = rows
     numbers, which = np.unique(words.view(f">u{word}").ravel().astype(f"=u{word}"), return_inverse=True)
-    table = numbers.astype(f">u{word}").view(np.uint8).reshape(-1, word)
-    return table[:, word - size :], which
+    return numbers.astype(f">u{word}").view(np.uint8).reshape(-1, word)[:, word - size :], which

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,8 @@ MAGIC = b"QCP"
 VERSION = WIRE_VERSION
 _COMPRESS_FROM = 512  # bytes; below, the frame of zstandard outweighs its gain
 _DEEPEST = 64  # tuples inside each other: each takes much of the C stack, and its end is a crash and no error
+UNPACKABLE = (TypeError, ValueError, OverflowError)
+"""What :func:`pack` raises for what has no place in the format."""
 _ARRAY, _COMPLEX, _TUPLE = 1, 2, 3
 
 
@@ -35,7 +38,10 @@ def seal(kind: bytes, body: Any) -> bytes:
     Raises:
         WireError: something in ``body`` has no place in the format.
     """
-    message = packed(body)
+    try:
+        message = pack(body)
+    except UNPACKABLE as error:
+        raise WireError(f"cannot be sent: {error}") from error
     if len(message) < _COMPRESS_FROM:
         return b"%s%c%s-%s" % (MAGIC, VERSION, kind, message)
     return b"%s%c%sz%s" % (MAGIC, VERSION, kind, zstandard.ZstdCompressor(level=3).compress(message))
@@ -70,22 +76,16 @@ def unseal(kind: bytes, message: bytes) -> Any:
         ) from error
 
 
-def packed(body: Any) -> bytes:
-    """As :func:`pack`, for what is sent.
-
-    Raises:
-        WireError: something in ``body`` has no place in the format.
-    """
-    try:
-        return pack(body)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise WireError(f"cannot be sent: {error}") from error
-
-
 def pack(body: Any) -> bytes:
     """``body`` as msgpack; tuples, complex numbers and arrays keep their type, arrays their order."""
     message: bytes = msgpack.packb(body, default=_pack_extra, strict_types=True)
     return message
+
+
+def packer() -> Callable[[Any], bytes]:
+    """:func:`pack` for many small bodies: it gets its memory once."""
+    one = msgpack.Packer(default=_pack_extra, strict_types=True)
+    return lambda body: bytes(one.pack(body))
 
 
 def unpack(packed: bytes, depth: int = 0) -> Any:

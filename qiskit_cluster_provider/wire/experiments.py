@@ -14,12 +14,11 @@ from itertools import accumulate
 from typing import Any, Self
 
 import msgpack
-import numpy as np
 import zstandard
 
 from ..errors import WireError
 from ..plan import Experiment, PackedCounts, PackedMemory
-from .envelope import packed, unpack
+from .envelope import UNPACKABLE, packer, unpack
 
 _CHUNK = 64 * 2**10  # bytes before compression: larger ones compress little better, and one is opened as a whole
 _DAMAGE = (ValueError, TypeError, KeyError, OverflowError, MemoryError, struct.error, zstandard.ZstdError)
@@ -54,20 +53,24 @@ class PackedExperiments:
         Raises:
             WireError: a saved quantity has a type that the format does not know.
         """
+        pack = packer()
         heads, data = [], []
-        for experiment in experiments:
-            heads.append(packed({key: value for key, value in experiment.items() if key != "data"}))
-            rest = dict(experiment.get("data", {}))
-            counts, memory = (
-                rest.pop(name) if isinstance(rest.get(name), kind) else None
-                for name, kind in (("counts", PackedCounts), ("memory", PackedMemory))
-            )
-            parts = [
-                None if counts is None else [*_pack_rows(counts.outcomes), _shortest(counts.numbers)],
-                None if memory is None else _pack_rows(memory.outcomes),
-                rest,
-            ]
-            data.append(packed(parts))
+        try:
+            for experiment in experiments:
+                head = dict(experiment)
+                rest = dict(head.pop("data", {}))
+                counts, memory = rest.get("counts"), rest.get("memory")
+                parts: list[Any] = [None, None, rest]
+                if isinstance(counts, PackedCounts):
+                    del rest["counts"]
+                    parts[0] = [counts.size, counts.outcomes, counts.numbers]
+                if isinstance(memory, PackedMemory):
+                    del rest["memory"]
+                    parts[1] = [memory.size, memory.outcomes]
+                heads.append(pack(head))
+                data.append(pack(parts))
+        except UNPACKABLE as error:
+            raise WireError(f"cannot be sent: {error}") from error
         return cls({"heads": list(_chunks(heads)), "data": list(_chunks(data))})
 
     def __len__(self) -> int:
@@ -94,9 +97,9 @@ class PackedExperiments:
             counts, memory, rest = unpack(self._data[index])
             found = {**rest}
             if counts is not None:
-                found["counts"] = _read_counts(*counts)
+                found["counts"] = PackedCounts(*counts)
             if memory is not None:
-                found["memory"] = PackedMemory(_read_rows(*memory))
+                found["memory"] = PackedMemory(*memory)
         except _DAMAGE as error:
             raise _damaged(index, error) from error
         return found
@@ -154,32 +157,6 @@ def _decompressed(frame: bytes) -> list[bytes]:
 
 
 _opened = lru_cache(maxsize=4)(_decompressed)
-
-
-def _pack_rows(rows: Any) -> list[Any]:
-    return [rows.shape[1], rows.tobytes()]
-
-
-def _read_rows(size: int, packed: bytes) -> Any:
-    if type(size) is not int or size < 1:
-        raise ValueError(f"outcomes of {size} bytes")
-    return np.frombuffer(packed, np.uint8).reshape(-1, size)
-
-
-def _read_counts(size: int, packed: bytes, numbers: bytes) -> PackedCounts:
-    outcomes = _read_rows(size, packed)
-    width = len(numbers) // max(1, len(outcomes))
-    read = np.frombuffer(numbers, f"<u{width}" if numbers else "<u1")
-    if len(read) != len(outcomes):
-        raise ValueError(f"{len(read)} numbers for {len(outcomes)} outcomes")
-    return PackedCounts(outcomes, read)
-
-
-def _shortest(numbers: Any) -> bytes:
-    """Unsigned numbers in the fewest bytes that hold the largest of them."""
-    kind = np.min_scalar_type(numbers.max(initial=0))
-    packed: bytes = numbers.astype(kind.newbyteorder("<")).tobytes()
-    return packed
 
 
 def _damaged(index: int, error: BaseException) -> WireError:

@@ -148,6 +148,10 @@ def test_it_is_aers_in_all_that_can_be_read(result, theirs):
         assert hasattr(one.data, "statevector") == hasattr(other.data, "statevector")
         assert not hasattr(one, "nothing")
         assert not hasattr(one.data, "nothing")
+        assert {name for name in dir(one) if name[0] != "_"} == {name for name in dir(other) if name[0] != "_"}
+        assert {name for name in dir(one.data) if name[0] != "_"} == {
+            name for name in dir(other.data) if name[0] != "_"
+        }
         assert one.meas_level == other.meas_level
     assert result.get_statevector(1) == theirs.get_statevector(1)
     assert differences(Result.from_dict(result.to_dict()), theirs) == []

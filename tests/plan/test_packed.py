@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,5 +59,12 @@ def test_a_million_shots_are_a_million_bytes():
 
 
 def test_unpacked_numbers_are_plain():
-    found = PackedCounts(np.array([[1]], np.uint8), np.array([7], np.uint8)).unpacked()
-    assert [type(number) for number in found.values()] == [int]
+    assert [type(number) for number in PackedCounts.of({"0x1": 7, "0x2": 70_000}).unpacked().values()] == [int, int]
+
+
+@pytest.mark.parametrize(
+    "parts", [(1, b"12", b"1"), (2, b"123", b"1"), (0, b"", b""), (1, b"12", b"123456"), (1, "1", b"1")]
+)
+def test_what_does_not_fit_together_is_refused(parts):
+    with pytest.raises(ValueError, match="outcomes"):
+        PackedCounts(*parts)
