@@ -6,6 +6,7 @@ import copy
 import html
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Self
 
 from qiskit.circuit import QuantumCircuit
@@ -17,7 +18,7 @@ from qiskit_aer.backends.controller_wrappers import AerConfig
 
 from .checks import check_options, check_work
 from .clusters import Connection, find_kinds
-from .dispatch import Dispatch, choose_transport
+from .dispatch import Dispatch, dispatch_of
 from .errors import CircuitTypeError, ClusterConfigError, UnknownOptionError
 from .job import ClusterJob
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
@@ -199,7 +200,7 @@ class ClusterBackend(BackendV2):
     ) -> tuple[dict[str, Any], SliceOptions]:
         """Aer's options and ours for a run, checked: those of the backend and ``run_options`` over them."""
         run_options = _without_device_options(run_options)
-        check_names(run_options, self._known_run_options(), what)
+        check_names(run_options, _run_option_names(), what)
         ours = {key: value for key, value in run_options.items() if key in SLICE_OPTION_NAMES}
         aers = {key: value for key, value in run_options.items() if key not in SLICE_OPTION_NAMES}
         check_options(aers, stacklevel=stacklevel)
@@ -216,11 +217,9 @@ class ClusterBackend(BackendV2):
             InvalidCircuitError, InvalidPubError: a circuit that Aer would refuse, or crash or hang on.
             ClusterConnectionError: the cluster or the executor is closed, or of another process.
         """
-        check_work(work, self.configuration().basis_gates if self._aer._from_backend else None)
+        tame = check_work(work, self.configuration().basis_gates if self._aer._from_backend else None)
         job_id = str(uuid.uuid4())
-        transport = choose_transport(slice_options.executor, self._connection)
-        transport.check()
-        dispatch = Dispatch(job_id, work, transport, slice_options)
+        dispatch = dispatch_of(job_id, work, slice_options, self._connection, tame=tame)
         if slice_options.callback is not None:
             dispatch.listen(slice_options.callback)
         return job_id, dispatch
@@ -264,10 +263,6 @@ class ClusterBackend(BackendV2):
             raise ClusterConfigError(
                 f"method={method!r} does not exist; there are {', '.join(self.available_methods())}."
             )
-
-    def _known_run_options(self) -> set[str]:
-        accepted = {key for key in BACKEND_RUN_ARG_TYPES if hasattr(AerConfig, key)} - {"parameterizations"}
-        return accepted | {"noise_model"} | set(SLICE_OPTION_NAMES)
 
     def _sync_options(self) -> None:
         ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
@@ -373,6 +368,12 @@ class ClusterBackend(BackendV2):
             for key, value in rows.items()
         )
         return f"<table><caption><b>ClusterBackend</b></caption>{body}</table>"
+
+
+@cache
+def _run_option_names() -> set[str]:
+    accepted = {key for key in BACKEND_RUN_ARG_TYPES if hasattr(AerConfig, key)} - {"parameterizations"}
+    return accepted | {"noise_model"} | set(SLICE_OPTION_NAMES)
 
 
 def _without_device_options(options: Mapping[str, Any]) -> dict[str, Any]:

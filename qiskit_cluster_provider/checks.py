@@ -78,25 +78,29 @@ def check_options(given: Mapping[str, Any], stacklevel: int) -> None:
             raise ClusterConfigError(f"{name}={value!r:.60} is out of the range that Aer has for it.") from error
 
 
-def check_work(work: Work, basis_gates: Collection[str] | None) -> None:
+def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
     """Check each circuit of ``work``.
 
     Args:
         work: of a run.
         basis_gates: of the device that is simulated, or ``None``.
 
+    Returns:
+        Whether all circuits are tame, as in :class:`.plan.contents.Contents`.
+
     Raises:
         InvalidCircuitError: with the circuit's name and index.
         InvalidPubError: with the PUB's.
     """
     basis = None if basis_gates is None else frozenset(basis_gates)
-    checked = set()
+    checked, tame = set(), True
     for batch in work.batches:
         for item in batch.items:
             if id(item.circuit) in checked:
                 continue
             checked.add(id(item.circuit))
             contents = item.fact("contents", contents_of)
+            tame &= contents.tame
             reason = (
                 _unknown(item.circuit, contents, basis)
                 or _not_finite(contents)
@@ -108,6 +112,7 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> None:
             if item.output is None:
                 raise InvalidCircuitError(f"circuit {item.name!r} (index {item.source}) {reason}")
             raise InvalidPubError(f"{pub_name(item.source, item.name)} {reason}")
+    return tame
 
 
 def _not_finite(contents: Contents) -> str | None:

@@ -132,7 +132,12 @@ class JobHandle(ABC):
         plan, results, _ = dispatch.snapshot()
         infos = dispatch.infos()
         experiments = dispatch.work.experiments
-        cost = 0.0 if plan is None else sum(plan.slices[index].cost for index in results)
+        done = spent = left = 0.0
+        for piece in () if plan is None else plan.slices:
+            if piece.index in results:
+                done, spent = done + dispatch.work.weight(piece), spent + piece.cost
+            else:
+                left += piece.cost
         worked = sum(result.seconds for result in results.values())
         at_once = max(1, sum(info.state == "running" for info in infos))
         ended = dispatch.ended_at is not None
@@ -141,11 +146,11 @@ class JobHandle(ABC):
             slices_done=len(results),
             slices_failed=len(lost),
             slices_total=len(infos),
-            experiments_done=int(cost + 1e-9),
+            experiments_done=int(done + 1e-9),
             experiments_failed=len(self.errors()),
             experiments_total=experiments,
             seconds=dispatch.seconds,
-            seconds_left=0.0 if ended else (worked / cost * (experiments - cost) / at_once if cost else None),
+            seconds_left=0.0 if ended else (worked / spent * left / at_once if spent else None),
         )
 
     @abstractmethod

@@ -17,6 +17,7 @@ from .errors import ClusterConfigError, OptionTypeError, UnknownOptionError, nea
 
 _MEANT = {"seed": "seed_simulator", "threads": "max_parallel_threads", "noise": "noise_model"}
 SEED_MODES = ("aer", "independent")
+PLACEMENTS = ("auto", "here", "cluster")
 _WHOLE = ("shots", "seed_simulator")
 
 
@@ -29,6 +30,8 @@ class SliceOptions:
         max_shot_size: shots per slice of one experiment (Aer's name); ``None`` never cuts an experiment.
         executor: a ``concurrent.futures.Executor`` or ``distributed.Client`` to use in place of the
             backend's own cluster.
+        placement: ``"cluster"`` sends the run there, ``"here"`` simulates it in this process, ``"auto"`` does the
+            latter with work that is done before it would have been sent. The answer is the same.
         retries: how often a slice is sent again after a lost worker.
         slice_timeout: seconds that a slice may take on its worker; ``None`` allows 50 times what it is estimated
             to take, and ten minutes more.
@@ -42,6 +45,7 @@ class SliceOptions:
     max_job_size: int | None = None
     max_shot_size: int | None = None
     executor: Any = None
+    placement: str = "auto"
     retries: int = 3
     slice_timeout: float | None = None
     no_workers_timeout: float = 300.0
@@ -58,10 +62,12 @@ class SliceOptions:
         if self.slice_timeout is not None:
             object.__setattr__(self, "slice_timeout", _seconds("slice_timeout", self.slice_timeout))
         object.__setattr__(self, "no_workers_timeout", _seconds("no_workers_timeout", self.no_workers_timeout))
-        if self.seed_mode not in SEED_MODES:
-            raise ClusterConfigError(
-                f"seed_mode={self.seed_mode!r} does not exist. {nearest(str(self.seed_mode), SEED_MODES)}"
-            )
+        for name, known in (("seed_mode", SEED_MODES), ("placement", PLACEMENTS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ClusterConfigError(f"{name}={value!r} does not exist. {nearest(str(value), known)}")
+        if self.placement == "here":
+            self._check_here()
         if not isinstance(self.progress, bool):
             raise ClusterConfigError(f"progress must be True or False, not {self.progress!r}.")
         if self.callback is not None and not callable(self.callback):
@@ -72,8 +78,20 @@ class SliceOptions:
                 f"not {type(self.executor).__name__}."
             )
 
+    def _check_here(self) -> None:
+        """What would have no effect in this process."""
+        if self.executor is not None:
+            raise ClusterConfigError("placement='here' and executor= exclude each other; leave one of them out.")
+        if self.slice_timeout is not None:
+            raise ClusterConfigError(
+                "placement='here' and slice_timeout= exclude each other: nothing can end a simulation in this "
+                "process. Leave one of them out."
+            )
+
     def updated(self, **changes: Any) -> SliceOptions:
         """A copy with ``changes``; a change of ``None`` resets the option to its default, as Aer does."""
+        if not changes:
+            return self
         defaults: dict[str, Any] = {f.name: f.default for f in fields(self)}
         return replace(self, **{k: defaults[k] if v is None else v for k, v in changes.items()})
 

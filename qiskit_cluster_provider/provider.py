@@ -27,6 +27,7 @@ _FROM_ENVIRONMENT = {
     "slice_timeout": float,
     "no_workers_timeout": float,
     "seed_mode": str,
+    "placement": str,
 }
 """Our run options that ``QISKIT_CLUSTER_<NAME>`` sets."""
 _DEFAULT = "aer-local"

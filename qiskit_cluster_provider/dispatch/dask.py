@@ -15,6 +15,7 @@ from distributed.scheduler import KilledWorker
 
 from ..clusters import check_client
 from ..errors import ClusterClosedError, ClusterConnectionError
+from ..plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ..worker import end_job, run_slice
 from ..worker.children import Call
 from .blobs import GONE
@@ -76,6 +77,11 @@ class DaskTransport:
         fit = [n // self._threads if self._threads else 1 for n in self._view.threads.values()]
         grown = self._grows_to() * max([1, *fit])
         return max(1, sum(fit), grown) if fit else max(_SLOTS_IF_EMPTY, grown)
+
+    def overhead(self) -> float:
+        """Less where the scheduler is in this process."""
+        scheduler = self._client.scheduler
+        return OVERHEAD_LOCAL if scheduler and scheduler.address.startswith("inproc") else OVERHEAD_NETWORK
 
     def memory(self) -> int:
         """As the workers tell; those in this process have what it has."""

@@ -1,41 +1,24 @@
-"""One job's dispatch: a thread that keeps the workers busy until every slice has an end."""
+"""A dispatch to workers: keep them busy until every slice has an end."""
 
 from __future__ import annotations
 
 import json
 import queue
 import threading
-import time
+from collections import deque
 from collections.abc import Sequence
 
 from .. import versions
-from ..errors import (
-    ClusterClosedError,
-    ClusterConnectionError,
-    ClusterError,
-    ClusterVersionError,
-    amended,
-    headline,
-)
+from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, ClusterVersionError, amended, headline
 from ..options import SliceOptions
-from ..plan import Needs, Plan, Slice, Work, cut, too_big
-from ..progress import (
-    ClusterTrouble,
-    JobFinished,
-    JobStarted,
-    SliceDone,
-    SliceFailed,
-    SliceRetried,
-    SliceSplit,
-    SliceStarted,
-)
+from ..plan import Needs, Placement, Plan, Slice, cut, too_big
+from ..plan.cost import least
+from ..progress import ClusterTrouble, SliceRetried, SliceSplit
 from ..wire import Encoder, check_result, decode_result
 from ..worker.children import Call
+from .base import Dispatch
 from .ledger import Fate, Ledger
-from .snapshots import Snapshots
-from .state import JobState
 from .transport import Future, Transport, reason_of
-from .unfinished import UNFINISHED
 
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
 _LOOK_AGAIN = 1.0  # seconds after which a cluster is asked whether it is there and has grown
@@ -43,48 +26,34 @@ _GRACE = 60.0  # seconds over its timeout after which a slice's worker is not be
 _CLEAN = 10.0  # seconds for a cluster to be told that a job has ended
 
 
-class Dispatch(JobState):
-    """Runs ``work`` in a thread of its own and keeps what comes back."""
+class ClusterDispatch(Dispatch):
+    """Keeps the workers of ``transport`` busy until every slice has an end."""
 
-    def __init__(self, job_id: str, work: Work, transport: Transport, options: SliceOptions) -> None:
-        super().__init__(job_id, work, transport, options)
-        self._needs = Needs(work)
-        self._snapshots = Snapshots(work)
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        UNFINISHED.add(self)
-        self._thread = threading.Thread(target=self._main, name=f"dispatch-{self.job_id}", daemon=True)
-        self._thread.start()
-
-    def _main(self) -> None:
-        try:
-            self._run()
-        except BaseException as error:  # whatever it is belongs to whoever asks for the result
-            self.error = error
-            self._log.info("error", "it cannot go on: %s", headline(reason_of(error)))
-        finally:
-            self._end()
+    def __init__(
+        self, job_id: str, needs: Needs, options: SliceOptions, placement: Placement, transport: Transport
+    ) -> None:
+        super().__init__(job_id, needs, options, placement)
+        self._transport = transport
+        self._inflight: dict[int, Future] = {}
+        self._waiting: deque[int] = deque()
+        self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
 
     def _run(self) -> None:
         if not self.work.experiments:
-            self._ledger = Ledger(Plan(self.work, ()), 0)  # and no cluster has to be there for that
-            self._emit(JobStarted(self.job_id, 0, 0))
+            self._planned(Plan(self.work, ()))  # and no cluster has to be there for that
             return
         threads = int(self.work.options.get("max_parallel_threads", 1))
         self._transport.open(self.job_id, threads, self._on_started)
-        plan = cut(self.work, self._transport.slots())
+        self.slots = self._transport.slots()
+        plan = cut(self.work, self.slots, self.needs, least(self._transport.overhead()))
         encoder = Encoder(plan)
-        with self._lock:
-            self._ledger = ledger = Ledger(plan, self._options.retries)
-        self._log.info("plan", "%s", plan)
-        self._emit(JobStarted(self.job_id, len(plan.slices), plan.work.experiments))
+        ledger, order = self._planned(plan)
         with self._lock:
             refused = ledger.refuse(too_big(self.work, limit) if (limit := self._transport.memory()) else {})
-            self._waiting.extend(info.index for info in ledger.infos if info.index not in ledger.culprits)
+            order += range(len(order), len(ledger.infos))  # parts of those that hold what was refused
+            self._waiting.extend(index for index in order if index not in ledger.culprits)
         for index in refused:
-            reason, culprit = headline(ledger.culprits[index]), _named(ledger.plan, index)
-            self._emit(SliceFailed(self.job_id, index, reason, "refused", culprit))
+            self._given_up(index, "refused", Fate.CULPRIT, ledger)
         while (self._waiting or self._inflight) and not self._cancelled:
             if self._watch.due():
                 self._look(ledger)
@@ -124,7 +93,7 @@ class Dispatch(JobState):
             self._emit(ClusterTrouble(self.job_id, reason))
 
     def _timeout(self, piece: Slice) -> float:
-        return self._options.slice_timeout or self._needs.timeout(piece)
+        return self._options.slice_timeout or self.needs.timeout(piece)
 
     def _submit(self, index: int, ledger: Ledger, encoder: Encoder, threads: int) -> bool:
         """Send a slice, or give it up; False if nothing can be sent now."""
@@ -140,7 +109,7 @@ class Dispatch(JobState):
             threads,
             names,
             timeout=self._timeout(piece),
-            memory=self._needs.memory(piece),
+            memory=self.needs.memory(piece),
             versions=versions.key(versions.report()),
         )
         with self._lock:  # before it is sent: the news that it has begun may be faster than submit() returns
@@ -160,6 +129,8 @@ class Dispatch(JobState):
             ) from error
         with self._lock:
             self._inflight[index] = future
+            self.messages += len(payload)
+            self.blobs.update((name, len(encoder.blobs[name])) for name in names)
         self._log.debug("submitted", "is on its way", slice=index)
         future.add_done_callback(lambda done: self._news.put((index, done)))
         return True
@@ -193,17 +164,13 @@ class Dispatch(JobState):
             self._failed(index, outcome, text, ledger)
 
     def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
-        piece = ledger.plan.slices[index]
         try:
             result = decode_result(message)
-            check_result(result, ledger.plan, piece)
+            check_result(result, ledger.plan, ledger.plan.slices[index])
         except ClusterError as error:
             self._failed(index, "error", reason_of(error), ledger)
             return
-        with self._lock:
-            ledger.done(result, self._now())
-        self._snapshots.done(piece)
-        self._emit(SliceDone(self.job_id, index, piece.size, result.failed, result.seconds))
+        self._done(result, ledger)
 
     def _failed(self, index: int, outcome: str, reason: str, ledger: Ledger) -> None:
         if self._cancelled:
@@ -218,33 +185,20 @@ class Dispatch(JobState):
         elif found is Fate.SPLIT:
             self._emit(SliceSplit(self.job_id, index, len(again), said, outcome))
         else:
-            culprit = _named(ledger.plan, index) if found is Fate.CULPRIT else ""
-            self._emit(SliceFailed(self.job_id, index, headline(ledger.missing[index]), outcome, culprit))
+            self._given_up(index, outcome, found, ledger)
 
-    def _on_started(self, index: int, worker: str) -> None:
-        with self._lock:
-            lost = "" if self._ledger is None else self._ledger.started(index, worker, self._now())
-        if lost:
-            self._log.info(
-                "resubmitted", "was lost with its Dask worker %s; Dask sent it to %s", lost, worker, slice=index
-            )
-        self._emit(SliceStarted(self.job_id, index, worker))
+    def _begun(self) -> set[int]:
+        return {index for index, future in self._inflight.items() if self._transport.running(future)}
 
-    def _end(self) -> None:
+    def _interrupt(self) -> None:
+        self._news.put(None)
+
+    def _let_go(self) -> None:
         with self._lock:
             left, self._inflight = self._inflight, {}
         cleaning = threading.Thread(target=self._clean, args=(list(left.values()),), daemon=True)
         cleaning.start()
         cleaning.join(_CLEAN)  # a scheduler that does not answer must not keep the job from its end
-        with self._lock:
-            if self._ledger is not None and (self._cancelled or self.error is not None):
-                why = "the job was cancelled" if self._cancelled else "the job could not go on"
-                self._ledger.cancelled(self._now(), why)
-            self.ended_at = time.monotonic()
-        self._snapshots.close()
-        self._emit(JobFinished(self.job_id, self.status().name))
-        UNFINISHED.discard(self)
-        self.finished.set()  # last, so that a progress bar is complete before the result is printed
 
     def _clean(self, left: Sequence[Future]) -> None:
         try:
@@ -255,10 +209,3 @@ class Dispatch(JobState):
             self._transport.close()
         except Exception:  # the cluster may be gone; the job ends all the same
             self._log.info("cleanup", "could not clean up", exc_info=True)
-
-
-def _named(plan: Plan, index: int) -> str:
-    """The one experiment of a slice, by circuit name and index."""
-    experiment = plan.slices[index].experiments[0]
-    item = plan.work.item_of(experiment)
-    return f"experiment {experiment}, circuit {plan.work.items[item].name!r} (index {item})"

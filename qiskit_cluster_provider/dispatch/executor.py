@@ -14,6 +14,7 @@ from typing import Any
 
 from ..clusters import check_client
 from ..errors import ClusterClosedError
+from ..plan.cost import OVERHEAD_LOCAL
 from ..worker import run_slice
 from ..worker.children import Call
 from .transport import Future, reason_of
@@ -56,6 +57,10 @@ class ExecutorTransport:
         """The executor's workers, if it tells; else the machine's CPUs."""
         workers = getattr(self._executor, "_max_workers", None)
         return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
+
+    def overhead(self) -> float:
+        """Most executors are on this machine."""
+        return OVERHEAD_LOCAL
 
     def memory(self) -> int:
         """Nobody knows where an executor runs things."""

@@ -36,5 +36,5 @@ class Snapshots:
     def close(self) -> None:
         """The job has ended; nothing will be sent any more."""
         for item in self._work.items:
-            if item.lasting is None:
+            if self._left.pop(id(item.circuit), 0):
                 item.circuit.clear()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections import deque
 from dataclasses import replace
 
 from qiskit.providers import JobStatus
@@ -15,7 +13,6 @@ from ..options import SliceOptions
 from ..plan import Plan, SliceResult, Work
 from ..progress import Event, Listener
 from .ledger import Attempt, Ledger, SliceInfo
-from .transport import Future, Transport
 from .watch import Watch
 
 
@@ -30,7 +27,7 @@ class JobState:
         heard_at: of the newest event, on the same clock.
     """
 
-    def __init__(self, job_id: str, work: Work, transport: Transport, options: SliceOptions) -> None:
+    def __init__(self, job_id: str, work: Work, options: SliceOptions) -> None:
         self.job_id = job_id
         self.work = work
         self.error: BaseException | None = None
@@ -38,15 +35,11 @@ class JobState:
         self.started_at = self.heard_at = time.monotonic()
         self.ended_at: float | None = None
         self._watch = Watch(options.no_workers_timeout)
-        self._transport = transport
         self._options = options
         self._log = JobLog(job_id, options.no_workers_timeout)
         self._listeners: list[Listener] = [self._log]
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
-        self._inflight: dict[int, Future] = {}
-        self._waiting: deque[int] = deque()
-        self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
         self._cancelled = False
         self._thread: threading.Thread | None = None
 
@@ -61,7 +54,7 @@ class JobState:
             if self.ended_at is not None:
                 return False
             self._cancelled = True
-        self._news.put(None)
+        self._interrupt()
         if threading.current_thread() is not self._thread:
             self.finished.wait(timeout=10)
         return True
@@ -97,7 +90,7 @@ class JobState:
         with self._lock:
             if self._ledger is None:
                 return []
-            running = {i for i, future in self._inflight.items() if self._transport.running(future)}
+            running = self._begun()
             left = self._ledger.open(self._now())
             return [
                 *self._ledger.attempts,
@@ -132,9 +125,16 @@ class JobState:
         with self._lock:
             if self._ledger is None:
                 return []
-            running = {i for i, future in self._inflight.items() if self._transport.running(future)}
+            running = self._begun()
             infos = self._ledger.infos
             return [replace(info, state="running") if info.index in running else info for info in infos]
+
+    def _begun(self) -> set[int]:
+        """Slices that are known to have begun, where no event tells."""
+        return set()
+
+    def _interrupt(self) -> None:
+        """Something has changed; the job's thread should look, if it waits."""
 
     def _now(self) -> float:
         return time.monotonic() - self.started_at

@@ -43,6 +43,9 @@ class Transport(Protocol):
     def slots(self) -> int:
         """Slices that can run at the same time, now; at least 1."""
 
+    def overhead(self) -> float:
+        """Seconds that a slice costs besides its simulation, roughly."""
+
     def memory(self) -> int:
         """MB of the largest worker; 0 if nobody knows."""
 

@@ -1,16 +1,19 @@
 """What runs, and how it is cut: pure data, made and tested without a cluster and without Aer."""
 
+from .calibration import Calibration
 from .circuits import prepare
 from .model import Batch, Experiment, Experiments, Item, Plan, Run, Simulator, Slice, SliceResult, Work
 from .needs import Needs
 from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
 from .packed import PackedCounts, PackedMemory
-from .slices import cut, parts
+from .placement import Placement, place
+from .slices import cut, longest_first, parts
 from .width import full_state, too_big
 
 __all__ = [
     "Batch",
     "Bits",
+    "Calibration",
     "ExpectationValues",
     "Experiment",
     "Experiments",
@@ -21,6 +24,7 @@ __all__ = [
     "PackedCounts",
     "PackedMemory",
     "Parities",
+    "Placement",
     "Plan",
     "Readout",
     "Run",
@@ -30,7 +34,9 @@ __all__ = [
     "Work",
     "cut",
     "full_state",
+    "longest_first",
     "parts",
+    "place",
     "prepare",
     "too_big",
 ]

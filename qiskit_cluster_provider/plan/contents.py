@@ -14,6 +14,8 @@ from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
 from .instructions import PLAIN
 
+_TAME = frozenset({"measure", "reset", "barrier", "delay", "unitary", "pauli", "if_else", "switch_case", "for_loop"})
+
 
 @dataclass
 class Contents:
@@ -23,11 +25,15 @@ class Contents:
         names: of operations.
         labels: of save instructions; each as often as Aer sees it, which unrolls ``for`` loops.
         strange: the first number that is not finite, and where it stands; ``None`` if there is none.
+        tame: nothing in it can keep Aer busy for ever or end its process, as far as is known. Qiskit's own gates,
+            measurements and saves are tame, and branches and counted loops of them. A loop with a condition is
+            not, nor is an operation that somebody else defined, whatever its name.
     """
 
     names: set[str] = field(default_factory=set)
     labels: list[str] = field(default_factory=list)
     strange: str | None = None
+    tame: bool = True
 
 
 def contents_of(circuit: QuantumCircuit) -> Contents:
@@ -48,6 +54,8 @@ def _read(circuit: QuantumCircuit, times: int, found: Contents) -> None:
             fine = math.isfinite(value) if type(value) is float else _finite(value)
             if not fine and found.strange is None:
                 found.strange = f"{_shown(value)} in its instruction {index} ({instruction.name!r})"
+        if found.tame and not instruction.is_standard_gate():
+            found.tame = _is_tame(instruction.operation)
         if looks:
             _look(instruction.operation, times, found)
 
@@ -61,6 +69,13 @@ def _look(operation: Any, times: int, found: Contents) -> None:
             _read(block, times, found)
     elif operation.name.startswith("save_"):
         found.labels += [getattr(operation, "label", None) or operation.name] * times
+
+
+def _is_tame(operation: Any) -> bool:
+    """Of an operation that is no standard gate, without what is inside it."""
+    defined = getattr(operation, "base_class", type(operation)).__module__
+    named = operation.name in _TAME or operation.name.startswith("save_")
+    return named and defined.startswith(("qiskit.", "qiskit_aer."))
 
 
 def _finite(value: Any) -> bool:

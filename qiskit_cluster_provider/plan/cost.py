@@ -1,22 +1,64 @@
-"""How big a slice should be."""
+"""How big a slice should be, and what to save."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from qiskit.circuit import QuantumCircuit
 
 SLICES_PER_SLOT = 4
-"""Slices for each worker thread: enough to balance uneven circuits and to show progress; the overhead
-of a slice (a few milliseconds) stays small."""
+"""Slices for each worker thread, if there is work enough: to balance uneven circuits and to show progress."""
+LONGEST = 60.0
+"""Seconds after which a job should show that it moves."""
+OVERHEAD_LOCAL, OVERHEAD_NETWORK = 0.008, 0.025
+"""Seconds that a slice costs besides its simulation, on this machine and over a network."""
+_SHARE = 0.05  # of a slice's time: more should not be spent on sending it and fetching its result
 
 
-def automatic_job_size(experiments: int, slots: int) -> int:
-    """Experiments per slice if the user gives no ``max_job_size``.
+class Aim(NamedTuple):
+    """How long a slice should take.
+
+    Attributes:
+        seconds: of one slice.
+        why: in words.
+    """
+
+    seconds: float
+    why: str
+
+
+def least(overhead: float) -> float:
+    """Seconds that a slice should take at least, if each costs ``overhead`` seconds besides."""
+    return overhead / _SHARE
+
+
+def aim(total: float, slots: int, least: float, longest: float = LONGEST, known: bool = True) -> Aim:
+    """How long the slices should take if the user gives no ``max_job_size``.
 
     Args:
-        experiments: of the whole run.
+        total: seconds of the whole run on one thread.
         slots: worker threads that can run slices at the same time.
+        least: seconds that a slice should take, unless there is too little work for all slots.
+        longest: seconds that no slice should exceed.
+        known: whether ``total`` is more than a guess.
     """
-    return max(1, -(-experiments // (SLICES_PER_SLOT * max(1, slots))))
+    slots = max(1, slots)
+    usual = total / (slots * SLICES_PER_SLOT)
+    each = f"for each of {slots} slots" if slots > 1 else "for the one slot"
+    if not known:
+        return Aim(usual, f"{SLICES_PER_SLOT} {each}, as nobody knows how long they take")
+    rounds = int(total / (slots * least))
+    if rounds < 1:
+        # A slot more is worth its while as long as it spares twice what it costs.
+        count = max(1, min(slots, int(total / (2 * _SHARE * least))))
+        if count == 1:
+            return Aim(total, "there is too little work to share it out")
+        return Aim(total / count, f"{count} slots get one each, as there is little work")
+    if usual > longest:
+        return Aim(longest, f"no slice longer than {longest:g} s")
+    if rounds < SLICES_PER_SLOT:
+        return Aim(total / (slots * rounds), f"{rounds} {each}, none so short that sending it would count")
+    return Aim(usual, f"{SLICES_PER_SLOT} {each}, to balance and to show progress")
 
 
 def saves_whole_operators(paulis: int, terms: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -187,6 +187,23 @@ class Work:
             last = item
         return groups
 
+    def part(self, group: Sequence[tuple[int, int, int]]) -> tuple[npt.NDArray[np.float64] | None, int, int]:
+        """The parameter sets that a group of :meth:`rows` touches, and where its experiments are among theirs.
+
+        Column by column, since columns are often alike, which compresses well.
+        """
+        parts = []
+        for index, first, last in group:
+            item = self.items[index]
+            row, end = first // item.variants, -(-last // item.variants)
+            parts.append(np.empty((end - row, 0)) if item.values is None else item.values[row:end])
+        head = self.items[group[0][0]]
+        start = group[0][1] % head.variants
+        stop = start + sum(last - first for _, first, last in group)
+        if len(group) == 1 and head.values is None:
+            return None, start, stop
+        return np.asfortranarray(parts[0] if len(parts) == 1 else np.concatenate(parts)), start, stop
+
     def pieces(self, start: int, stop: int) -> list[tuple[int, int, int]]:
         """The experiments ``start`` to ``stop`` as ``(item index, first, last + 1)``, counted within the item."""
         found = []
@@ -197,6 +214,12 @@ class Work:
             found.append((index, start - item.first, end - item.first))
             start, index = end, index + 1
         return found
+
+    def weight(self, piece: Slice) -> float:
+        """How many experiments ``piece`` is; a range of shots is a part of one."""
+        if piece.shots is None:
+            return float(piece.size)
+        return (piece.shots[1] - piece.shots[0]) / self.batches[piece.runs[0].batch].shots
 
 
 @dataclass(frozen=True)
@@ -220,7 +243,8 @@ class Slice:
         experiments: ``(start, stop)``, global numbers.
         shots: ``(start, stop)`` if it is a part of one experiment, else ``None``.
         runs: one call of Aer for each batch, or one for each experiment if seeds are independent.
-        cost: relative cost, in experiments.
+        cost: seconds that it is expected to take.
+        method: that all its experiments are expected to be simulated with; empty if there are several.
     """
 
     index: int
@@ -228,7 +252,8 @@ class Slice:
     experiments: tuple[int, int]
     shots: tuple[int, int] | None
     runs: tuple[Run, ...]
-    cost: float
+    cost: float = 0.0
+    method: str = ""
 
     @property
     def seed(self) -> int:
@@ -243,10 +268,17 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The work and its slices: complete before the first task is submitted."""
+    """The work and its slices: complete before the first task is submitted.
+
+    Attributes:
+        work: what is cut.
+        slices: in order; together they are the work.
+        why: the slices have the size that they have.
+    """
 
     work: Work
     slices: tuple[Slice, ...]
+    why: str = ""
 
     def __str__(self) -> str:
         work = self.work

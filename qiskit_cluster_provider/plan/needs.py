@@ -1,129 +1,146 @@
-"""What a slice needs, roughly: seconds, for a limit that only an endless one meets, and memory, for its place."""
+"""What slices need, roughly: seconds, to cut by and for a limit that only an endless one meets, and memory."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
-from qiskit.circuit import QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
-
+from .calibration import Calibration
 from .model import Item, Slice, Work
-from .outputs import ExpectationValues, Parities
+from .seconds import Cost, cost_of, noise_seconds
+from .shapes import Shape, shape_of
 from .width import DENSE
 
 LEAST_TIMEOUT = 600.0
 """Seconds that every slice may take."""
 UNPREDICTABLE = 86_400.0
 """Seconds for methods whose time nobody knows before."""
+LITTLE_MEMORY = 64 * 2**20
+"""Bytes below which a slice is not worth a place of its own."""
 _GENEROUS = 50.0  # times the estimate, which is good to a factor of 2 on the machine where it was fitted
-_COUNTS_FROM = 64 * 2**20  # bytes below which a slice is not worth a place of its own
 _MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever the method says
 
-_CLIFFORD = frozenset({"x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr", "id", "pauli"})
-_NO_GATES = frozenset({"barrier", "delay", "measure", "reset"})
-_SAVED_STATES = frozenset(
-    ["save_statevector", "save_state", "save_density_matrix", "save_unitary", "save_superop", "save_statevector_dict"]
-)
-_AFTER_SAMPLING = frozenset({"measure", "barrier", "delay"})
-
-
-class Shape(NamedTuple):
-    """What of a circuit counts for its needs.
-
-    Attributes:
-        gates: instructions, those of a for-loop as often as it runs them.
-        qubits: that something acts on.
-        clifford: only Clifford gates, measurements and resets.
-        by_shot: its shots are simulated one by one, even without noise.
-        states: how often its state is saved.
-    """
-
-    gates: int
-    qubits: int
-    clifford: bool
-    by_shot: bool
-    states: int
+_Key = tuple[int, int, int, bool, bool]
 
 
 class Needs:
-    """What the slices of ``work`` need; it looks at each circuit once."""
+    """What the experiments and slices of ``work`` need; it looks at each circuit once.
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    Args:
+        work: of a run.
+        calibration: of the place where it is to run; default: none, the estimates as they are.
+    """
+
+    def __init__(self, work: Work, calibration: Calibration | None = None) -> None:
+        self.work = work
+        self.noise = noise_seconds(work.noise_model)
+        self._calibration = calibration or Calibration()
         self._shapes: dict[int, Shape] = {}
+        self._estimates: dict[_Key, Cost] = {}
+        self._costs: dict[_Key, Cost] = {}  # the same by what is known of the place
+
+    def at(self, calibration: Calibration) -> Needs:
+        """The same at another place."""
+        other = copy.copy(self)
+        other._calibration, other._costs = calibration, {}
+        return other
+
+    def shape(self, item: Item) -> Shape:
+        """What of its circuit counts."""
+        key = id(item.circuit)  # the work holds it
+        if key not in self._shapes:
+            self._shapes[key] = shape_of(item.circuit)
+        return self._shapes[key]
+
+    def cost(self, item: Item, shots: int) -> Cost:
+        """Seconds of ``item``, by all that is known of the place."""
+        key = _key(item, shots)
+        if key not in self._costs:
+            raw = self._estimate(item, shots)
+            factor = self._calibration.factor(raw.method)
+            self._costs[key] = Cost(raw.method, factor * raw.once, factor * raw.each, raw.known)
+        return self._costs[key]
+
+    def total(self) -> tuple[float, bool]:
+        """Seconds of all experiments on one thread, and whether there is a formula for each of them."""
+        total, known = 0.0, True
+        for batch in self.work.batches:
+            for item in batch.items:
+                cost = self.cost(item, batch.shots)
+                total += cost.once + item.experiments * cost.each
+                known &= cost.known
+        return total, known
+
+    def judged(self, piece: Slice) -> Slice:
+        """``piece`` with the seconds that it probably takes, and the method if it is one."""
+        total, methods = self.noise * len(piece.runs), set()
+        for item, shots, count in self._parts(piece):
+            cost = self.cost(item, shots)
+            total += cost.once + count * cost.each
+            methods.add(cost.method)
+        return replace(piece, cost=total, method=methods.pop() if len(methods) == 1 else "")
+
+    def learn(self, piece: Slice, seconds: float) -> None:
+        """``piece`` took so many ``seconds``, which tells something if one method had all of them."""
+        if piece.method:
+            estimates = ((self._estimate(item, shots), count) for item, shots, count in self._parts(piece))
+            total = sum(raw.once + count * raw.each for raw, count in estimates)
+            self._calibration.record(piece.method, total, seconds - self.noise * len(piece.runs))
 
     def timeout(self, piece: Slice) -> float:
         """Seconds that ``piece`` may take if the user gives no ``slice_timeout``: generous, never infinite."""
         total = 0.0
         for item, shots, count in self._parts(piece):
-            seconds = _seconds(self._shape(item), item, shots, self._work)
-            if seconds is None:
+            if not self.cost(item, shots).known:
                 return UNPREDICTABLE
-            total += seconds * count
+            # What seemed fast elsewhere must not end it sooner.
+            total += max(one.once + count * one.each for one in (self.cost(item, shots), self._estimate(item, shots)))
         return min(LEAST_TIMEOUT + _GENEROUS * total, 10 * UNPREDICTABLE)
 
     def memory(self, piece: Slice) -> int:
         """MB that ``piece`` probably needs at its height; 0 if it is so little that it does not count."""
-        work = self._work
-        noisy = work.noise_model is not None
         state, kept = 0.0, 0.0
         for item, _, count in self._parts(piece):
-            shape = self._shape(item)
-            dense = _state_bytes(shape, work.options, noisy)
-            by_shot = shape.by_shot or noisy
-            state = max(state, dense * (_threads(work) if by_shot else 1))
-            # Aer's own copy, Python's, and the message. 600 bytes a gate and 18 kB a result were measured.
-            kept += count * (3 * dense * shape.states + 600.0 * shape.gates + 18_000)
+            state = max(state, self.state(item))
+            kept += count * self.kept(item)
         needed = state + kept
-        return 0 if needed < _COUNTS_FROM else int(needed // 2**20) + 1
+        return 0 if needed < LITTLE_MEMORY else int(needed // 2**20) + 1
+
+    def state(self, item: Item) -> float:
+        """Bytes of what Aer holds while it simulates an experiment of ``item``."""
+        shape, noisy = self.shape(item), self.work.noise_model is not None
+        dense = _state_bytes(shape, self.work.options, noisy)
+        return dense * (_threads(self.work) if shape.by_shot or noisy else 1)
+
+    def kept(self, item: Item) -> float:
+        """Bytes that stay of each experiment of ``item`` until its slice is done."""
+        shape = self.shape(item)
+        dense = _state_bytes(shape, self.work.options, self.work.noise_model is not None) if shape.states else 0.0
+        # Aer's own copy, Python's, and the message. 600 bytes a gate and 18 kB a result were measured.
+        return 3 * dense * shape.states + 600.0 * shape.gates + 18_000
 
     def _parts(self, piece: Slice) -> Iterator[tuple[Item, int, int]]:
         """Items of ``piece``, each with shots and its number of experiments."""
         for run in piece.runs:
-            for index, first, last in self._work.pieces(run.start, run.stop):
-                yield self._work.items[index], run.shots, last - first
+            for index, first, last in self.work.pieces(run.start, run.stop):
+                yield self.work.items[index], run.shots, last - first
 
-    def _shape(self, item: Item) -> Shape:
-        key = id(item.circuit)  # the work holds it
-        if key not in self._shapes:
-            self._shapes[key] = _shape_of(item.circuit)
-        return self._shapes[key]
+    def _estimate(self, item: Item, shots: int) -> Cost:
+        key = _key(item, shots)
+        if key not in self._estimates:
+            self._estimates[key] = cost_of(self.shape(item), item, shots, self.work)
+        return self._estimates[key]
+
+
+def _key(item: Item, shots: int) -> _Key:
+    """What makes items cost the same."""
+    return id(item.circuit), id(item.output), shots, item.values is None, item.bind
 
 
 def _threads(work: Work) -> int:
     return int(work.options.get("max_parallel_threads", 1)) or 1
-
-
-def _shape_of(circuit: QuantumCircuit) -> Shape:
-    names = circuit.count_ops()
-    flow = any(name in names for name in ("if_else", "while_loop", "for_loop", "switch_case"))
-    by_shot = flow or any(name in names for name in ("reset", "kraus", "quantum_channel", "initialize"))
-    gates, measured = 0, False
-    used: set[Any] = set()
-    for instruction in circuit.data:
-        name = instruction.name
-        if name not in ("barrier", "delay"):
-            used.update(instruction.qubits)
-        if name == "measure":
-            measured = True
-        elif measured and name not in _AFTER_SAMPLING and not name.startswith("save_"):
-            by_shot = True
-        gates += _weight(instruction.operation) if flow else 1
-    return Shape(
-        gates=gates,
-        qubits=len(used),
-        clifford=all(name in _CLIFFORD | _NO_GATES or name.startswith("save_") for name in names),
-        by_shot=by_shot,
-        states=sum(count for name, count in names.items() if name in _SAVED_STATES),
-    )
-
-
-def _weight(operation: Any) -> int:
-    if not isinstance(operation, ControlFlowOp):
-        return 1
-    times = len(operation.params[0]) if isinstance(operation, ForLoopOp) else 1
-    return max(1, times * sum(_weight(step.operation) for block in operation.blocks for step in block.data))
 
 
 def _state_bytes(shape: Shape, options: Mapping[str, Any], noisy: bool) -> float:
@@ -137,31 +154,3 @@ def _state_bytes(shape: Shape, options: Mapping[str, Any], noisy: bool) -> float
         return 0.0
     number = 8 if str(options.get("precision", "double")) == "single" else 16
     return number * 2.0 ** (power * qubits)
-
-
-def _seconds(shape: Shape, item: Item, shots: int, work: Work) -> float | None:
-    """CPU seconds of one experiment; the formulas were fitted to qiskit-aer 0.18. ``None`` if nobody knows."""
-    gates, qubits = shape.gates, min(shape.qubits, _MOST_DENSE)
-    method = str(work.options.get("method", "automatic"))
-    noisy = work.noise_model is not None
-    if method == "automatic":
-        method = "stabilizer" if shape.clifford and (not noisy or shape.qubits > 30) else "statevector"
-    size = 2.0**qubits
-    by_shot = shape.by_shot or noisy
-    if method == "statevector":
-        one = 1e-6 * gates + 9e-9 * gates * size
-        seconds = 1e-3 + 1.6e-5 * gates + (shots * (3e-5 + one) if by_shot else 2e-9 * gates * size + 1e-6 * shots)
-    elif method in ("density_matrix", "unitary"):
-        seconds = 1e-3 + 2.2e-5 * gates + 6e-9 * gates * size**2 + 3e-7 * qubits * shots
-    elif method == "superop":
-        seconds = 1e-3 + 2.2e-5 * gates + 6e-9 * gates * size**4
-    elif method == "stabilizer":
-        one = 1e-6 * gates + 3e-9 * gates * shape.qubits + 2e-8 * shape.qubits**2
-        seconds = 6e-3 + 1e-5 * gates + 5e-8 * gates * shape.qubits + shots * one
-    else:
-        return None
-    if isinstance(item.output, ExpectationValues):
-        seconds += sum(len(labels) for labels, _ in item.output.operators) * (2e-5 + 5e-9 * size)
-    elif isinstance(item.output, Parities):
-        seconds += 1e-6 * shots
-    return seconds

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 
-from .cost import automatic_job_size
-from .model import Plan, Run, Slice, Work
+from .cost import LONGEST, OVERHEAD_LOCAL, Aim, aim, least
+from .model import Batch, Plan, Run, Slice, Work
+from .needs import LITTLE_MEMORY, Needs
 from .seeds import IndependentSeeds, aer_seed
 
 PARTS = 16
 """Into how many parts a slice is cut that holds something that no child survives."""
 
 
-def cut(work: Work, slots: int) -> Plan:
-    """Cut ``work`` into slices.
+def cut(
+    work: Work,
+    slots: int,
+    needs: Needs | None = None,
+    shortest: float = least(OVERHEAD_LOCAL),
+    longest: float = LONGEST,
+) -> Plan:
+    """Cut ``work`` into slices of about the same time.
 
-    Experiment slices may depend on ``slots``, the number of worker threads: they never change an
-    answer. Shot slices depend on the work alone.
+    Experiment slices may depend on ``slots``, the number of worker threads, and on how fast they have been: they
+    never change an answer. Shot slices depend on the work alone.
+
+    Args:
+        work: of a run.
+        slots: slices that can run at the same time.
+        needs: of the same work; default: by the estimates alone.
+        shortest: seconds that a slice should take at least, if there is work enough.
+        longest: seconds that no slice should exceed.
     """
+    needs = needs or Needs(work)
     runs = _runs_of(work)
+    found: Aim | None = None
+    if work.max_job_size is None and not all(map(work.divided, work.batches)):
+        # Every call of Aer converts the noise model again, which is as good as overhead.
+        total, known = needs.total()
+        found = aim(total, slots, shortest + least(needs.noise), longest, known)
     slices = []
-    for index, (start, stop, shots) in enumerate(_ranges(work, slots)):
-        total = work.batches[work.batch_of(start)].shots
-        share = 1.0 if shots is None else (shots[1] - shots[0]) / total
-        slices.append(
-            Slice(
-                index=index,
-                item=work.item_of(start),
-                experiments=(start, stop),
-                shots=shots,
-                runs=tuple(runs(start, stop, shots)),
-                cost=(stop - start) * share,
-            )
+    for index, (start, stop, shots) in enumerate(_ranges(work, needs, found)):
+        piece = Slice(
+            index=index,
+            item=work.item_of(start),
+            experiments=(start, stop),
+            shots=shots,
+            runs=tuple(runs(start, stop, shots)),
         )
-    return Plan(work, tuple(slices))
+        slices.append(needs.judged(piece))
+    return Plan(work, tuple(slices), _why(work, found))
+
+
+def longest_first(slices: Sequence[Slice]) -> list[Slice]:
+    """``slices`` in the order in which to begin them: those that take much longer than most come first.
+
+    What differs by less than a factor of about 1.4 counts as equal, and stays in its order.
+    """
+    costs = sorted(piece.cost for piece in slices)
+    usual = max(costs[len(costs) // 2], 1e-9) if costs else 1.0
+    return sorted(slices, key=lambda piece: -round(math.log2(max(piece.cost, 1e-9) / usual)))
 
 
 def parts(work: Work, piece: Slice, index: int, ends: Sequence[int] = ()) -> list[Slice]:
@@ -58,7 +85,8 @@ def parts(work: Work, piece: Slice, index: int, ends: Sequence[int] = ()) -> lis
             experiments=(first, last),
             shots=None,
             runs=tuple(runs(first, last, None)),
-            cost=float(last - first),
+            cost=piece.cost * (last - first) / piece.size,
+            method=piece.method,
         )
         for i, (first, last) in enumerate(pairwise(bounds))
     ]
@@ -67,21 +95,55 @@ def parts(work: Work, piece: Slice, index: int, ends: Sequence[int] = ()) -> lis
 Shots = tuple[int, int] | None
 
 
-def _ranges(work: Work, slots: int) -> Iterator[tuple[int, int, Shots]]:
+def _ranges(work: Work, needs: Needs, found: Aim | None) -> Iterator[tuple[int, int, Shots]]:
     """``(first experiment, last + 1, range of shots)`` of each slice, in order."""
-    size = work.max_job_size or automatic_job_size(work.experiments, slots)
     for divided, group in groupby(work.batches, work.divided):
         batches = list(group)
         if not divided:
-            stop = batches[-1].stop
-            for start in range(batches[0].first, stop, size):
-                yield start, min(stop, start + size), None
+            bounds = _by_count(work, batches) if found is None else _by_seconds(needs, batches, found.seconds)
+            for start, stop in pairwise([batches[0].first, *bounds, batches[-1].stop]):
+                yield start, stop, None
             continue
         assert work.max_shot_size is not None
         for batch in batches:
             for experiment in range(batch.first, batch.stop):
                 for first in range(0, batch.shots, work.max_shot_size):
                     yield experiment, experiment + 1, (first, min(batch.shots, first + work.max_shot_size))
+
+
+def _by_count(work: Work, batches: Sequence[Batch]) -> Iterator[int]:
+    """Where slices of ``max_job_size`` experiments end, the last one left out."""
+    assert work.max_job_size is not None
+    yield from range(batches[0].first + work.max_job_size, batches[-1].stop, work.max_job_size)
+
+
+def _by_seconds(needs: Needs, batches: Sequence[Batch], seconds: float) -> Iterator[int]:
+    """The same for slices of about ``seconds``, and of so few bytes that they need no place of their own.
+
+    Each experiment takes a share of a slice, and belongs to the slice in which the middle of its share lies.
+    """
+    filled, current = 0.0, 0
+    for batch in batches:
+        for item in batch.items:
+            share = max(needs.cost(item, batch.shots).each / max(seconds, 1e-9), needs.kept(item) / LITTLE_MEMORY)
+            done = 0
+            while done < item.experiments:
+                number = int(filled + (done + 0.5) * share)
+                if number != current and item.first + done > batches[0].first:
+                    yield item.first + done
+                current = number
+                done = min(item.experiments, max(done + 1, math.ceil((number + 1 - filled) / share - 0.5)))
+            filled += item.experiments * share
+
+
+def _why(work: Work, found: Aim | None) -> str:
+    """Why slices have the size that they have."""
+    said = [] if found is None else [found.why]
+    if work.max_job_size is not None:
+        said.append(f"max_job_size={work.max_job_size}")
+    if any(map(work.divided, work.batches)):
+        said.append(f"max_shot_size={work.max_shot_size}")
+    return "; ".join(said)
 
 
 def _runs_of(work: Work) -> Callable[[int, int, Shots], Iterator[Run]]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
 from ..errors import WireError
-from ..plan import Batch, Item, Output, Plan, Simulator, Slice, Work
+from ..plan import Batch, Item, Output, Plan, Simulator, Slice
 from .circuits import encode_circuits
 from .envelope import seal, unseal
 from .outputs import encode_output
@@ -140,9 +140,8 @@ class Encoder:
                 else:
                     place = [-1, own.setdefault(key, (len(own), circuit))[0]]
                 which = None if output is None else outputs.place(id(output), self._output, output)
-                start = group[0][1] % item.variants
-                stop = start + sum(last - first for _, first, last in group)
-                pieces.append([*place, _values(work, group), item.bind, which, start, stop])
+                values, first, last = work.part(group)
+                pieces.append([*place, values, item.bind, which, first, last])
             noise = None
             if work.noise_model is not None or batch.channel_errors:
                 errors = tuple(error.id for error in batch.channel_errors)
@@ -188,18 +187,6 @@ class Encoder:
         name = hashlib.sha256(message).hexdigest()
         self.blobs[name] = message
         return name
-
-
-def _values(work: Work, group: Sequence[tuple[int, int, int]]) -> npt.NDArray[np.float64] | None:
-    """The parameter rows of ``group``. Column by column, since columns are often alike, which compresses well."""
-    parts = []
-    for index, first, last in group:
-        item = work.items[index]
-        row, end = first // item.variants, -(-last // item.variants)
-        parts.append(np.empty((end - row, 0)) if item.values is None else item.values[row:end])
-    if len(group) == 1 and work.items[group[0][0]].values is None:
-        return None
-    return np.asfortranarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
 def _encode_one(circuit: QuantumCircuit) -> bytes:

@@ -11,16 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp
-from qiskit.transpiler import Target
-from qiskit_aer import AerError, AerSimulator
+from qiskit_aer import AerError
 from qiskit_aer.backends.aer_compiler import generate_aer_config
-from qiskit_aer.backends.backendconfiguration import AerBackendConfiguration
 
 from .. import wire
 from ..plan import Simulator
 from ..plan.seeds import aer_seed
 from .assembly import Assembled, Entry, assemble, available, tables
 from .cache import Cache
+from .rebuilding import cast, rebuilt
 
 Experiment = dict[str, Any]
 _BYTES_OF_GATE = 200
@@ -71,14 +70,12 @@ class Aer:
         self._basis_gates: tuple[str, ...] | None = None
         if noise is not None:
             self._options["noise_model"] = noise
-        if simulator.configuration is None:
-            self._aer = AerSimulator()
-            return
-        # A simulator that was made from a device assembles the device's gates only.
-        configuration = AerBackendConfiguration.from_dict(dict(simulator.configuration))
-        self._aer = AerSimulator(configuration=configuration, target=Target())
-        self._aer.set_options(method=simulator.method, basis_gates=list(simulator.basis_gates))
-        self._basis_gates = tuple(self._aer.configuration().basis_gates)
+        self._aer = rebuilt(simulator)
+        usual = self._aer.options.__dict__
+        # Aer looks at each option that it is given, which for a tiny circuit takes as long as to simulate it.
+        self._unusual = {k: cast(k, v) for k, v in self._options.items() if k not in usual or usual[k] is not v}
+        if simulator.configuration is not None:
+            self._basis_gates = tuple(self._aer.configuration().basis_gates)
 
     def run(
         self, templates: Sequence[Template], seed: int, shots: int, widths: tuple[int, int]
@@ -122,9 +119,12 @@ class Aer:
         if companion is not None:
             templates = [Template(companion, None), *templates]
             seed = aer_seed(seed, -1)
-        options = {**self._options, "seed_simulator": seed, "shots": shots}
+        chosen = {"seed_simulator": seed, "shots": shots}
         entries = self._entries(templates)
-        result = self._public(templates, options) if entries is None else self._direct(templates, entries, options)
+        if entries is None:
+            result = self._public(templates, {**self._options, **chosen})
+        else:
+            result = self._direct(templates, entries, {**self._unusual, **chosen})
         if companion is not None:
             result["results"] = result["results"][1:]
         return result

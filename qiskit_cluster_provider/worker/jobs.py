@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -33,8 +33,8 @@ class Job:
     piece: wire.Piece
     circuit: QuantumCircuit
     output: Output | None
-    name: tuple[str, int]
-    output_name: str | None
+    name: tuple[Hashable, int]
+    output_name: Hashable
 
     @property
     def experiments(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
 from .. import wire
-from ..plan import SliceResult
+from ..plan import Output, Simulator, SliceResult
 from ..plan.seeds import aer_seed
 from .aer import Aer, Experiment, weight_of
 from .cache import Cache
@@ -41,30 +41,50 @@ class Simulation:
         """
         start = time.perf_counter()
         task = wire.decode_task(message)
-        parts = _Parts(self.cache, fetch, task.blobs)
-        bundles = [parts.decoded("circuits", part, wire.decode_circuits, _weight) for part in task.bundles]
-        (options, simulator), _ = parts.decoded("options", task.context, wire.decode_context)
-        if memory:
-            options = {"max_memory_mb": memory, **options}
-        noises = [parts.decoded("noise models", part, _decode_noise) for part in task.noises]
-        outputs = [parts.decoded("outputs", part, wire.decode_output) for part in task.outputs]
-
-        found = _Found()
-        simulators: dict[int | None, Aer] = {}
-        for run in task.runs:
-            if run.noise not in simulators:
-                noise = None if run.noise is None else noises[run.noise][0]
-                simulators[run.noise] = Aer(options, simulator, noise, self.cache)
-            jobs = []
-            for piece in run.pieces:
-                circuits, name = bundles[piece.bundle]
-                output, output_name = (None, None) if piece.output is None else outputs[piece.output]
-                jobs.append(Job(piece, circuits[piece.position], output, (name, piece.position), output_name))
-            _run(simulators[run.noise], run, jobs, found)
-        return wire.encode_result(found.result(task.index, time.perf_counter() - start, self.cache.uses()))
+        reader = _Reader(self.cache, fetch, task.blobs)
+        (options, simulator), _ = reader.decoded("options", task.context, wire.decode_context)
+        parts = Parts(
+            bundles=[reader.decoded("circuits", part, wire.decode_circuits, _weight) for part in task.bundles],
+            options={"max_memory_mb": memory, **options} if memory else options,
+            simulator=simulator,
+            noises=[reader.decoded("noise models", part, _decode_noise)[0] for part in task.noises],
+            outputs=[reader.decoded("outputs", part, wire.decode_output) for part in task.outputs],
+        )
+        return wire.encode_result(simulate(task.index, task.runs, parts, self.cache, start))
 
 
-class _Parts:
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What the runs of a slice refer to by number, decoded; and what holds for all of them.
+
+    Circuits and outputs come with a name that says all that they follow from.
+    """
+
+    bundles: Sequence[tuple[Sequence[QuantumCircuit], Hashable]]
+    options: Mapping[str, Any]
+    simulator: Simulator
+    noises: Sequence[NoiseModel]
+    outputs: Sequence[tuple[Output, Hashable]]
+
+
+def simulate(index: int, runs: Iterable[wire.TaskRun], parts: Parts, cache: Cache, start: float) -> SliceResult:
+    """The result of slice ``index``, which began at ``start`` on the clock of ``time.perf_counter``."""
+    found = _Found()
+    simulators: dict[int | None, Aer] = {}
+    for run in runs:
+        if run.noise not in simulators:
+            noise = None if run.noise is None else parts.noises[run.noise]
+            simulators[run.noise] = Aer(parts.options, parts.simulator, noise, cache)
+        jobs = []
+        for piece in run.pieces:
+            circuits, name = parts.bundles[piece.bundle]
+            output, output_name = (None, None) if piece.output is None else parts.outputs[piece.output]
+            jobs.append(Job(piece, circuits[piece.position], output, (name, piece.position), output_name))
+        _run(simulators[run.noise], run, jobs, found)
+    return found.result(index, time.perf_counter() - start, cache.uses())
+
+
+class _Reader:
     """The parts of a task, decoded unless they are remembered.
 
     Args:
@@ -165,6 +185,11 @@ def _weight(circuits: Sequence[QuantumCircuit]) -> int:
 
 def _decode_noise(message: bytes) -> NoiseModel:
     noise_model, channel_errors = wire.decode_noise(message)
+    return with_channels(noise_model, channel_errors)
+
+
+def with_channels(noise_model: NoiseModel | None, channel_errors: Iterable[Any]) -> NoiseModel:
+    """``noise_model``, to which the errors of channel instructions are added."""
     if noise_model is None:
         noise_model = NoiseModel()
     # As Aer does for the channel instructions of a batch, so that circuits in other slices see them too.

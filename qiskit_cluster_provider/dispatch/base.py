@@ -1,0 +1,109 @@
+"""The life of a dispatch, wherever it simulates: a thread that begins, runs the slices, and ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+
+from ..errors import headline
+from ..options import SliceOptions
+from ..plan import Needs, Placement, Plan, SliceResult, longest_first
+from ..progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
+from .ledger import Fate, Ledger
+from .snapshots import Snapshots
+from .state import JobState
+from .transport import reason_of
+from .unfinished import UNFINISHED
+
+
+class Dispatch(JobState, ABC):
+    """Runs a work in a thread of its own and keeps what comes back.
+
+    Attributes:
+        needs: of the work, by what is known of where it runs.
+        placement: where that is, and why.
+        slots: slices that can run at the same time, when it was cut.
+        messages: bytes of the tasks that were sent so far.
+        blobs: bytes of what several of them need, by name.
+    """
+
+    def __init__(self, job_id: str, needs: Needs, options: SliceOptions, placement: Placement) -> None:
+        super().__init__(job_id, needs.work, options)
+        self.needs = needs
+        self.placement = placement
+        self.slots = 1
+        self.messages = 0
+        self.blobs: dict[str, int] = {}
+        self._snapshots = Snapshots(needs.work)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        UNFINISHED.add(self)
+        self._thread = threading.Thread(target=self._main, name=f"dispatch-{self.job_id}", daemon=True)
+        self._thread.start()
+
+    def _main(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # whatever it is belongs to whoever asks for the result
+            self.error = error
+            self._log.info("error", "it cannot go on: %s", headline(reason_of(error)))
+        finally:
+            self._end()
+
+    @abstractmethod
+    def _run(self) -> None:
+        """Bring every slice to an end."""
+
+    def _planned(self, plan: Plan) -> tuple[Ledger, list[int]]:
+        """``plan`` is complete: the ledger of its slices, and the order in which to begin them."""
+        with self._lock:
+            self._ledger = ledger = Ledger(plan, self._options.retries)
+        self._log.info("plan", "%s", plan)
+        self._emit(JobStarted(self.job_id, len(plan.slices), plan.work.experiments))
+        return ledger, [piece.index for piece in longest_first(plan.slices)]
+
+    def _on_started(self, index: int, worker: str) -> None:
+        with self._lock:
+            lost = "" if self._ledger is None else self._ledger.started(index, worker, self._now())
+        if lost:
+            self._log.info(
+                "resubmitted", "was lost with its Dask worker %s; Dask sent it to %s", lost, worker, slice=index
+            )
+        self._emit(SliceStarted(self.job_id, index, worker))
+
+    def _done(self, result: SliceResult, ledger: Ledger) -> None:
+        with self._lock:
+            ledger.done(result, self._now())
+        piece = ledger.plan.slices[result.index]
+        if not result.failed:
+            self.needs.learn(piece, result.seconds)
+        self._snapshots.done(piece)
+        self._emit(SliceDone(self.job_id, piece.index, piece.size, result.failed, result.seconds))
+
+    def _given_up(self, index: int, outcome: str, fate: Fate, ledger: Ledger) -> None:
+        culprit = named(ledger.plan, index) if fate is Fate.CULPRIT else ""
+        self._emit(SliceFailed(self.job_id, index, headline(ledger.missing[index]), outcome, culprit))
+
+    def _let_go(self) -> None:
+        """The job ends: nothing of it is to go on anywhere."""
+
+    def _end(self) -> None:
+        self._let_go()
+        with self._lock:
+            if self._ledger is not None and (self._cancelled or self.error is not None):
+                why = "the job was cancelled" if self._cancelled else "the job could not go on"
+                self._ledger.cancelled(self._now(), why)
+            self.ended_at = time.monotonic()
+        self._snapshots.close()
+        self._emit(JobFinished(self.job_id, self.status().name))
+        UNFINISHED.discard(self)
+        self.finished.set()  # last, so that a progress bar is complete before the result is printed
+
+
+def named(plan: Plan, index: int) -> str:
+    """The one experiment of a slice, by circuit name and index."""
+    experiment = plan.slices[index].experiments[0]
+    item = plan.work.item_of(experiment)
+    return f"experiment {experiment}, circuit {plan.work.items[item].name!r} (index {item})"

@@ -1,0 +1,40 @@
+"""A dispatch that goes nowhere: its thread simulates the slices itself, one after the other."""
+
+from __future__ import annotations
+
+import traceback
+
+from ..plan import Plan, cut
+from .base import Dispatch
+
+HERE = "here"
+"""Stands for the worker."""
+_LONGEST = 1.0  # seconds: between two slices a job can be cancelled, and the rest of this process gets its turn
+
+
+class HereDispatch(Dispatch):
+    """Simulates in this process: work that is done before it would have been sent, or that is to stay."""
+
+    def _run(self) -> None:
+        if not self.work.experiments:
+            self._planned(Plan(self.work, ()))
+            return
+        from ..worker.here import simulate_here  # what simulates is loaded by those alone who simulate
+
+        plan = cut(self.work, 1, self.needs, shortest=_LONGEST, longest=_LONGEST)
+        ledger, order = self._planned(plan)
+        for index in order:
+            if self._cancelled:
+                return
+            with self._lock:
+                ledger.submitted(index, self._now())
+            self._on_started(index, HERE)
+            try:
+                result = simulate_here(self.work, plan.slices[index])
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}"
+                with self._lock:
+                    fate = ledger.failed(index, "error", reason, self._now())
+                self._given_up(index, "error", fate, ledger)
+            else:
+                self._done(result, ledger)

@@ -1,0 +1,45 @@
+"""What the slices that ran have taught about the machines where they ran."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from statistics import median
+
+_LAST = 15  # slices that count, of each method
+_BOUNDS = (0.02, 50.0)  # times: beyond that, something else than the machine was measured
+_LEAST = 1e-4  # seconds: less is not measured well
+
+
+class Calibration:
+    """Measured seconds over estimated ones, by method: how much slower one place is than the estimate.
+
+    It changes the size of slices and what is told of them, and no answer. Any thread may use it.
+    """
+
+    def __init__(self) -> None:
+        self._ratios: dict[str, deque[float]] = {}
+        self._lock = threading.Lock()
+
+    def record(self, method: str, estimated: float, measured: float) -> None:
+        """A slice of ``method`` ran, and took ``measured`` seconds."""
+        if min(estimated, measured) < _LEAST:
+            return
+        low, high = _BOUNDS
+        with self._lock:
+            ratios = self._ratios.setdefault(method, deque(maxlen=_LAST))
+            ratios.append(min(high, max(low, measured / estimated)))
+
+    def factor(self, method: str) -> float:
+        """By how much to multiply an estimate; 1 as long as no slice of ``method`` ran.
+
+        The median: the first slice of a new process, which also imports and allocates, is to count for one.
+        """
+        with self._lock:
+            ratios = self._ratios.get(method)
+            return median(ratios) if ratios else 1.0
+
+    def slices(self, method: str) -> int:
+        """How many slices of ``method`` it goes by."""
+        with self._lock:
+            return len(self._ratios.get(method, ()))

@@ -1,0 +1,110 @@
+"""How long an experiment takes, roughly: CPU seconds of Aer, by formulas that were fitted to qiskit-aer 0.18.
+
+On the machine where they were fitted they are right within a factor of two for nearly all circuits; what a
+machine is faster or slower is learned from the slices that ran (:mod:`.calibration`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .model import Item, Work
+from .outputs import Bits, ExpectationValues, Parities
+from .shapes import Shape
+
+_ASSEMBLE = 1.1e-5  # a gate, in Python
+_BIND = 2e-6  # a gate, besides
+_TERM = 5e-5  # of a quantum error, which Aer converts for each of its calls
+_MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever the method says
+
+
+class Cost(NamedTuple):
+    """Seconds of an item.
+
+    Attributes:
+        method: that Aer is expected to take; and how, where that matters.
+        once: seconds for each call of Aer that it has experiments in.
+        each: seconds of each experiment.
+        known: whether there is a formula for it, or only a guess.
+    """
+
+    method: str
+    once: float
+    each: float
+    known: bool = True
+
+
+def cost_of(shape: Shape, item: Item, shots: int, work: Work) -> Cost:
+    """The cost of ``item``, whose circuit has ``shape``."""
+    method, each, known = _run(shape, shots, work)
+    assemble = _ASSEMBLE * shape.gates
+    output = item.output
+    if isinstance(output, ExpectationValues):
+        terms = sum(len(labels) for labels, _ in output.operators)
+        each += terms * (2e-5 + 5e-9 * _size(shape))
+    elif isinstance(output, Parities):
+        if output.share_state:  # of a row, and each readout starts from it
+            each = (assemble + each) / output.variants + 3e-4 + 1.5e-8 * _size(shape) + 1e-6 * shots
+            return Cost(method, 0.0, each, known)
+        return Cost(method, 0.0, each + assemble + 1e-6 * shots, known)
+    elif isinstance(output, Bits) or work.options.get("memory"):
+        each += 3e-7 * shots
+    if item.values is None:
+        return Cost(method, 0.0, each + assemble, known)
+    if item.bind:
+        return Cost(method, 0.0, each + assemble + _BIND * shape.gates, known)
+    return Cost(method, assemble, each, known)
+
+
+def noise_seconds(noise_model: Any) -> float:
+    """Seconds that each call of Aer spends with converting ``noise_model``."""
+    return 0.0 if noise_model is None else _TERM * _terms(noise_model)
+
+
+def method_of(shape: Shape, work: Work) -> str:
+    """The method that Aer takes, as far as it can be told beforehand."""
+    method = str(work.options.get("method", "automatic"))
+    if method != "automatic":
+        return method
+    if shape.clifford and (work.noise_model is None or shape.qubits > 30):
+        return "stabilizer"
+    return "statevector"
+
+
+def _run(shape: Shape, shots: int, work: Work) -> tuple[str, float, bool]:
+    """Method, seconds in Aer of one experiment without assembling it, and whether they are known."""
+    gates, qubits, size = shape.gates, shape.qubits, _size(shape)
+    noisy = work.noise_model is not None
+    by_shot = shape.by_shot or noisy
+    method = method_of(shape, work)
+    if method == "statevector":
+        if not by_shot:
+            return method, 1.5e-4 + 1.2e-6 * gates + 2.1e-9 * gates * size + shots * (4e-7 + 1e-7 * qubits), True
+        one = 3.5e-5 + (1.4e-6 if noisy else 1.1e-7) * gates + 3.4e-9 * gates * size
+        return "statevector, shot by shot", 1e-3 * noisy + 1.5e-4 + shots * one, True
+    if method in ("density_matrix", "unitary"):
+        return method, 3e-4 + 5.8e-9 * gates * size**2 + 2.6e-7 * qubits * shots, True
+    if method == "superop":
+        return method, 3e-4 + 5.8e-9 * gates * size**4, True
+    if method == "stabilizer":
+        if not by_shot:
+            sampled = shots * (1e-6 + 1e-8 * shape.qubits**2)
+            return method, 2.5e-4 + 1e-8 * gates * shape.qubits + sampled, True
+        one = 2e-5 + 1.3e-6 * gates + 2.7e-9 * gates * shape.qubits
+        return "stabilizer, shot by shot", 1e-3 * noisy + 2.5e-4 + shots * one, True
+    if method == "matrix_product_state":  # how entangled it gets decides, which nobody knows before
+        times = shots if by_shot else 1
+        return method, 1e-3 + times * 5e-5 * gates + shots * 4e-6 * shape.qubits, False
+    return method, 1e-2 + 1e-3 * gates + 1e-4 * shots, False
+
+
+def _size(shape: Shape) -> float:
+    return float(2.0 ** min(shape.qubits, _MOST_DENSE))
+
+
+def _terms(noise_model: Any) -> int:
+    errors = list(getattr(noise_model, "_default_quantum_errors", {}).values())
+    for local in getattr(noise_model, "_local_quantum_errors", {}).values():
+        errors += local.values()
+    readouts = len(getattr(noise_model, "_local_readout_errors", ()))
+    return readouts + sum(int(getattr(error, "size", 1)) for error in errors)

@@ -1,0 +1,85 @@
+"""What of a circuit counts for its cost, read without making an object of each gate."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
+
+_CLIFFORD = frozenset({"x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr", "id", "pauli"})
+_NO_GATES = frozenset({"barrier", "delay", "measure", "reset"})
+_FLOW = frozenset({"if_else", "while_loop", "for_loop", "switch_case"})
+_BY_SHOT = frozenset({"reset", "kraus", "quantum_channel", "initialize", *_FLOW})
+_SAVED_STATES = frozenset(
+    ["save_statevector", "save_state", "save_density_matrix", "save_unitary", "save_superop", "save_statevector_dict"]
+)
+_AFTER_SAMPLING = frozenset({"measure", "barrier", "delay"})
+_NARROW = 8  # qubits: so few that it does not matter how many of them are idle
+
+
+class Shape(NamedTuple):
+    """What of a circuit counts for its cost.
+
+    Attributes:
+        gates: instructions, those of a for-loop as often as it runs them.
+        qubits: that something acts on.
+        clifford: only Clifford gates, measurements and resets.
+        by_shot: its shots are simulated one by one, even without noise.
+        saves: instructions that save something.
+        states: those that save its state.
+    """
+
+    gates: int
+    qubits: int
+    clifford: bool
+    by_shot: bool
+    saves: int
+    states: int
+
+
+def shape_of(circuit: QuantumCircuit) -> Shape:
+    """Read ``circuit``."""
+    names = circuit.count_ops()
+    gates = sum(names.values())
+    if not _FLOW.isdisjoint(names):
+        gates = sum(_weight(step.operation) for step in circuit.data)
+    measured = names.get("measure", 0)
+    return Shape(
+        gates=gates,
+        qubits=circuit.num_qubits if circuit.num_qubits <= _NARROW else _used(circuit),
+        clifford=all(name in _CLIFFORD or name in _NO_GATES or name.startswith("save_") for name in names),
+        by_shot=not _BY_SHOT.isdisjoint(names) or (measured > 0 and not _measures_last(circuit, measured)),
+        saves=sum(count for name, count in names.items() if name.startswith("save_")),
+        states=sum(count for name, count in names.items() if name in _SAVED_STATES),
+    )
+
+
+def _used(circuit: QuantumCircuit) -> int:
+    used: set[Any] = set()
+    for step in circuit.data:
+        if step.name not in ("barrier", "delay"):
+            used.update(step.qubits)
+            if len(used) == circuit.num_qubits:
+                break
+    return len(used)
+
+
+def _measures_last(circuit: QuantumCircuit, measurements: int) -> bool:
+    """Whether nothing comes after the first measurement that keeps Aer from sampling."""
+    for step in reversed(circuit.data):
+        name = step.name
+        if name == "measure":
+            measurements -= 1
+            if not measurements:
+                return True
+        elif name not in _AFTER_SAMPLING and not name.startswith("save_"):
+            return False
+    return True
+
+
+def _weight(operation: Any) -> int:
+    if not isinstance(operation, ControlFlowOp):
+        return 1
+    times = len(operation.params[0]) if isinstance(operation, ForLoopOp) else 1
+    return max(1, times * sum(_weight(step.operation) for block in operation.blocks for step in block.data))
