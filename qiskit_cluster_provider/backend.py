@@ -18,8 +18,9 @@ from qiskit_aer.backends.controller_wrappers import AerConfig
 
 from .checks import check_options, check_work
 from .clusters import Connection, find_kinds
-from .dispatch import Dispatch, dispatch_of
+from .dispatch import Dispatch, dispatch_of, foreseen
 from .errors import CircuitTypeError, ClusterConfigError, UnknownOptionError
+from .explanation import Explanation, explain, sizes_of
 from .job import ClusterJob
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from .plan import Simulator, Work, prepare
@@ -178,20 +179,47 @@ class ClusterBackend(BackendV2):
             CircuitTypeError: something is no circuit.
             OptionTypeError: an option has the wrong type.
         """
-        try:
-            given = iter([circuits] if isinstance(circuits, QuantumCircuit) else circuits)
-        except TypeError as error:
-            raise CircuitTypeError(
-                f"run() takes a circuit or a list of circuits, not a {type(circuits).__name__}."
-            ) from error
-        batch = list(given)
         tags = {key: run_options.pop(key) for key in ("job_tags",) if key in run_options}
-        aer_options, slice_options = self._effective(run_options, f"{self.name}.run()", stacklevel=4)
-        work = prepare(batch, parameter_binds, aer_options, slice_options, self._simulator())
+        work, slice_options = self._work(circuits, parameter_binds, run_options, "run")
         job_id, dispatch = self._dispatch(work, slice_options)
         job = ClusterJob(self, job_id, dispatch, progress=slice_options.progress, **tags)
         job.submit()
         return job
+
+    def explain(
+        self,
+        circuits: QuantumCircuit | Iterable[QuantumCircuit],
+        parameter_binds: list[Mapping[Any, Any]] | None = None,
+        **run_options: Any,
+    ) -> Explanation:
+        """What :meth:`run` would do with the same arguments, which it checks in the same way.
+
+        Where, in how many slices and why, and with how many bytes, seconds and megabytes. Nothing runs, and no
+        cluster is started. ``print`` the answer.
+
+        Args:
+            circuits: a circuit, or any iterable of circuits.
+            parameter_binds: for each circuit ``{parameter: [value of set 0, value of set 1, ...]}``.
+            run_options: as for :meth:`run`.
+        """
+        work, slice_options = self._work(circuits, parameter_binds, run_options, "explain")
+        return self._explain(work, slice_options)
+
+    def _work(
+        self,
+        circuits: QuantumCircuit | Iterable[QuantumCircuit],
+        parameter_binds: list[Mapping[Any, Any]] | None,
+        run_options: Mapping[str, Any],
+        what: str,
+    ) -> tuple[Work, SliceOptions]:
+        try:
+            given = iter([circuits] if isinstance(circuits, QuantumCircuit) else circuits)
+        except TypeError as error:
+            raise CircuitTypeError(
+                f"{what}() takes a circuit or a list of circuits, not a {type(circuits).__name__}."
+            ) from error
+        aer_options, slice_options = self._effective(run_options, f"{self.name}.{what}()", stacklevel=5)
+        return prepare(list(given), parameter_binds, aer_options, slice_options, self._simulator()), slice_options
 
     # What the primitives use too
 
@@ -217,12 +245,21 @@ class ClusterBackend(BackendV2):
             InvalidCircuitError, InvalidPubError: a circuit that Aer would refuse, or crash or hang on.
             ClusterConnectionError: the cluster or the executor is closed, or of another process.
         """
-        tame = check_work(work, self.configuration().basis_gates if self._aer._from_backend else None)
+        tame = self._check(work)
         job_id = str(uuid.uuid4())
         dispatch = dispatch_of(job_id, work, slice_options, self._connection, tame=tame)
         if slice_options.callback is not None:
             dispatch.listen(slice_options.callback)
         return job_id, dispatch
+
+    def _explain(self, work: Work, slice_options: SliceOptions) -> Explanation:
+        """How ``work`` would be run."""
+        found = foreseen(work, slice_options, self._connection, tame=self._check(work))
+        sizes = (0, {}) if found.placement.here else sizes_of(found.plan)
+        return explain(found.plan, found.needs, found.placement, self.name, found.capacity, *sizes)
+
+    def _check(self, work: Work) -> bool:
+        return check_work(work, self.configuration().basis_gates if self._aer._from_backend else None)
 
     def _with_options(self, options: Mapping[str, Any]) -> Self:
         """A backend on the same cluster with further options; this one stays as it is."""

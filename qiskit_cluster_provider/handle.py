@@ -14,6 +14,7 @@ from qiskit.providers import JobStatus
 from .bars import ProgressBar
 from .dispatch import Dispatch, SliceInfo
 from .errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError, headline
+from .explanation import Explanation, explain
 from .plan import Plan, SliceResult
 from .progress import Listener, Progress
 from .report import Report, report
@@ -170,6 +171,24 @@ class JobHandle(ABC):
         and why. Print it, let a notebook show it, or draw it with :meth:`Report.plot`.
         """
         return report(self._dispatch, self.job_id(), self._where, self.status().name, self._failures)
+
+    def explain(self) -> Explanation:
+        """Where the job is simulated, how it was cut, and why; the bytes are those that were sent until now.
+
+        Raises:
+            ClusterJobError: the plan is not made yet; ask again later.
+        """
+        plan, _, _ = self._now()
+        dispatch = self._dispatch
+        return explain(
+            plan,
+            dispatch.needs,
+            dispatch.placement,
+            self._where,
+            dispatch.capacity,
+            dispatch.tasks_bytes,
+            dispatch.blobs,
+        )
 
     def add_callback(self, callback: Listener) -> None:
         """Call ``callback(event)`` with each event of :mod:`qiskit_cluster_provider.progress` from now on.

@@ -55,6 +55,7 @@ class Report:
         culprits: ``job.errors()``, of those circuits alone that no child survives or outlasts.
         failures: ``job.errors()``.
         error: what ended the job before its slices could run, or empty.
+        here: why it is simulated in this process; empty if it is not.
     """
 
     job_id: str
@@ -72,6 +73,7 @@ class Report:
     culprits: tuple[Any, ...]
     failures: tuple[Any, ...]
     error: str = ""
+    here: str = ""
 
     @property
     def workers(self) -> tuple[WorkerUse, ...]:
@@ -129,6 +131,8 @@ class Report:
 
     def _lines(self) -> Iterator[str]:
         yield self._title
+        if self.here:
+            yield f"simulated    in this process: {self.here}"
         left = self.experiments - self.experiments_done - self.experiments_failed
         yield f"experiments  {_counted(self.experiments, self.experiments_done, self.experiments_failed, left)}"
         left = self.slices - self.slices_done - self.slices_failed
@@ -213,6 +217,7 @@ def report(
         culprits=() if plan is None or not culprits else tuple(failures(plan, {}, culprits)),
         failures=() if plan is None else tuple(failures(plan, results, missing)),
         error="" if error is None else f"{type(error).__name__}: {getattr(error, 'message', None) or error}",
+        here=dispatch.placement.why if dispatch.placement.here else "",
     )
 
 

@@ -18,7 +18,7 @@ settings.register_profile(
 settings.load_profile("default")
 for variable in [name for name in os.environ if name.startswith("QISKIT_CLUSTER_")]:
     del os.environ[variable]
-os.environ["QISKIT_CLUSTER_PLACEMENT"] = "cluster"  # tiny circuits too; tests/placement has those that stay here
+os.environ["QISKIT_CLUSTER_PLACEMENT"] = "cluster"  # tiny circuits too; test_placement.py has what stays here
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -99,6 +99,7 @@ class ClusterKind:
         extra: what to install if they are not, for example ``qiskit-cluster-provider[kubernetes]``.
         checked: whether ``get_backend`` asks :meth:`findings` first, and refuses what cannot work.
         outlives: whether what it starts would go on after this process; then a SIGTERM ends it too.
+        near: whether its workers are on this machine.
     """
 
     description: str = ""
@@ -107,6 +108,7 @@ class ClusterKind:
     extra: str = "qiskit-cluster-provider"
     checked: bool = False
     outlives: bool = False
+    near: bool = False
 
     def connect(self, config: Any) -> AbstractContextManager[Client]:
         """A client of the cluster; leaving the context closes what entering it started, and nothing else."""
@@ -135,6 +137,10 @@ class ClusterKind:
     def grows_to(self, config: Any) -> int:
         """Workers that the cluster may have under load; 0 if their number does not change by itself."""
         return 0
+
+    def size(self, config: Any) -> tuple[int, int]:
+        """Workers, and slices that each runs at the same time, by the settings; 0 workers if they do not tell."""
+        return 0, 1
 
     def dashboard_link(self, client: Any, config: Any) -> str:
         """Where a browser on this machine finds Dask's dashboard."""

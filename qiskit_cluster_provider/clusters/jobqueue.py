@@ -74,6 +74,10 @@ class BatchKind(ClusterKind):
         """A queue takes its time."""
         return {"no_workers_timeout": _PATIENCE}
 
+    def size(self, config: BatchConfig) -> tuple[int, int]:
+        """Jobs, and the cores of one."""
+        return config.workers if isinstance(config.workers, int) else config.workers[1], config.cores or 1
+
     def grows_to(self, config: BatchConfig) -> int:
         """The maximum, where there is one."""
         return 0 if isinstance(config.workers, int) else config.workers[1]

@@ -84,6 +84,7 @@ class LocalKind(ClusterKind):
 
     description = "A Dask cluster on this machine, started when it is first used"
     Config = LocalConfig
+    near = True
 
     @contextmanager
     def connect(self, config: LocalConfig) -> Iterator[Client]:
@@ -116,6 +117,10 @@ class LocalKind(ClusterKind):
             finally:
                 client.run(end_worker, on_error="ignore")
         POOL.close_idle()
+
+    def size(self, config: LocalConfig) -> tuple[int, int]:
+        """As the settings say."""
+        return config.workers, config.threads_per_worker
 
     def dashboard_link(self, client: Any, config: LocalConfig) -> str:
         """Dask names this machine's outer address, on which nothing listens."""

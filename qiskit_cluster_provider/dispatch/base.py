@@ -10,6 +10,7 @@ from ..errors import headline
 from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, SliceResult, longest_first
 from ..progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
+from .capacity import HERE_CAPACITY
 from .ledger import Fate, Ledger
 from .snapshots import Snapshots
 from .state import JobState
@@ -23,17 +24,17 @@ class Dispatch(JobState, ABC):
     Attributes:
         needs: of the work, by what is known of where it runs.
         placement: where that is, and why.
-        slots: slices that can run at the same time, when it was cut.
-        messages: bytes of the tasks that were sent so far.
-        blobs: bytes of what several of them need, by name.
+        capacity: what it was cut for.
+        tasks_bytes: of the tasks that were sent so far.
+        blobs: what several of them need: name -> bytes.
     """
 
     def __init__(self, job_id: str, needs: Needs, options: SliceOptions, placement: Placement) -> None:
         super().__init__(job_id, needs.work, options)
         self.needs = needs
         self.placement = placement
-        self.slots = 1
-        self.messages = 0
+        self.capacity = HERE_CAPACITY
+        self.tasks_bytes = 0
         self.blobs: dict[str, int] = {}
         self._snapshots = Snapshots(needs.work)
 
@@ -60,7 +61,8 @@ class Dispatch(JobState, ABC):
         """``plan`` is complete: the ledger of its slices, and the order in which to begin them."""
         with self._lock:
             self._ledger = ledger = Ledger(plan, self._options.retries)
-        self._log.info("plan", "%s", plan)
+        where = "in this process" if self.placement.here else "on workers"
+        self._log.info("plan", "%s; simulated %s (%s)", plan, where, self.placement.why)
         self._emit(JobStarted(self.job_id, len(plan.slices), plan.work.experiments))
         return ledger, [piece.index for piece in longest_first(plan.slices)]
 
@@ -73,12 +75,13 @@ class Dispatch(JobState, ABC):
             )
         self._emit(SliceStarted(self.job_id, index, worker))
 
-    def _done(self, result: SliceResult, ledger: Ledger) -> None:
+    def _done(self, result: SliceResult, ledger: Ledger, seconds: float) -> None:
+        """It came back, and was ``seconds`` of work."""
         with self._lock:
             ledger.done(result, self._now())
         piece = ledger.plan.slices[result.index]
         if not result.failed:
-            self.needs.learn(piece, result.seconds)
+            self.needs.learn(piece, seconds)
         self._snapshots.done(piece)
         self._emit(SliceDone(self.job_id, piece.index, piece.size, result.failed, result.seconds))
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from typing import NamedTuple
 
 from ..clusters import Connection
 from ..options import SliceOptions
-from ..plan import Calibration, Needs, Placement, Work, place
+from ..plan import Calibration, Needs, Placement, Plan, Work, cut, place
+from ..plan.cost import least
 from .base import Dispatch
+from .capacity import HERE_CAPACITY, Capacity, capacity_of
 from .engine import ClusterDispatch
-from .here import HERE, HereDispatch
+from .here import HERE, HereDispatch, cut_here
 from .transport import choose_transport
 
 _CALIBRATIONS: dict[str, Calibration] = {}
@@ -42,6 +45,28 @@ def placed(work: Work, options: SliceOptions, connection: Connection, *, tame: b
     else:
         found = place(needs, tame=tame)
     return found, needs if found.here else needs.at(calibration_of(connection.name))
+
+
+class Foreseen(NamedTuple):
+    """What would be done with a work."""
+
+    placement: Placement
+    needs: Needs
+    capacity: Capacity
+    plan: Plan
+
+
+def foreseen(work: Work, options: SliceOptions, connection: Connection, *, tame: bool) -> Foreseen:
+    """What would be done with ``work``; as for :func:`placed`. Nothing is started.
+
+    Raises:
+        ClusterConnectionError: the cluster is connected already, and cannot be reached.
+    """
+    placement, needs = placed(work, options, connection, tame=tame)
+    if placement.here:
+        return Foreseen(placement, needs, HERE_CAPACITY, cut_here(needs))
+    capacity = capacity_of(options, connection, int(work.options.get("max_parallel_threads", 1)))
+    return Foreseen(placement, needs, capacity, cut(work, capacity.slots, needs, least(capacity.overhead)))
 
 
 def dispatch_of(job_id: str, work: Work, options: SliceOptions, connection: Connection, *, tame: bool) -> Dispatch:

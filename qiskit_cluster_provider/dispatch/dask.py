@@ -19,11 +19,10 @@ from ..plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ..worker import end_job, run_slice
 from ..worker.children import Call
 from .blobs import GONE
-from .transport import Future, reason_of
+from .transport import SLOTS_IF_EMPTY, Future, reason_of
 from .view import MEMORY, View, view_of
 
 _END_WITHIN = 10.0  # seconds for the workers to be told that a job was cancelled
-_SLOTS_IF_EMPTY = 4  # of a cluster that has no worker yet; it may grow with the load
 
 
 class DaskTransport:
@@ -76,7 +75,11 @@ class DaskTransport:
         """
         fit = [n // self._threads if self._threads else 1 for n in self._view.threads.values()]
         grown = self._grows_to() * max([1, *fit])
-        return max(1, sum(fit), grown) if fit else max(_SLOTS_IF_EMPTY, grown)
+        return max(1, sum(fit), grown) if fit else max(SLOTS_IF_EMPTY, grown)
+
+    def workers(self) -> int:
+        """Those that are there; at least the one that a cluster without any is to get."""
+        return max(1, len(self._view.threads))
 
     def overhead(self) -> float:
         """Less where the scheduler is in this process."""

@@ -17,6 +17,7 @@ from ..progress import ClusterTrouble, SliceRetried, SliceSplit
 from ..wire import Encoder, check_result, decode_result
 from ..worker.children import Call
 from .base import Dispatch
+from .capacity import capacity_now
 from .ledger import Fate, Ledger
 from .transport import Future, Transport, reason_of
 
@@ -44,8 +45,8 @@ class ClusterDispatch(Dispatch):
             return
         threads = int(self.work.options.get("max_parallel_threads", 1))
         self._transport.open(self.job_id, threads, self._on_started)
-        self.slots = self._transport.slots()
-        plan = cut(self.work, self.slots, self.needs, least(self._transport.overhead()))
+        self.capacity = capacity_now(self._transport)
+        plan = cut(self.work, self.capacity.slots, self.needs, least(self.capacity.overhead))
         encoder = Encoder(plan)
         ledger, order = self._planned(plan)
         with self._lock:
@@ -129,7 +130,7 @@ class ClusterDispatch(Dispatch):
             ) from error
         with self._lock:
             self._inflight[index] = future
-            self.messages += len(payload)
+            self.tasks_bytes += len(payload)
             self.blobs.update((name, len(encoder.blobs[name])) for name in names)
         self._log.debug("submitted", "is on its way", slice=index)
         future.add_done_callback(lambda done: self._news.put((index, done)))
@@ -170,7 +171,7 @@ class ClusterDispatch(Dispatch):
         except ClusterError as error:
             self._failed(index, "error", reason_of(error), ledger)
             return
-        self._done(result, ledger)
+        self._done(result, ledger, result.seconds)
 
     def _failed(self, index: int, outcome: str, reason: str, ledger: Ledger) -> None:
         if self._cancelled:

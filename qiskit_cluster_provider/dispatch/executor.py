@@ -58,6 +58,10 @@ class ExecutorTransport:
         workers = getattr(self._executor, "_max_workers", None)
         return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
 
+    def workers(self) -> int:
+        """An executor keeps nothing."""
+        return 0
+
     def overhead(self) -> float:
         """Most executors are on this machine."""
         return OVERHEAD_LOCAL

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 from ..clusters import Connection, check_client
 from ..worker.children import Call
 
+SLOTS_IF_EMPTY = 4
+"""Of a cluster that has no worker yet; it may grow with the load."""
+
 
 class Future(Protocol):
     """What ``concurrent.futures.Future`` and ``distributed.Future`` share."""
@@ -42,6 +45,9 @@ class Transport(Protocol):
 
     def slots(self) -> int:
         """Slices that can run at the same time, now; at least 1."""
+
+    def workers(self) -> int:
+        """Workers that keep what several slices need; 0 if none does, and it goes with each slice."""
 
     def overhead(self) -> float:
         """Seconds that a slice costs besides its simulation, roughly."""

@@ -8,7 +8,7 @@ from statistics import median
 
 _LAST = 15  # slices that count, of each method
 _BOUNDS = (0.02, 50.0)  # times: beyond that, something else than the machine was measured
-_LEAST = 1e-4  # seconds: less is not measured well
+_LEAST = 5e-3  # seconds: less says more of caches and of what else runs than of the work
 
 
 class Calibration:
@@ -23,7 +23,7 @@ class Calibration:
 
     def record(self, method: str, estimated: float, measured: float) -> None:
         """A slice of ``method`` ran, and took ``measured`` seconds."""
-        if min(estimated, measured) < _LEAST:
+        if measured < _LEAST or estimated <= 0:
             return
         low, high = _BOUNDS
         with self._lock:

@@ -89,6 +89,10 @@ class Needs:
             total = sum(raw.once + count * raw.each for raw, count in estimates)
             self._calibration.record(piece.method, total, seconds - self.noise * len(piece.runs))
 
+    def learned_from(self, method: str) -> int:
+        """How many slices of ``method`` have told of the speed of the place."""
+        return self._calibration.slices(method)
+
     def timeout(self, piece: Slice) -> float:
         """Seconds that ``piece`` may take if the user gives no ``slice_timeout``: generous, never infinite."""
         total = 0.0

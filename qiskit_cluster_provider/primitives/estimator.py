@@ -16,11 +16,14 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from ..backend import ClusterBackend
 from ..errors import ClusterConfigError, InvalidPubError
+from ..explanation import Explanation
 from ..merge.pubs import merge_estimator
 from ..mode import backend_of
+from ..options import SliceOptions
+from ..plan import Work
 from ..plan.estimates import exact_work, shots_work
 from ..plan.pubs import pub_name
-from ..primitive_job import ClusterPrimitiveJob
+from ..primitive_job import ClusterPrimitiveJob, Merge
 from .base import OnCluster, begin, coerced, effective
 from .options import EstimatorOptions
 
@@ -81,6 +84,22 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
             ShotSlicingError: ``max_shot_size`` would change the answer.
             ClusterConfigError: an option.
         """
+        ready, backend, work, slice_options, merge = self._prepared(pubs, precision)
+        return begin(backend, work, slice_options, ready, merge)
+
+    def explain(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> Explanation:
+        """What :meth:`run` would do with the same arguments; as :meth:`ClusterBackend.explain`.
+
+        Args:
+            pubs: as for :meth:`run`.
+            precision: as for :meth:`run`.
+        """
+        _, backend, work, slice_options, _ = self._prepared(pubs, precision)
+        return backend._explain(work, slice_options)
+
+    def _prepared(
+        self, pubs: Iterable[EstimatorPubLike], precision: float | None
+    ) -> tuple[list[EstimatorPub], ClusterBackend, Work, SliceOptions, Merge]:
         default = self._options.precision if precision is None else precision
         ready = coerced(
             pubs,
@@ -120,7 +139,7 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
                 translate=partial(_translate, backend),
             )
         merge = partial(merge_estimator, pubs=ready, estimates=estimates, seed=seed)
-        return begin(backend, work, slice_options, ready, merge)
+        return ready, backend, work, slice_options, merge
 
     def _effective(self) -> Any:
         run_options = self._options.checked_run_options()

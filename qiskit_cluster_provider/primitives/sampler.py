@@ -14,8 +14,11 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..backend import ClusterBackend
 from ..errors import InvalidPubError
+from ..explanation import Explanation
 from ..merge.pubs import merge_sampler
 from ..mode import backend_of
+from ..options import SliceOptions
+from ..plan import Work
 from ..plan.pubs import pub_name, sampler_work
 from ..primitive_job import ClusterPrimitiveJob
 from .base import OnCluster, begin, coerced, effective
@@ -87,6 +90,22 @@ class SamplerV2(OnCluster, BaseSamplerV2):
             ShotSlicingError: ``max_shot_size`` would change the answer.
             ClusterConfigError: an option.
         """
+        ready, backend, work, slice_options = self._prepared(pubs, shots)
+        return begin(backend, work, slice_options, ready, partial(merge_sampler, pubs=ready))
+
+    def explain(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> Explanation:
+        """What :meth:`run` would do with the same arguments; as :meth:`ClusterBackend.explain`.
+
+        Args:
+            pubs: as for :meth:`run`.
+            shots: as for :meth:`run`.
+        """
+        _, backend, work, slice_options = self._prepared(pubs, shots)
+        return backend._explain(work, slice_options)
+
+    def _prepared(
+        self, pubs: Iterable[SamplerPubLike], shots: int | None
+    ) -> tuple[list[SamplerPub], ClusterBackend, Work, SliceOptions]:
         default = self.default_shots if shots is None else shots
         ready = coerced(
             pubs,
@@ -96,8 +115,7 @@ class SamplerV2(OnCluster, BaseSamplerV2):
         for index, pub in enumerate(ready):
             _check_registers(index, pub.circuit)
         backend, aer_options, slice_options = self._effective()
-        work = sampler_work(ready, aer_options, slice_options, backend._simulator())
-        return begin(backend, work, slice_options, ready, partial(merge_sampler, pubs=ready))
+        return ready, backend, sampler_work(ready, aer_options, slice_options, backend._simulator()), slice_options
 
     def _effective(self) -> Any:
         run_options = self._options.checked_run_options()
@@ -112,7 +130,7 @@ def _check_registers(index: int, circuit: QuantumCircuit) -> None:
             f"{pub_name(index, circuit.name)} has no classical registers, so that its result will be empty; "
             "add measurements, for example circuit.measure_all().",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     try:
         DataBin(**{register.name: None for register in circuit.cregs}, shape=())

@@ -65,6 +65,10 @@ class KubernetesKind(ClusterKind):
         """``device="GPU"`` if workers have one."""
         return {"device": "GPU"} if config.gpu else {}
 
+    def size(self, config: KubernetesConfig) -> tuple[int, int]:
+        """All that there may be, and the CPUs of one."""
+        return config.largest, config.threads
+
     def grows_to(self, config: KubernetesConfig) -> int:
         """The maximum, if the load decides."""
         return config.largest if isinstance(config.workers, tuple) else 0
