@@ -52,7 +52,7 @@ def demo(
         from ..workloads import workloads
 
         console = Console(highlight=False)
-        backend = _backend(provider, "aer-local", workers=workers)
+        backend = _backend(provider, "aer-local", workers=workers, placement="cluster")
         local = AerSimulator(max_parallel_threads=1)
         batch = workloads(circuits, seed)
         console.print(f"{circuits} experiments of {shots} shots, seed {seed}")

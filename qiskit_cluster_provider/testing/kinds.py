@@ -29,7 +29,7 @@ def check_cluster_kind(kind: ClusterKind, config: ClusterConfig) -> None:
     for attempt in ("first", "second"):
         cluster = Connection("checked", kind, config)
         assert not cluster.started, "a cluster must not start before it is needed"
-        with ClusterBackend(cluster) as backend:
+        with ClusterBackend(cluster, placement="cluster") as backend:
             found = differences(_run(backend), expected)
             assert not found, f"{attempt} connection: the result is not AerSimulator's: {found[:5]}"
             client = cluster.client()
