@@ -64,13 +64,13 @@ class Needs:
         return self._costs[key]
 
     def total(self) -> tuple[float, bool]:
-        """Seconds of all experiments on one thread, and whether there is a formula for each of them."""
+        """Seconds of all experiments on one thread, and whether that is more than a guess."""
         total, known = 0.0, True
         for batch in self.work.batches:
             for item in batch.items:
                 cost = self.cost(item, batch.shots)
                 total += cost.once + item.experiments * cost.each
-                known &= cost.known
+                known &= cost.known and not self.shape(item).repeats
         return total, known
 
     def judged(self, piece: Slice) -> Slice:

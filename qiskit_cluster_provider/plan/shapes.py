@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
+from .instructions import instructions
+
 _CLIFFORD = frozenset({"x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr", "id", "pauli"})
 _NO_GATES = frozenset({"barrier", "delay", "measure", "reset"})
 _FLOW = frozenset({"if_else", "while_loop", "for_loop", "switch_case"})
@@ -28,6 +30,7 @@ class Shape(NamedTuple):
         by_shot: its shots are simulated one by one, even without noise.
         saves: instructions that save something.
         states: those that save its state.
+        repeats: how often something in it runs is decided while it runs.
     """
 
     gates: int
@@ -36,14 +39,16 @@ class Shape(NamedTuple):
     by_shot: bool
     saves: int
     states: int
+    repeats: bool
 
 
 def shape_of(circuit: QuantumCircuit) -> Shape:
     """Read ``circuit``."""
     names = circuit.count_ops()
-    gates = sum(names.values())
+    gates, repeats = sum(names.values()), False
     if not _FLOW.isdisjoint(names):
         gates = sum(_weight(step.operation) for step in circuit.data)
+        repeats = any(operation.name == "while_loop" for operation in instructions(circuit))
     measured = names.get("measure", 0)
     return Shape(
         gates=gates,
@@ -52,6 +57,7 @@ def shape_of(circuit: QuantumCircuit) -> Shape:
         by_shot=not _BY_SHOT.isdisjoint(names) or (measured > 0 and not _measures_last(circuit, measured)),
         saves=sum(count for name, count in names.items() if name.startswith("save_")),
         states=sum(count for name, count in names.items() if name in _SAVED_STATES),
+        repeats=repeats,
     )
 
 

@@ -195,3 +195,15 @@ def test_a_method_that_nobody_knows_is_cut_by_number():
     plan = cut(work, 2)
     assert len(plan.slices) == SLICES_PER_SLOT * 2
     assert Needs(work).timeout(plan.slices[0]) == UNPREDICTABLE
+
+
+def test_a_loop_that_nobody_can_count_is_cut_by_number():
+    loop = QuantumCircuit(1, 1)
+    loop.h(0)
+    loop.measure(0, 0)
+    with loop.while_loop((loop.clbits[0], 1)):
+        loop.h(0)
+        loop.measure(0, 0)
+    work = work_of([loop] * 40, shots=1)
+    assert len(cut(work, 2).slices) == SLICES_PER_SLOT * 2
+    assert Needs(work).timeout(cut(work, 2).slices[0]) < UNPREDICTABLE, "it may not run for a day"
