@@ -172,6 +172,8 @@ class Aer:
         found = self._aer._execute_circuits(natives, options.get("noise_model"), config)
         if not isinstance(found, dict):
             raise AerError(f"the simulation returned {found!r:.200}")
+        for one in found["results"]:
+            one.pop("circ_id", None)  # which Aer uses up too
         _tell_phases(found["results"], entries)
         return found
 

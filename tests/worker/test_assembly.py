@@ -155,7 +155,7 @@ def test_what_only_the_public_call_can_do():
     noise = NOISE["pauli"].__class__()
     noise._custom_noise_passes.append(RelaxationNoisePass([10.0], [10.0], dt=1.0))
     found = check([Template(delayed, None, name="delayed")], {"memory": True}, noise)
-    assert set(found[0]["data"]["memory"]) != {"0x1"}, "the delay decays"
+    assert set(found[0]["data"]["memory"].unpacked()) != {"0x1"}, "the delay decays"
 
 
 def test_a_row_that_fails_alone_fails_again_and_alone():
