@@ -1,7 +1,6 @@
-"""Wall time of ours against what a user would use instead; interleaved, repeated, medians as ratios.
+"""Time of ours against what a user would use instead: Markdown tables, a plot, and all figures as JSON.
 
-Columns are seconds divided by those of Aer with one thread (the first column), in the same round: below 1 is faster.
-The cluster is up and its processes are warm before anything is timed.
+All take turns, round after round. The clusters are up and their processes warm before anything is timed.
 """
 
 from __future__ import annotations
@@ -9,142 +8,106 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pickle
 import platform
-import statistics
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from distributed import Client, LocalCluster
-from qiskit_aer import AerSimulator
 
 from qiskit_cluster_provider import ClusterProvider
-from qiskit_cluster_provider.testing import differences, pub_differences
 
-from . import primitives
+from . import picture, report, scaling, wire
+from .contenders import contenders
+from .measure import measure
 from .workloads import FULL, QUICK, Workload
 
-BASE = "AerSimulator, 1 thread"
-SEED = 7
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("qiskit-cluster-provider", "qiskit", "qiskit-aer", "distributed")
+PARTS = ("wire", "overhead", "efficiency")
+_WARM, _WIRE = 1000, 1001  # numbers of rounds that are not measured
 
 
-def naive_task(pickled: bytes) -> Any:
-    """What people write first: one pickled circuit a task, one simulator a task."""
-    circuit, options = pickle.loads(pickled)
-    return AerSimulator(max_parallel_threads=1).run(circuit, **options).result()
-
-
-def contenders(backend: Any, naive: Client) -> dict[str, Callable[[Workload], Any]]:
-    def ours(workload: Workload) -> Any:
-        return backend.run(workload.circuits, workload.binds, seed_simulator=SEED, **workload.options).result()
-
-    def aer(simulator: AerSimulator) -> Callable[[Workload], Any]:
-        return lambda w: simulator.run(w.circuits, w.binds, seed_simulator=SEED, **w.options).result()
-
-    def naive_dask(workload: Workload) -> Any:
-        tasks = [pickle.dumps((circuit, workload.options)) for circuit in workload.bound()]
-        return naive.gather(naive.map(naive_task, tasks, pure=False))
-
-    return {
-        BASE: aer(AerSimulator(max_parallel_threads=1)),
-        "qiskit-cluster-provider": ours,
-        "AerSimulator, its defaults": aer(AerSimulator()),
-        "naive Dask": naive_dask,
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns 1 if a result of ours was not Aer's."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small batches, under a minute")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (default: 3)")
+    parser.add_argument("--workers", type=int, default=2, help="Dask workers (default: 2)")
+    parser.add_argument(
+        "--only", action="append", metavar="TEXT", help=f"workloads with TEXT in their name, or {', '.join(PARTS)}"
+    )
+    parser.add_argument("--json", type=Path, help="where to write the figures (default: benchmarks/results/)")
+    parser.add_argument("--plot", type=Path, help="where to write the plot, .svg or .png (default: the same)")
+    given = parser.parse_args(arguments)
+    chosen = [one for one in (QUICK if given.quick else FULL) if _wanted(one.name, given.only)]
+    parts = [part for part in PARTS if _wanted(part, given.only)]
+    if not chosen and not parts:
+        parser.error(f"no workload has {' or '.join(given.only)} in its name")
+    about = {
+        "versions": {**{name: version(name) for name in PACKAGES}, "Python": platform.python_version()},
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "workers": given.workers,
+        "rounds": given.rounds,
     }
+    found = run(chosen, parts, report.Report(about), quick=given.quick)
+    name = "quick" if given.quick else "full"
+    file = given.json or RESULTS / f"{name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found.data(), indent=1, ensure_ascii=False))
+    print(f"figures: {file}")
+    if found.rows:
+        plot = given.plot or RESULTS / f"{name}.svg"
+        picture.draw(found.rows, report.head(about), plot)
+        print(f"plot: {plot}")
+    for row in found.rows:
+        for difference in row.differences or ():
+            print(f"{row.name}: {difference}", file=sys.stderr)
+    return 0 if found.identical else 1
 
 
-def measure(
-    workload: Any, runs: dict[str, Callable[[Any], Any]], rounds: int, differ: Callable[[Any, Any], list[str]]
-) -> dict[str, Any]:
-    base, *_ = runs
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    results = {}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            results[name] = run(workload)
-            seconds[name].append(time.perf_counter() - start)
-    return {
-        "workload": workload.name,
-        "experiments": workload.experiments,
-        "base": base,
-        "seconds": seconds,
-        "ratios": {
-            name: [mine / first for mine, first in zip(times, seconds[base], strict=True)]
-            for name, times in seconds.items()
-        },
-        "identical": differ(results["qiskit-cluster-provider"], results[base]) == [],
-    }
-
-
-def row(found: dict[str, Any]) -> str:
-    cells = []
-    for name, ratios in found["ratios"].items():
-        if name == found["base"]:
-            cells.append(f"{statistics.median(found['seconds'][name]):.2f} s")
-        else:
-            cells.append(f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})")
-    same = "yes" if found["identical"] else "NO"
-    return f"| {found['workload']} | {' | '.join(cells)} | {same} |"
-
-
-def table(
-    makers: list[Callable[[], Any]],
-    runs: dict[str, Callable[[Any], Any]],
-    rounds: int,
-    differ: Callable[[Any, Any], list[str]],
-    warm: Any,
-) -> list[dict[str, Any]]:
-    """Warm up, measure, and print a Markdown table as it grows."""
-    for run in runs.values():
-        run(warm)
-    base, *_ = runs
-    print(f"| workload | {' | '.join(runs)} | identical to {base} |")
-    print(f"|---|{'---|' * (len(runs) + 1)}")
-    found = []
-    for make in makers:
-        found.append(measure(make(), runs, rounds, differ))
-        print(row(found[-1]), flush=True)
-    print()
+def run(chosen: Sequence[Workload], parts: Sequence[str], found: report.Report, *, quick: bool) -> report.Report:
+    """Measure, and print each table as it grows."""
+    workers, rounds = found.about["workers"], found.about["rounds"]
+    print(report.head(found.about), end="\n\n", flush=True)
+    with ExitStack() as stack:
+        naive = stack.enter_context(
+            LocalCluster(workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+        )
+        client = stack.enter_context(Client(naive, set_as_default=False))
+        backend = stack.enter_context(ClusterProvider()).get_backend("aer-local", workers=workers)
+        everybody = contenders(backend, client, workers)
+        scaling.warm(backend, workers)
+        for contender in everybody.values():
+            list(contender(QUICK[0].make(_WARM), None))
+        if chosen:
+            print(report.workload_head(), flush=True)
+        for workload in chosen:
+            for row in measure(workload, everybody, rounds):
+                found.rows.append(row)
+                print(report.workload_line(row), flush=True)
+        if chosen:
+            print(f"\n{report.LEGEND}\n", flush=True)
+        if "wire" in parts:
+            with wire.metered(naive) as (remote, meter):
+                scaling.warm(remote, workers)
+                for workload in chosen or (QUICK if quick else FULL):
+                    found.wire += wire.count(workload, remote, meter, _WIRE)
+            print(report.wire_table(found.wire), end="\n\n", flush=True)
+        if "overhead" in parts:
+            found.overhead = scaling.overhead(backend, 200 if quick else 500, rounds)
+            print(report.overhead_table(found.overhead), end="\n\n", flush=True)
+        if "efficiency" in parts:
+            slices = (1 if quick else 2) * workers
+            found.efficiency += scaling.efficiency(backend, workers, slices, 1.0, 1 if quick else rounds)
+            print(report.efficiency_table(found.efficiency), end="\n\n", flush=True)
     return found
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small batches, under a minute")
-    parser.add_argument("--rounds", type=int, default=3, help="repetitions; the table has their medians")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="write all figures here")
-    arguments = parser.parse_args()
-
-    packages = ("qiskit-cluster-provider", "qiskit", "qiskit-aer", "distributed")
-    print(", ".join(f"{name} {version(name)}" for name in packages), f"· Python {platform.python_version()}")
-    print(f"{os.cpu_count()} CPUs, {arguments.workers} workers, median of {arguments.rounds} rounds (least–most)\n")
-    with (
-        LocalCluster(
-            n_workers=arguments.workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-        ) as cluster,
-        Client(cluster, set_as_default=False) as naive,
-        ClusterProvider() as provider,
-    ):
-        backend = provider.get_backend("aer-local", workers=arguments.workers)
-        quick, rounds = arguments.quick, arguments.rounds
-        found = table(QUICK if quick else FULL, contenders(backend, naive), rounds, differences, QUICK[0]())
-        found += table(
-            primitives.QUICK if quick else primitives.FULL,
-            primitives.contenders(backend),
-            rounds,
-            pub_differences,
-            primitives.QUICK[1](),
-        )
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(found, indent=1))
-    return 0 if all(one["identical"] for one in found) else 1
+def _wanted(name: str, only: Sequence[str] | None) -> bool:
+    return only is None or any(text.lower() in name.lower() for text in only)
 
 
 if __name__ == "__main__":

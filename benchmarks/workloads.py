@@ -1,49 +1,53 @@
-"""Batches that users run, generated here and from a seed."""
+"""The registry of workloads: batches and PUBs that users run, generated here and from a seed.
+
+Each is made anew for each round, with other numbers of the same shape: what a first call costs is then measured in
+every round, because no cache has met its content.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, partial
 
 import numpy as np
-from qiskit import QuantumCircuit, transpile
+from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
-from qiskit.circuit.library import quantum_volume
-from qiskit_aer import AerSimulator
-from qiskit_aer.noise import NoiseModel, depolarizing_error, thermal_relaxation_error
+from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
+from qiskit.circuit.library import efficient_su2, quantum_volume
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import Clifford, random_clifford
+from qiskit.transpiler import CouplingMap, PassManager
+from qiskit.transpiler.passes import BasisTranslator, Optimize1qGatesDecomposition
+from qiskit_aer.noise import NoiseModel, depolarizing_error
+
+from . import molecule
+from .calls import Call, Circuits, Pubs
+
+DEVICE_GATES = ["cx", "rz", "sx", "x"]
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A batch, with its parameter sets and options."""
+    """A line of the table, or two.
+
+    Attributes:
+        name: for tables, and for ``--only``.
+        make: what is called in round 0, 1, 2, ...
+        sampled: experiments that naive Dask runs, its time extrapolated to all; ``None`` runs all.
+        again: a later call, of what the cluster has met, is measured too.
+    """
 
     name: str
-    circuits: list[QuantumCircuit]
-    binds: list[dict[Any, Any]] | None
-    options: dict[str, Any]
-
-    @property
-    def experiments(self) -> int:
-        """How many experiments it is."""
-        if self.binds is None:
-            return len(self.circuits)
-        return sum(len(next(iter(binds.values()))) for binds in self.binds)
-
-    def bound(self) -> list[QuantumCircuit]:
-        """Its experiments as circuits without parameters, for those who send one circuit a task."""
-        if self.binds is None:
-            return self.circuits
-        return [
-            circuit.assign_parameters(dict(zip(binds, row, strict=True)))
-            for circuit, binds in zip(self.circuits, self.binds, strict=True)
-            for row in zip(*binds.values(), strict=True)
-        ]
+    make: Callable[[int], Call]
+    sampled: int | None = None
+    again: bool = False
 
 
-def tiny(count: int) -> Workload:
+def tiny(count: int, number: int) -> Circuits:
     """Five qubits, terminal measurement: the cost is all overhead."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(number)
     circuits = []
     for index in range(count):
         circuit = QuantumCircuit(5, name=f"tiny{index}")
@@ -53,21 +57,53 @@ def tiny(count: int) -> Workload:
             circuit.cx(qubit, (qubit + 1) % 5)
         circuit.measure_all()
         circuits.append(circuit)
-    return Workload(f"{count} tiny circuits", circuits, None, {"shots": 100})
+    return Circuits(circuits, options={"shots": 100})
 
 
-def volume(qubits: int, count: int) -> Workload:
+def volume(qubits: int, count: int, number: int) -> Circuits:
     """Quantum volume: the cost is all simulation."""
-    circuits = [quantum_volume(qubits, qubits, seed=index) for index in range(count)]
-    for circuit in circuits:
+    circuits = []
+    for index in range(count):
+        circuit = quantum_volume(qubits, qubits, seed=1000 * number + index)
         circuit.measure_all()
-    circuits = transpile(circuits, AerSimulator(), optimization_level=0)
-    return Workload(f"quantum volume {qubits}, {count} circuits", circuits, None, {"shots": 1000})
+        circuits.append(circuit)
+    return Circuits(circuits, options={"shots": 1000})
 
 
-def cutting(count: int) -> Workload:
-    """Four qubits with a measurement in the middle: simulated shot by shot."""
-    rng = np.random.default_rng(2)
+def benchmarking(qubits: int, count: int, longest: int, number: int) -> Circuits:
+    """Randomized benchmarking of two qubits of a noisy device: little to simulate, and a large noise model."""
+    rng = np.random.default_rng(number)
+    circuits = []
+    for index in range(count):
+        sequence = QuantumCircuit(2)
+        for _ in range(1 + longest * index // count):
+            sequence.compose(random_clifford(2, rng).to_circuit(), inplace=True)
+            sequence.barrier()
+        sequence.compose(Clifford(sequence).adjoint().to_circuit(), inplace=True)
+        circuit = QuantumCircuit(qubits, 2, name=f"rb{index}")
+        circuit.compose(sequence, [0, 1], inplace=True)
+        circuit.measure([0, 1], [0, 1])
+        circuits.append(circuit)
+    noise = copy.deepcopy(_device_noise(qubits))
+    right = 0.98 - 1e-4 * number
+    noise.add_readout_error([[right, 1 - right], [0.03, 0.97]], [0], warnings=False)
+    return Circuits(_NATIVE.run(circuits, num_processes=1), options={"shots": 1000, "noise_model": noise})
+
+
+# Not transpile(): what it loads for its other stages takes longer than a quick measurement.
+_NATIVE = PassManager(
+    [BasisTranslator(SessionEquivalenceLibrary, DEVICE_GATES), Optimize1qGatesDecomposition(DEVICE_GATES)]
+)
+
+
+@cache
+def _device_noise(qubits: int) -> NoiseModel:
+    return NoiseModel.from_backend(GenericBackendV2(qubits, coupling_map=CouplingMap.from_ring(qubits), seed=1))
+
+
+def cutting(count: int, number: int) -> Circuits:
+    """Subexperiments of circuit cutting: a measurement and a reset in the middle, so simulated shot by shot."""
+    rng = np.random.default_rng(number)
     circuits = []
     for index in range(count):
         circuit = QuantumCircuit(4, 5, name=f"cut{index}")
@@ -81,56 +117,110 @@ def cutting(count: int) -> Workload:
         circuit.cx(1, 2)
         circuit.measure(range(4), range(4))
         circuits.append(circuit)
-    return Workload(f"circuit cutting, {count} subexperiments", circuits, None, {"shots": 1000})
+    return Circuits(circuits, options={"shots": 1000})
 
 
-def sweep(points: int, qubits: int = 12) -> Workload:
+def sweep(points: int, qubits: int, number: int) -> Circuits:
     """A QAOA sweep: one template and a matrix of parameters."""
+    rng = np.random.default_rng(number)
     angles = ParameterVector("t", 4)
     circuit = QuantumCircuit(qubits, name="qaoa")
     circuit.h(range(qubits))
+    around = rng.permutation(qubits)
     for layer in range(2):
-        for qubit in range(qubits):
-            circuit.rzz(angles[2 * layer], qubit, (qubit + 1) % qubits)
+        for one, other in zip(around, np.roll(around, 1), strict=True):
+            circuit.rzz(angles[2 * layer], int(one), int(other))
         circuit.rx(angles[2 * layer + 1], range(qubits))
     circuit.measure_all()
-    values = np.random.default_rng(3).random((points, 4))
-    binds = {parameter: values[:, index].tolist() for index, parameter in enumerate(angles)}
-    return Workload(f"QAOA sweep, {qubits} qubits, {points} points", [circuit], [binds], {"shots": 1000})
+    return Circuits([circuit], rng.random((points, 4)), {"shots": 1000})
 
 
-def noisy(count: int) -> Workload:
-    """Small circuits under a device-like noise model of 27 qubits."""
-    model = NoiseModel()
-    for qubit in range(27):
-        model.add_quantum_error(thermal_relaxation_error(80e3, 90e3, 35 + qubit), ["sx", "x"], [qubit])
-        pair = thermal_relaxation_error(80e3, 90e3, 300 + qubit)
-        error = pair.expand(pair).compose(depolarizing_error(0.005, 2))
-        model.add_quantum_error(error, ["cx"], [qubit, (qubit + 1) % 27])
-    rng = np.random.default_rng(4)
-    circuits = []
-    for index in range(count):
-        circuit = QuantumCircuit(2, name=f"rb{index}")
-        for _ in range(20 + int(rng.integers(80))):
-            circuit.sx(int(rng.integers(2)))
-            circuit.rz(rng.random(), int(rng.integers(2)))
-            circuit.cx(0, 1)
-        circuit.measure_all()
-        circuits.append(circuit)
-    return Workload(f"noisy benchmarking, {count} circuits", circuits, None, {"shots": 1000, "noise_model": model})
+def memory(shots: int, number: int) -> Circuits:
+    """A repetition code under noise, three rounds: one circuit, and very many shots."""
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.01 + 1e-5 * number, 2), ["cx"])
+    data, checks = range(3), range(3, 5)
+    circuit = QuantumCircuit(5, 9, name="code")
+    for turn in range(3):
+        for place, check in enumerate(checks):
+            circuit.cx(place, check)
+            circuit.cx(place + 1, check)
+            circuit.measure(check, 2 * turn + place)
+            circuit.reset(check)
+    circuit.measure(data, range(6, 9))
+    options = {"shots": shots, "noise_model": noise, "method": "stabilizer"}
+    return Circuits([circuit], options=options, ours={"max_shot_size": -(-shots // 16)})  # only cut if asked for
 
 
-FULL: list[Callable[[], Workload]] = [
-    lambda: tiny(1000),
-    lambda: volume(10, 100),
-    lambda: volume(16, 10),
-    lambda: cutting(200),
-    lambda: sweep(200),
-    lambda: noisy(100),
+def kernel(points: int, qubits: int, number: int) -> Pubs:
+    """A quantum kernel: one PUB for each pair of points, all of one circuit."""
+    feature_map = _zz_feature_map(qubits)
+    overlap = _new(feature_map.compose(feature_map.inverse()), number)
+    overlap.measure_all()
+    pairs = points * (points - 1) // 2
+    return Pubs(overlap, np.random.default_rng(number).uniform(0, 1, (pairs, 1, overlap.num_parameters)))
+
+
+def _zz_feature_map(qubits: int) -> QuantumCircuit:
+    """That of Qiskit's library, in gates."""
+    x = ParameterVector("x", qubits)
+    circuit = QuantumCircuit(qubits, name="kernel")
+    circuit.h(range(qubits))
+    for qubit in range(qubits):
+        circuit.p(2 * x[qubit], qubit)
+    for one in range(qubits):
+        for other in range(one + 1, qubits):
+            circuit.cx(one, other)
+            circuit.p(2 * (np.pi - x[one]) * (np.pi - x[other]), other)
+            circuit.cx(one, other)
+    return circuit
+
+
+def pubs(count: int, sets: int, number: int) -> Pubs:
+    """Many PUBs of one circuit, each with an array of parameter sets."""
+    circuit = _new(efficient_su2(4, reps=1), number)
+    circuit.measure_all()
+    values = np.random.default_rng(number).uniform(-np.pi, np.pi, (count, sets, circuit.num_parameters))
+    return Pubs(circuit, values, shots=100)
+
+
+def gradient(points: int, number: int) -> Pubs:
+    """The energy of lithium hydride and its gradient by differences, near Hartree-Fock: 93 points are all of it."""
+    circuit = _new(molecule.ansatz(), number)
+    size = circuit.num_parameters
+    centre = np.random.default_rng(number).normal(0, 0.01, size)
+    values = np.concatenate([[centre], centre + 1e-6 * np.eye(size)])[:points]
+    return Pubs(circuit, values[np.newaxis], molecule.energy())
+
+
+def _new(circuit: QuantumCircuit, number: int) -> QuantumCircuit:
+    """The circuit with a gate at its begin that has no effect, so that no cache has met it."""
+    first = QuantumCircuit(circuit.num_qubits, name=circuit.name)
+    first.rz(float(number + 1), 0)
+    return first.compose(circuit)
+
+
+FULL: Sequence[Workload] = [
+    Workload("1,000 tiny circuits", partial(tiny, 1000), sampled=200),
+    Workload("quantum volume 10, 100 circuits", partial(volume, 10, 100)),
+    Workload("quantum volume 16, 20 circuits", partial(volume, 16, 20)),
+    Workload("noisy RB, 27-qubit device, 100 circuits", partial(benchmarking, 27, 100, 40), sampled=4, again=True),
+    Workload("noisy RB, 127-qubit device, 100 circuits", partial(benchmarking, 127, 100, 40), sampled=2, again=True),
+    Workload("quantum kernel, 435 PUBs", partial(kernel, 30, 8), sampled=100),
+    Workload("circuit cutting, 108 subexperiments", partial(cutting, 108)),
+    Workload("QAOA sweep, 400 points", partial(sweep, 400, 14), sampled=50),
+    Workload("LiH UCCSD, energy and gradient", partial(gradient, 93), sampled=4, again=True),
+    Workload("one noisy circuit, 100,000 shots", partial(memory, 100_000)),
+    Workload("2,000 PUBs × 100 sets", partial(pubs, 2000, 100), sampled=400),
 ]
-QUICK: list[Callable[[], Workload]] = [
-    lambda: tiny(200),
-    lambda: volume(10, 20),
-    lambda: cutting(40),
-    lambda: sweep(50),
+QUICK: Sequence[Workload] = [
+    Workload("100 tiny circuits", partial(tiny, 100), sampled=20),
+    Workload("quantum volume 10, 20 circuits", partial(volume, 10, 20), sampled=10),
+    Workload("quantum volume 16, 4 circuits", partial(volume, 16, 4)),
+    Workload("noisy RB, 7-qubit device, 20 circuits", partial(benchmarking, 7, 20, 10), sampled=2, again=True),
+    Workload("quantum kernel, 45 PUBs", partial(kernel, 10, 6), sampled=10),
+    Workload("circuit cutting, 8 subexperiments", partial(cutting, 8), sampled=4),
+    Workload("QAOA sweep, 50 points", partial(sweep, 50, 10), sampled=10),
+    Workload("one noisy circuit, 4,000 shots", partial(memory, 4000)),
+    Workload("20 PUBs × 20 sets", partial(pubs, 20, 20), sampled=10),
 ]

@@ -1,0 +1,113 @@
+"""What is measured: one call of ``run``, of a backend or of a primitive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import qiskit_aer.primitives as aer
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Pauli, SparsePauliOp
+from qiskit_aer import AerSimulator
+
+from qiskit_cluster_provider import EstimatorV2, SamplerV2
+from qiskit_cluster_provider.testing import differences, pub_differences
+
+SEED = 7
+Task = tuple[QuantumCircuit, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Circuits:
+    """A batch for ``backend.run``.
+
+    Attributes:
+        circuits: what to run; only one if there are ``values``.
+        values: its parameters, a row for each experiment; or ``None``.
+        options: of ``run``.
+        ours: options that Aer does not have, for our backend alone.
+    """
+
+    circuits: list[QuantumCircuit]
+    values: npt.NDArray[np.float64] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    ours: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def experiments(self) -> int:
+        """How many results it has."""
+        return len(self.circuits) if self.values is None else len(self.values)
+
+    def run(self, backend: Any) -> Any:
+        """Run it and wait. ``backend`` is an ``AerSimulator`` or stands in for one."""
+        options = self.options if isinstance(backend, AerSimulator) else {**self.options, **self.ours}
+        binds = None
+        if self.values is not None:
+            parameters = self.circuits[0].parameters
+            binds = [{parameter: self.values[:, i].tolist() for i, parameter in enumerate(parameters)}]
+        return backend.run(self.circuits, binds, seed_simulator=SEED, **options).result()
+
+    def task(self, index: int) -> Task:
+        """One experiment for those who send one circuit a task: without parameters, and with its options."""
+        if self.values is None:
+            return self.circuits[index], self.options
+        return self.circuits[0].assign_parameters(self.values[index]), self.options
+
+    def differences(self, found: Any, expected: Any) -> list[str]:
+        """Between two results of it; empty if they are identical."""
+        return differences(found, expected)
+
+
+@dataclass(frozen=True, eq=False)
+class Pubs:
+    """PUBs for a primitive: the estimator if there is an observable, else the sampler.
+
+    Attributes:
+        circuit: of all PUBs.
+        values: the parameters of each PUB, of shape ``(PUBs, sets, parameters)``.
+        observable: of all PUBs, or ``None``.
+        shots: of the sampler; the estimator is exact.
+    """
+
+    circuit: QuantumCircuit
+    values: npt.NDArray[np.float64]
+    observable: SparsePauliOp | None = None
+    shots: int = 1000
+
+    @property
+    def experiments(self) -> int:
+        """How many parameter sets it has."""
+        return int(np.prod(self.values.shape[:2]))
+
+    def run(self, backend: Any) -> Any:
+        """Run it and wait: with Aer's own primitives on an ``AerSimulator``, else with ours."""
+        here = isinstance(backend, AerSimulator)
+        if self.observable is not None:
+            settings: dict[str, Any] = {"options": {"run_options": {"seed_simulator": SEED}}}
+            estimator = (
+                aer.EstimatorV2.from_backend(backend, **settings) if here else EstimatorV2(backend, **settings)
+            )
+            return estimator.run([(self.circuit, self.observable, rows) for rows in self.values]).result()
+        settings = {"seed": SEED, "default_shots": self.shots}
+        sampler = aer.SamplerV2.from_backend(backend, **settings) if here else SamplerV2(backend, **settings)
+        return sampler.run([(self.circuit, rows) for rows in self.values]).result()
+
+    def task(self, index: int) -> Task:
+        """One experiment for those who send one circuit a task: bound, and with a save for each Pauli."""
+        rows = self.values.reshape(-1, self.values.shape[-1])
+        circuit = self.circuit.assign_parameters(rows[index])
+        if self.observable is None:
+            return circuit, {"shots": self.shots}
+        for label in self.observable.paulis.to_labels():
+            circuit.save_expectation_value(Pauli(label), range(circuit.num_qubits), label=label)
+        return circuit, {}
+
+    def differences(self, found: Any, expected: Any) -> list[str]:
+        """Between two results of it; empty if they are identical, expectation values to rounding."""
+        return pub_differences(found, expected)
+
+
+Call = Circuits | Pubs

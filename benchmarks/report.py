@@ -1,0 +1,121 @@
+"""What was measured as Markdown tables, and as data for JSON and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .contenders import NAMES, OURS
+from .measure import Row, Spread, spread_of
+from .scaling import Efficiency, Overhead
+from .wire import Bytes
+
+LEGEND = """\
+Each cell is the time of that contender, in times of ours in the same round: the median of the rounds, and the least
+and the most of them. Above 1, ours is faster. "ideal" is the time that Aer's C++ code alone takes with one thread,
+divided by the workers: no cluster can be faster with the same simulations. "≈": only a part of the experiments was
+run, and the time extrapolated. Of PUBs, "Aer" is `qiskit_aer.primitives`."""
+
+
+@dataclass
+class Report:
+    """All that was measured; what was not asked for is empty.
+
+    Attributes:
+        about: versions, and the machine.
+        rows: of the workloads.
+        wire: bytes, of the same workloads.
+        overhead: of a task.
+        efficiency: by number of workers.
+    """
+
+    about: dict[str, Any]
+    rows: list[Row] = field(default_factory=list)
+    wire: list[Bytes] = field(default_factory=list)
+    overhead: Overhead | None = None
+    efficiency: list[Efficiency] = field(default_factory=list)
+
+    def data(self) -> dict[str, Any]:
+        """For JSON: every figure, and the ratios that the tables have."""
+        rows = []
+        for row in self.rows:
+            ratios = {name: row.ratio(name)._asdict() for name in row.seconds}
+            rows.append({**asdict(row), "ratios": ratios, "identical": row.identical})
+        return {**asdict(self), "rows": rows}
+
+    @property
+    def identical(self) -> bool:
+        """Whether all our results were Aer's."""
+        return all(row.identical for row in self.rows)
+
+
+def head(about: dict[str, Any]) -> str:
+    """The line above the tables."""
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    return f"{versions} · {about['cpus']} CPUs, {about['workers']} workers, {about['rounds']} rounds"
+
+
+def workload_head() -> str:
+    """The first lines of the table of workloads."""
+    return _line("workload", "experiments", *NAMES, "identical") + "\n" + _rule(len(NAMES) + 3)
+
+
+def workload_line(row: Row) -> str:
+    """One more."""
+    cells = [f"{row.time(OURS).median:.3g} s"]
+    for name in NAMES[1:]:
+        sampled = row.part.get(name, 1.0) < 1.0
+        cells.append(f"{'≈ ' if sampled else ''}{_ratio(row.ratio(name))}" if name in row.seconds else "")
+    return _line(row.name, f"{row.experiments:,}", *cells, "yes" if row.identical else "**NO**")
+
+
+def wire_table(wire: Sequence[Bytes]) -> str:
+    """Bytes for each experiment."""
+    return "\n".join(_wire_lines(wire))
+
+
+def _wire_lines(wire: Sequence[Bytes]) -> Iterator[str]:
+    yield _line("bytes an experiment", "sent", "one pickled circuit", "sent, as a share of it", "received")
+    yield _rule(5)
+    for one in wire:
+        name = f"{one.workload}, {one.call}" if one.call else one.workload
+        share = f"{one.sent / one.pickled:.1%}"
+        yield _line(name, f"{one.sent:,.0f}", f"{one.pickled:,.0f}", share, f"{one.received:,.0f}")
+
+
+def overhead_table(overhead: Overhead) -> str:
+    """Milliseconds a task."""
+    ratios = [ours / noop for ours, noop in zip(overhead.slices, overhead.noops, strict=True)]
+    cells = [_ratio(spread_of(figures)) for figures in (overhead.slices, overhead.noops, ratios)]
+    heads = ("ms a slice of one tiny circuit", "ms a Dask task that does nothing", "ratio")
+    return "\n".join([_line(*heads), _rule(3), _line(*cells)])
+
+
+def efficiency_table(found: Sequence[Efficiency]) -> str:
+    """By number of workers."""
+    lines = [_line("workers", "slices", "seconds a slice in C++", "wall time", "efficiency"), _rule(5)]
+    for one in found:
+        seconds, wall, share = (spread_of(figures) for figures in (one.seconds, one.wall, one.efficiency))
+        cells = f"{seconds.median:.2f} s", f"{wall.median:.2f} s", _ratio(share)
+        lines.append(_line(str(one.workers), str(one.slices), *cells))
+    return "\n".join(lines)
+
+
+def _ratio(spread: Spread) -> str:
+    if spread.least == spread.most:
+        return _figure(spread.median)
+    return f"{_figure(spread.median)} ({_figure(spread.least)}–{_figure(spread.most)})"
+
+
+def _figure(number: float) -> str:
+    """Two digits behind the point below 10, one below 100, none above."""
+    return f"{number:,.{2 if number < 10 else 1 if number < 100 else 0}f}"
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _rule(columns: int) -> str:
+    return f"|---|{'---:|' * (columns - 1)}"
