@@ -19,7 +19,7 @@ from distributed import Client, LocalCluster
 
 from qiskit_cluster_provider import ClusterProvider
 
-from . import picture, report, scaling, wire
+from . import picture, report, tasks, wire
 from .contenders import contenders
 from .measure import measure
 from .workloads import FULL, QUICK, Workload
@@ -79,7 +79,7 @@ def run(chosen: Sequence[Workload], parts: Sequence[str], found: report.Report, 
         client = stack.enter_context(Client(naive, set_as_default=False))
         backend = stack.enter_context(ClusterProvider()).get_backend("aer-local", workers=workers)
         everybody = contenders(backend, client, workers)
-        scaling.warm(backend, workers)
+        tasks.warm(backend, workers)
         for contender in everybody.values():
             list(contender(QUICK[0].make(_WARM), None))
         if chosen:
@@ -92,16 +92,16 @@ def run(chosen: Sequence[Workload], parts: Sequence[str], found: report.Report, 
             print(f"\n{report.LEGEND}\n", flush=True)
         if "wire" in parts:
             with wire.metered(naive) as (remote, meter):
-                scaling.warm(remote, workers)
+                tasks.warm(remote, workers)
                 for workload in chosen or (QUICK if quick else FULL):
                     found.wire += wire.count(workload, remote, meter, _WIRE)
             print(report.wire_table(found.wire), end="\n\n", flush=True)
         if "overhead" in parts:
-            found.overhead = scaling.overhead(backend, 200 if quick else 500, rounds)
+            found.overhead = tasks.overhead(backend, 200 if quick else 500, rounds)
             print(report.overhead_table(found.overhead), end="\n\n", flush=True)
         if "efficiency" in parts:
             slices = (1 if quick else 2) * workers
-            found.efficiency += scaling.efficiency(backend, workers, slices, 1.0, 1 if quick else rounds)
+            found.efficiency += tasks.efficiency(backend, workers, slices, 1.0, 1 if quick else rounds)
             print(report.efficiency_table(found.efficiency), end="\n\n", flush=True)
     return found
 

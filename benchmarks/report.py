@@ -8,7 +8,7 @@ from typing import Any
 
 from .contenders import NAMES, OURS
 from .measure import Row, Spread, spread_of
-from .scaling import Efficiency, Overhead
+from .tasks import Efficiency, Overhead
 from .wire import Bytes
 
 LEGEND = """\
@@ -53,7 +53,7 @@ class Report:
 def head(about: dict[str, Any]) -> str:
     """The line above the tables."""
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    return f"{versions} · {about['cpus']} CPUs, {about['workers']} workers, {about['rounds']} rounds"
+    return f"{versions} · CPUs: {about['cpus']}, workers: {about['workers']}, rounds: {about['rounds']}"
 
 
 def workload_head() -> str:
