@@ -45,7 +45,7 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(INSTALL) -e '.[all,integrations]' --group test
+	$(INSTALL) -e '.[all,integrations,chemistry]' --group test
 	touch $@
 
 $(VENV)/.installed-tox: $(VENV)/.python constraints.txt
