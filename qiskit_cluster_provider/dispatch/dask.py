@@ -19,6 +19,7 @@ from ..plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ..worker import end_job, run_slice
 from ..worker.children import Call
 from .blobs import GONE
+from .shares import Shares
 from .transport import SLOTS_IF_EMPTY, Future, reason_of
 from .view import MEMORY, View, view_of
 
@@ -48,6 +49,7 @@ class DaskTransport:
         self._count = itertools.count()
         self._view = View(None)
         self._only: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may run it
+        self._places: dict[str, tuple[Shares, str]] = {}  # key of a future -> the worker that it was meant for
 
     def check(self) -> None:
         """As the cluster or its client says."""
@@ -115,6 +117,10 @@ class DaskTransport:
         others = [a for a in fit or workers if a != avoid] if avoid else []
         if fit:
             self._only[key] = tuple(fit)
+        if workers and not (fit or others):
+            shares = self._view.shares
+            others = [shares.take(workers)]
+            self._places[key] = shares, others[0]
         resource = self._view.resource
         future: Future = client.submit(
             run_slice,
@@ -129,6 +135,12 @@ class DaskTransport:
             pure=False,
         )
         return future
+
+    def taken(self, future: Any) -> None:
+        """Its worker has room for another one."""
+        shares, address = self._places.pop(future.key, (None, ""))
+        if shares is not None:
+            shares.give_back(address)
 
     def trouble(self) -> str | None:
         """As :class:`.view.View` tells, and whether a worker has threads enough."""
@@ -171,6 +183,9 @@ class DaskTransport:
         """Stop listening, and let Dask forget the blobs that are not kept for later jobs."""
         self._blobs.clear()
         self._view.forget(self._job_id)
+        for shares, address in self._places.values():
+            shares.give_back(address)
+        self._places.clear()
 
     def _reach(self) -> Any:
         """The client; one that is new, or has lost its scheduler meanwhile, is prepared for this job."""

@@ -86,6 +86,7 @@ class ClusterDispatch(Dispatch):
                 continue
             with self._lock:
                 self._inflight.pop(index, None)
+            self._transport.taken(future)
             future.cancel()
             self._failed(index, "lost" if late else "disconnected", reason, ledger)
 
@@ -141,6 +142,7 @@ class ClusterDispatch(Dispatch):
             if self._inflight.get(index) is not future:
                 return  # of a try that was given up
             del self._inflight[index]
+        self._transport.taken(future)
         try:
             outcome, message = future.result()
         except Exception as error:

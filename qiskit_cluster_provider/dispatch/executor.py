@@ -75,6 +75,9 @@ class ExecutorTransport:
         call = call._replace(marker=str(self._marker()))
         return self._executor.submit(run_slice, tuple(call), payload, *(blobs[name] for name in call.blobs))
 
+    def taken(self, future: Any) -> None:
+        """An executor chooses its workers itself."""
+
     def trouble(self) -> str | None:
         """An executor tells when it is given something, and not before."""
         return None

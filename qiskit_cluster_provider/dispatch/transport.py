@@ -86,6 +86,9 @@ class Transport(Protocol):
     def running(self, future: Any) -> bool:
         """Whether ``future`` is known to have begun, where no event tells."""
 
+    def taken(self, future: Any) -> None:
+        """What came of a slice that was sent is known."""
+
     def end(self) -> None:
         """End the slices of this job that run now."""
 

@@ -17,6 +17,7 @@ from ..errors import ClusterVersionError
 from ..logs import logger
 from ..worker.memory import memory_limit
 from .blobs import Blobs
+from .shares import Shares
 
 MEMORY = "MEMORY"
 """Name of the Dask resource, in bytes, where workers declare it: the one of Dask's documentation."""
@@ -49,6 +50,7 @@ class View:
         memory: MB of the largest worker; 0 if nobody knows.
         resource: bytes of :data:`MEMORY` that the best worker declares; 0 unless all declare some.
         blobs: that stay on the workers.
+        shares: slices that the workers have.
         topic: Dask's, under which the workers tell that they have begun a slice; empty until somebody listens.
     """
 
@@ -58,6 +60,7 @@ class View:
         self.memory = 0
         self.resource = 0.0
         self.blobs = Blobs()
+        self.shares = Shares()
         self.topic = ""
         self._listeners: dict[str, Callable[[int, str], None]] = {}  # by job
         self._fitting: set[str] = set()  # addresses whose versions were compared

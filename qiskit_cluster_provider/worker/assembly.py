@@ -24,6 +24,8 @@ from qiskit_aer.backends.backend_utils import circuit_optypes
 from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
 
+from .native import native_of
+
 TRIED = ("0.17.", "0.18.")
 """Versions of qiskit-aer whose private functions are known to do what is needed here."""
 _BYTES_OF_OPERATION = 600  # of the native circuit, measured
@@ -125,13 +127,22 @@ def assemble(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Asse
     Raises:
         AerError: Aer does not know one of its instructions.
     """
-    parameters = tuple(circuit.parameters)
+    quick = native_of(circuit, basis_gates)
+    if quick is None:
+        return _by_aer(circuit, basis_gates)
+    if quick.free and _sorts_first() and _measures_before(circuit, quick.free[-1][0]):
+        return None
+    slots = [((quick.ends[at], index), value) for at, index, value in quick.free]
+    return _assembled(circuit, quick.circuit, quick.ends, slots, circuit.global_phase, delays=False)
+
+
+def _by_aer(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Assembled | None:
+    """The same by Aer's compiler and assembler."""
     (compiled,), (types,) = compile_circuit([circuit], optypes=[circuit_optypes(circuit)])
     if QuantumChannelInstruction in types:
         return None  # it would have to go into the noise model
     (native,), (ends,) = assemble_circuits([compiled], basis_gates)
-    expressions: dict[Any, int] = {}
-    slots = []
+    slots: list[tuple[Place, ParameterExpression]] = []
     measured = False
     for end, instruction in zip(ends, compiled.data, strict=True):
         measured |= instruction.name == "measure"
@@ -140,11 +151,28 @@ def assemble(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Asse
                 place = _place(instruction, end)
                 if place is None or (measured and _sorts_first()):
                     return None
-                slots.append(((place, index), expressions.setdefault(value, len(expressions))))
-    phase = compiled.global_phase
+                slots.append(((place, index), value))
+    return _assembled(circuit, native, ends, slots, compiled.global_phase, delays=Delay in types)
+
+
+def _assembled(
+    circuit: QuantumCircuit,
+    native: Any,
+    ends: Sequence[int],
+    slots: Sequence[tuple[Place, ParameterExpression]],
+    phase: Any,
+    *,
+    delays: bool,
+) -> Assembled:
+    expressions: dict[Any, int] = {}
+    placed = tuple((place, expressions.setdefault(value, len(expressions))) for place, value in slots)
     phase_index = expressions.setdefault(phase, len(expressions)) if _is_free(phase) else None
     count = ends[-1] + 1 if ends else 0
-    return Assembled(native, parameters, tuple(expressions), tuple(slots), phase_index, Delay in types, count)
+    return Assembled(native, tuple(circuit.parameters), tuple(expressions), placed, phase_index, delays, count)
+
+
+def _measures_before(circuit: QuantumCircuit, index: int) -> bool:
+    return any(instruction.name == "measure" for instruction in circuit.data[:index])
 
 
 def tables(entries: Sequence[Entry]) -> list[Table]:
