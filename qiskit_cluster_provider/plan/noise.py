@@ -10,7 +10,8 @@ sampled. So of every sort of error that would be missing, one stays, where no ci
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -41,7 +42,7 @@ def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
         return noise_model
     qubits = frozenset(_used(batches))
     kept = copy.copy(noise_model)
-    local, sorts = noise_model._local_quantum_errors, set[Hashable]()
+    local, sorts = noise_model._local_quantum_errors, set[tuple[str, int]]()
     for error in noise_model._default_quantum_errors.values():
         sorts |= _sorts(error)
     mine: dict[str, dict[tuple[int, ...], Any]] = {}
@@ -69,9 +70,20 @@ def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
     return kept
 
 
-def _sorts(error: Any) -> set[Hashable]:
+Sorts = frozenset[tuple[str, int]]
+_READ: dict[int, tuple[weakref.ref[Any], Sorts]] = {}
+"""The sorts of the errors that were met, by ``id``: to read those of a large device takes a tenth of a second."""
+
+
+def _sorts(error: Any) -> Sorts:
     """What Aer looks for when it decides how to simulate: the instructions in it, and on how many qubits each."""
-    return {(step.name, len(step.qubits)) for circuit in error.circuits for step in circuit.data}
+    key = id(error)
+    read = _READ.get(key)
+    if read is not None and read[0]() is error:
+        return read[1]
+    found = frozenset((step.name, len(step.qubits)) for circuit in error.circuits for step in circuit.data)
+    _READ[key] = weakref.ref(error, lambda _: _READ.pop(key, None)), found
+    return found
 
 
 def _used(batches: Iterable[Batch]) -> Iterator[int]:

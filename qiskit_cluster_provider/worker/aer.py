@@ -19,6 +19,7 @@ from ..plan import Simulator
 from ..plan.seeds import aer_seed
 from .assembly import Assembled, Entry, assemble, available, tables
 from .cache import Cache
+from .noise import Noise
 from .rebuilding import cast, rebuilt
 
 Experiment = dict[str, Any]
@@ -57,19 +58,19 @@ class Aer:
     Args:
         options: Aer's.
         simulator: what to rebuild.
-        noise: model, or ``None``.
+        noise: the model, or ``None``.
         cache: for assembled circuits.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], simulator: Simulator, noise: Any, cache: Cache | None = None
+        self, options: Mapping[str, Any], simulator: Simulator, noise: Noise | None, cache: Cache | None = None
     ) -> None:
         self._options = {"max_parallel_threads": 1, **options}
         self._cache = Cache() if cache is None else cache
-        self._has_passes = noise is not None and noise._pass_manager() is not None
         self._basis_gates: tuple[str, ...] | None = None
+        self._noise = noise
         if noise is not None:
-            self._options["noise_model"] = noise
+            self._options["noise_model"] = noise.model
         self._aer = rebuilt(simulator)
         usual = self._aer.options.__dict__
         # Aer looks at each option that it is given, which for a tiny circuit takes as long as to simulate it.
@@ -148,7 +149,7 @@ class Aer:
         entries = []
         for template in templates:
             one = self._assembled(template)
-            if one is None or (one.delays and self._has_passes):
+            if one is None or (one.delays and self._noise is not None and self._noise.has_passes):
                 return None
             entries.append(Entry(one, template.values))
         return entries
@@ -169,7 +170,7 @@ class Aer:
         circuits = [template.circuit for template in templates]
         natives = [entry.assembled.native for entry in entries]
         config = generate_aer_config(circuits, self._aer.options, **options, parameterizations=tables(entries))
-        found = self._aer._execute_circuits(natives, options.get("noise_model"), config)
+        found = self._aer._execute_circuits(natives, self._noise, config)
         if not isinstance(found, dict):
             raise AerError(f"the simulation returned {found!r:.200}")
         for one in found["results"]:

@@ -17,9 +17,9 @@ from qiskit_aer.backends.controller_wrappers import AerCircuit
 
 # fmt: off
 _GATES = frozenset({
-    "ccx", "ccz", "cp", "crx", "cry", "crz", "cswap", "csx", "cu1", "cu3", "cx", "cy", "cz", "ecr", "h", "id", "p", "r",
-    "rx", "rxx", "ry", "ryy", "rz", "rzx", "rzz", "s", "sdg", "swap", "sx", "sxdg", "t", "tdg", "u", "u1", "u2", "u3",
-    "x", "y", "z",
+    "ccx", "ccz", "cp", "crx", "cry", "crz", "cswap", "csx", "cu1", "cu3", "cx", "cy", "cz", "ecr", "h", "id", "p",
+    "r", "rx", "rxx", "ry", "ryy", "rz", "rzx", "rzz", "s", "sdg", "swap", "sx", "sxdg", "t", "tdg", "u", "u1", "u2",
+    "u3", "x", "y", "z",
 })
 # fmt: on
 """Gates that Aer's assembler passes on as they are."""

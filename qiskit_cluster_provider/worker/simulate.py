@@ -18,6 +18,7 @@ from ..plan.seeds import aer_seed
 from .aer import Aer, Experiment, weight_of
 from .cache import Cache
 from .jobs import Job, share_state, templates_of
+from .noise import Noise
 from .outputs import collect, plain
 
 Fetch = Callable[[list[str]], list[bytes]]
@@ -63,7 +64,7 @@ class Parts:
     bundles: Sequence[tuple[Sequence[QuantumCircuit], Hashable]]
     options: Mapping[str, Any]
     simulator: Simulator
-    noises: Sequence[NoiseModel]
+    noises: Sequence[Noise]
     outputs: Sequence[tuple[Output, Hashable]]
 
 
@@ -183,16 +184,16 @@ def _weight(circuits: Sequence[QuantumCircuit]) -> int:
     return sum(map(weight_of, circuits))
 
 
-def _decode_noise(message: bytes) -> NoiseModel:
+def _decode_noise(message: bytes) -> Noise:
     noise_model, channel_errors = wire.decode_noise(message)
     return with_channels(noise_model, channel_errors)
 
 
-def with_channels(noise_model: NoiseModel | None, channel_errors: Iterable[Any]) -> NoiseModel:
+def with_channels(noise_model: NoiseModel | None, channel_errors: Iterable[Any]) -> Noise:
     """``noise_model``, to which the errors of channel instructions are added."""
     if noise_model is None:
         noise_model = NoiseModel()
     # As Aer does for the channel instructions of a batch, so that circuits in other slices see them too.
     for error in channel_errors:
         noise_model.add_all_qubit_quantum_error(error, error.id)
-    return noise_model
+    return Noise(noise_model)

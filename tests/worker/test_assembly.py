@@ -15,6 +15,7 @@ from qiskit_cluster_provider.worker import aer as aer_module
 from qiskit_cluster_provider.worker.aer import Aer, Template
 from qiskit_cluster_provider.worker.assembly import assemble, available
 from qiskit_cluster_provider.worker.cache import Cache
+from qiskit_cluster_provider.worker.noise import Noise
 from qiskit_cluster_provider.worker.outputs import plain
 
 from ..parity.circuits import circuits, kraus_and_unitary, templates
@@ -60,7 +61,7 @@ def equal(one, other):
 
 def runs(templates, options, noise=None, times=3):
     """The public answer, and those of calls that share a cache."""
-    cache = Cache()
+    cache, noise = Cache(), None if noise is None else Noise(noise)
     widths = (max(t.circuit.num_qubits for t in templates), max(t.circuit.num_clbits for t in templates))
     direct = [Aer(options, Simulator(), noise, cache).run(templates, 7, 20, widths)[0] for _ in range(times)]
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,37 @@
+"""A noise model in the form of Aer's C++."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from qiskit_aer.noise import NoiseModel
+
+
+class Noise:
+    """A noise model that is converted once, and not in each call of Aer.
+
+    Attributes:
+        model: not to be changed any more.
+
+    Args:
+        model: what to convert when it is needed.
+    """
+
+    def __init__(self, model: NoiseModel) -> None:
+        self.model = model
+
+    @cached_property
+    def has_passes(self) -> bool:
+        """Whether it may change a circuit before it is simulated."""
+        return self.model._pass_manager() is not None
+
+    @cached_property
+    def _converted(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.model.to_dict(serializable=True)
+        return found
+
+    def to_dict(self, serializable: bool = True) -> dict[str, Any]:
+        """What Aer asks a noise model for before it hands it to its C++ code, which does not change it."""
+        assert serializable
+        return self._converted
