@@ -149,7 +149,7 @@ def memory(shots: int, number: int) -> Circuits:
             circuit.reset(check)
     circuit.measure(data, range(6, 9))
     options = {"shots": shots, "noise_model": noise, "method": "stabilizer"}
-    return Circuits([circuit], options=options, ours={"max_shot_size": -(-shots // 16)})  # only cut if asked for
+    return Circuits([circuit], options=options, ours={"max_shot_size": -(-shots // 8)})  # only cut if asked for
 
 
 def kernel(points: int, qubits: int, number: int) -> Pubs:

@@ -9,6 +9,7 @@ from statistics import median
 _LAST = 15  # slices that count, of each method
 _BOUNDS = (0.02, 50.0)  # times: beyond that, something else than the machine was measured
 _LEAST = 5e-3  # seconds: less says more of caches and of what else runs than of the work
+_LITTLE, _MUCH = 1e-3, 5e-2  # seconds: what was expected to take so little counts if it took so much
 
 
 class Calibration:
@@ -23,7 +24,7 @@ class Calibration:
 
     def record(self, method: str, estimated: float, measured: float) -> None:
         """A slice of ``method`` ran, and took ``measured`` seconds."""
-        if measured < _LEAST or estimated <= 0:
+        if estimated <= 0 or measured < (_MUCH if estimated < _LITTLE else _LEAST):
             return
         low, high = _BOUNDS
         with self._lock:

@@ -56,7 +56,7 @@ def _read(circuit: QuantumCircuit, times: int, found: Contents) -> None:
                 found.strange = f"{_shown(value)} in its instruction {index} ({instruction.name!r})"
         if found.tame and not instruction.is_standard_gate():
             # A delay is not looked at: it cannot be made again if its number is a wrong one.
-            found.tame = instruction.name == "delay" or _is_tame(instruction.operation)
+            found.tame = instruction.name == "delay" or _is_matrix(instruction) or _is_tame(instruction.operation)
         if looks:
             _look(instruction.operation, times, found)
 
@@ -70,6 +70,14 @@ def _look(operation: Any, times: int, found: Contents) -> None:
             _read(block, times, found)
     elif operation.name.startswith("save_"):
         found.labels += [getattr(operation, "label", None) or operation.name] * times
+
+
+def _is_matrix(instruction: Any) -> bool:
+    """Whether it is a unitary matrix that fits its qubits; without making its operation."""
+    if instruction.name != "unitary":
+        return False
+    shapes = [getattr(value, "shape", None) for value in instruction.params]
+    return shapes == [(2 ** len(instruction.qubits),) * 2]
 
 
 def _is_tame(operation: Any) -> bool:

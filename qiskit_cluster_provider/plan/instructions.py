@@ -8,7 +8,7 @@ from qiskit.circuit import Instruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
-PLAIN = frozenset({*get_standard_gate_name_mapping(), "barrier"})
+PLAIN = frozenset({*get_standard_gate_name_mapping(), "barrier", "unitary"})
 """Names of operations that hold no other operations, save nothing and are no channels."""
 
 

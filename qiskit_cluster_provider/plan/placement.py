@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .needs import Needs
 from .shapes import Shape
 
-HERE_SECONDS = 0.05
+HERE_SECONDS = 0.1
 """Work of less than that stays here: as long as it runs no other Python of this process does, and sending it would
 take a good part of it."""
 _STATE = 16 * 2**20  # bytes of a state that is nothing to speak of: of 20 qubits

@@ -9,7 +9,8 @@ from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
 from .instructions import instructions
 
-_CLIFFORD = frozenset({"x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr", "id", "pauli"})
+CLIFFORD = frozenset({"x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr", "id", "pauli"})
+"""Gates with which Aer's method ``automatic`` takes the stabilizer."""
 _NO_GATES = frozenset({"barrier", "delay", "measure", "reset"})
 _FLOW = frozenset({"if_else", "while_loop", "for_loop", "switch_case"})
 _BY_SHOT = frozenset({"reset", "kraus", "quantum_channel", "initialize", *_FLOW})
@@ -53,7 +54,7 @@ def shape_of(circuit: QuantumCircuit) -> Shape:
     return Shape(
         gates=gates,
         qubits=circuit.num_qubits if circuit.num_qubits <= _NARROW else _used(circuit),
-        clifford=all(name in _CLIFFORD or name in _NO_GATES or name.startswith("save_") for name in names),
+        clifford=all(name in CLIFFORD or name in _NO_GATES or name.startswith("save_") for name in names),
         by_shot=not _BY_SHOT.isdisjoint(names) or (measured > 0 and not _measures_last(circuit, measured)),
         saves=sum(count for name, count in names.items() if name.startswith("save_")),
         states=sum(count for name, count in names.items() if name in _SAVED_STATES),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from .noise import Noise
 from .rebuilding import cast, rebuilt
 
 Experiment = dict[str, Any]
+T = TypeVar("T")
 _BYTES_OF_GATE = 200
 
 
@@ -114,6 +115,21 @@ class Aer:
     def circuit(self, name: Hashable, make: Callable[[], QuantumCircuit]) -> QuantumCircuit:
         """The circuit that ``name`` says all of, made if it is not remembered."""
         return self._cache.get("circuits", name, make, weight_of)
+
+    def remembered(self, kind: str, name: Hashable, make: Callable[[], T], weigh: Callable[[T], int]) -> T:
+        """As of :class:`.cache.Cache`."""
+        return self._cache.get(kind, name, make, weigh)
+
+    @property
+    def has_one_state(self) -> bool:
+        """Whether a circuit of gates alone is simulated as one state vector, on the CPU, in double precision."""
+        options = self._options
+        usual = {"device": "CPU", "precision": "double", "runtime_parameter_bind_enable": False}
+        return (
+            self._noise is None
+            and options.get("method", "automatic") in ("automatic", "statevector")
+            and all(options.get(name, value) == value for name, value in usual.items())
+        )
 
     def _call(self, templates: Sequence[Template], seed: int, shots: int, widths: tuple[int, int]) -> dict[str, Any]:
         companion = self._companion([template.circuit for template in templates], *widths)

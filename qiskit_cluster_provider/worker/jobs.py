@@ -15,7 +15,7 @@ from ..plan import ExpectationValues, Output, Parities
 from ..plan.outputs import measured
 from ..plan.seeds import aer_seed
 from .aer import Aer, Experiment, Template
-from .outputs import chunks, saving, with_state
+from .outputs import STATE, chunks, saving, with_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def share_state(aer: Aer, run: wire.TaskRun, job: Job, offset: int) -> tuple[lis
     piece, output = job.piece, job.output
     assert isinstance(output, Parities)
     name = (*job.name, "state")
-    circuit = aer.circuit(name, lambda: _with_saved_state(job.circuit))
+    circuit = aer.circuit(name, lambda: with_saved_state(job.circuit))
     experiments: list[Experiment] = []
     metadata: Mapping[str, Any] = {}
     for first, last in chunks(job.circuit, -(-piece.stop // output.variants)):
@@ -95,7 +95,7 @@ def share_state(aer: Aer, run: wire.TaskRun, job: Job, offset: int) -> tuple[lis
             row, readout = divmod(index, output.variants)
             state = states[row - first]
             if state["success"]:
-                prepared = with_state(job.circuit, np.asarray(state["data"]["_qcp_state"]))
+                prepared = with_state(job.circuit, np.asarray(state["data"][STATE]))
                 templates.append(Template(measured(prepared, output.readouts[readout]), None))
             else:  # it will fail by itself, in words that fit
                 templates.append(_measured(aer, job, output, index))
@@ -105,9 +105,10 @@ def share_state(aer: Aer, run: wire.TaskRun, job: Job, offset: int) -> tuple[lis
     return experiments, metadata
 
 
-def _with_saved_state(circuit: QuantumCircuit) -> QuantumCircuit:
+def with_saved_state(circuit: QuantumCircuit) -> QuantumCircuit:
+    """``circuit``, with its state saved at its end."""
     whole = circuit.copy()
-    whole.save_statevector(label="_qcp_state")
+    whole.save_statevector(label=STATE)
     return whole
 
 

@@ -14,6 +14,8 @@ from qiskit_aer.library import SaveExpectationValue, SetStatevector
 from ..plan import Bits, ExpectationValues, Output, PackedCounts, PackedMemory
 from .aer import Experiment
 
+STATE = "_qcp_state"
+"""The label under which a state is saved."""
 _STATES = 2**26  # bytes of states that are held at a time
 _PACKED: dict[str, Callable[[Any], Any]] = {"counts": PackedCounts.of, "memory": PackedMemory.of}
 
@@ -24,7 +26,7 @@ def saving(circuit: QuantumCircuit, output: ExpectationValues) -> QuantumCircuit
     for index, (labels, coefficients) in enumerate(output.operators):
         operator = SparsePauliOp(list(labels), np.asarray(coefficients))
         # All qubits, as qiskit_aer.primitives does it, so that Aer drops none of them.
-        whole.append(SaveExpectationValue(operator, label=_label(index)), range(circuit.num_qubits))
+        whole.append(SaveExpectationValue(operator, label=label(index)), range(circuit.num_qubits))
     return whole
 
 
@@ -57,7 +59,7 @@ def collect(
     if isinstance(output, Bits):
         return np.stack([_bits(one, circuit.num_clbits, shots) for one in experiments])
     if isinstance(output, ExpectationValues):
-        names = [_label(index) for index in range(len(output.operators))]
+        names = [label(index) for index in range(len(output.operators))]
         rows = [[one["data"][name] if one["success"] else 0.0 for name in names] for one in experiments]
         return np.asarray(rows, dtype=np.float64).ravel()
     parts = []
@@ -67,7 +69,8 @@ def collect(
     return np.concatenate(parts)
 
 
-def _label(index: int) -> str:
+def label(index: int) -> str:
+    """Under which an operator is saved."""
     return f"_qcp_{index}"
 
 

@@ -17,12 +17,14 @@ from ..plan import Output, Simulator, SliceResult
 from ..plan.seeds import aer_seed
 from .aer import Aer, Experiment, weight_of
 from .cache import Cache
+from .expectations import from_states, takes_states
 from .jobs import Job, share_state, templates_of
 from .noise import Noise
 from .outputs import collect, plain
 
 Fetch = Callable[[list[str]], list[bytes]]
 T = TypeVar("T")
+Way = Callable[[Aer, wire.TaskRun, Job, int], tuple[list[Experiment], Mapping[str, Any]]]
 
 
 class Simulation:
@@ -162,13 +164,13 @@ class _Found:
 
 
 def _run(aer: Aer, run: wire.TaskRun, jobs: Sequence[Job], found: _Found) -> None:
-    """One call of Aer as the user sees it; neighbours that share no state are one call indeed."""
+    """One call of Aer as the user sees it; neighbours of which no states are wanted are one call indeed."""
     offset = 0
-    for shares, group in groupby(jobs, lambda job: job.shares_state):
+    for way, group in groupby(jobs, lambda job: _by_state(aer, job)):
         members = list(group)
-        if shares:
+        if way is not None:
             for job in members:
-                experiments, found.metadata = share_state(aer, run, job, offset)
+                experiments, found.metadata = way(aer, run, job, offset)
                 found.add(job, run.shots, experiments)
                 offset += len(experiments)
             continue
@@ -178,6 +180,13 @@ def _run(aer: Aer, run: wire.TaskRun, jobs: Sequence[Job], found: _Found) -> Non
         left = iter(experiments)
         for job in members:
             found.add(job, run.shots, list(islice(left, job.experiments)))
+
+
+def _by_state(aer: Aer, job: Job) -> Way | None:
+    """How the state of each row is simulated once for all that is asked of it; ``None`` if it is not."""
+    if job.shares_state:
+        return share_state
+    return from_states if takes_states(aer, job) else None
 
 
 def _weight(circuits: Sequence[QuantumCircuit]) -> int:

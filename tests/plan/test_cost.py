@@ -172,6 +172,10 @@ def test_calibration_is_bounded():
     assert calibration.factor("statevector") == 1.0
     calibration.record("statevector", 0.001, 0.004)
     assert calibration.slices("statevector") == 0, "too short to be measured"
+    calibration.record("statevector", 0.0005, 0.02)
+    assert calibration.slices("statevector") == 0, "only what else ran made it long enough"
+    calibration.record("statevector", 0.0005, 0.2)
+    assert calibration.slices("statevector") == 1, "it was much more than expected"
     for _ in range(100):
         calibration.record("statevector", 1.0, 1e9)
     assert calibration.factor("statevector") == 50.0
