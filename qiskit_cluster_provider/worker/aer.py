@@ -3,54 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp
 from qiskit_aer import AerError
 from qiskit_aer.backends.aer_compiler import generate_aer_config
 
-from .. import wire
 from ..plan import Simulator
 from ..plan.seeds import aer_seed
 from .assembly import Assembled, Entry, assemble, available, tables
 from .cache import Cache
 from .noise import Noise
 from .rebuilding import cast, rebuilt
+from .template import Template, for_run, portions, weight_of
 
 Experiment = dict[str, Any]
 T = TypeVar("T")
-_BYTES_OF_GATE = 200
-
-
-@dataclass(frozen=True, eq=False)
-class Template:
-    """A circuit and the rows of its parameters.
-
-    Attributes:
-        circuit: assembled once if it has a ``name``.
-        values: of shape ``(rows, parameters)``; ``None`` for a circuit that has no parameters and one row.
-        bind: Aer's public call would not bind the rows as Qiskit does.
-        name: says all that the circuit follows from, or ``None`` for one that is not met again.
-    """
-
-    circuit: QuantumCircuit
-    values: npt.NDArray[np.float64] | None
-    bind: bool = False
-    name: Hashable = None
-
-    @property
-    def rows(self) -> int:
-        """Number of experiments."""
-        return 1 if self.values is None else len(self.values)
-
-    def row(self, index: int) -> Template:
-        """One experiment of it."""
-        return self if self.values is None else replace(self, values=self.values[index : index + 1])
+_ROWS = 256
+"""Experiments of one call of Aer's C++: more become slower, by a fifth for 2,000."""
 
 
 class Aer:
@@ -94,6 +65,8 @@ class Aer:
             widths: the most qubits and classical bits of a circuit of the user's whole batch.
         """
         count = sum(template.rows for template in templates)
+        if count > _ROWS and self._noise is None:  # which each call would convert again
+            return self._in_portions(templates, seed, shots, widths)
         try:
             result = self._call(templates, seed, shots, widths)
         except Exception as error:
@@ -104,11 +77,21 @@ class Aer:
                 return list(result["results"]), result["metadata"]
             if count == 1:
                 return [_failure(result["status"], seed)], {}
-        singles = [template.row(i) for template in templates for i in range(template.rows)]
+        singles = [template.part(i, i + 1) for template in templates for i in range(template.rows)]
         experiments: list[Experiment] = []
         metadata: Mapping[str, Any] = {}
         for offset, single in enumerate(singles):
             found, metadata = self.run([single], aer_seed(seed, offset), shots, widths)
+            experiments += found
+        return experiments, metadata
+
+    def _in_portions(
+        self, templates: Sequence[Template], seed: int, shots: int, widths: tuple[int, int]
+    ) -> tuple[list[Experiment], Mapping[str, Any]]:
+        experiments: list[Experiment] = []
+        metadata: Mapping[str, Any] = {}
+        for portion in portions(templates, _ROWS):
+            found, metadata = self.run(portion, aer_seed(seed, len(experiments)), shots, widths)
             experiments += found
         return experiments, metadata
 
@@ -148,7 +131,7 @@ class Aer:
 
     def _public(self, templates: Sequence[Template], options: Mapping[str, Any]) -> dict[str, Any]:
         """What Aer's own ``run`` answers."""
-        pairs = [pair for template in templates for pair in _for_run(template)]
+        pairs = [pair for template in templates for pair in for_run(template)]
         binds = [bind for _, bind in pairs]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # raised on the client, where the user is
@@ -222,31 +205,6 @@ class Aer:
         if self._options.get("noise_model") is None or len({id(c) for c in circuits}) == 1:
             return False
         return bool(self._options.get("method", "automatic") == "automatic")
-
-
-def weight_of(circuit: QuantumCircuit) -> int:
-    """About the bytes that it holds."""
-    return _BYTES_OF_GATE * (len(circuit.data) + 10)
-
-
-def _for_run(template: Template) -> Iterator[tuple[QuantumCircuit, dict[Any, list[float]]]]:
-    """Circuits for Aer's ``run`` and their ``parameter_binds``: one for all rows, or a bound one for each."""
-    circuit, values = template.circuit, template.values
-    if values is None or values.shape[1] == 0:
-        yield from [(circuit, {})] * template.rows
-        return
-    if not template.bind:
-        yield circuit, {p: values[:, i].tolist() for i, p in enumerate(circuit.parameters)}
-        return
-    # Copies of a circuit, deep ones too, share their blocks of control flow with it, and assign_parameters
-    # writes into them (Qiskit 2.6): such a circuit is read anew for each row.
-    shared = any(isinstance(step.operation, ControlFlowOp) for step in circuit.data)
-    message = wire.encode_circuits([circuit]) if shared else b""
-    for row in values:
-        (one,) = wire.decode_circuits(message) if shared else (circuit,)
-        one = one.assign_parameters(row)
-        one.name = circuit.name
-        yield one, {}
 
 
 def _tell_phases(results: Sequence[Experiment], entries: Sequence[Entry]) -> None:

@@ -19,9 +19,10 @@ from ..plan import ExpectationValues
 from ..plan.instructions import PLAIN
 from ..plan.seeds import aer_seed
 from ..plan.shapes import CLIFFORD
-from .aer import Aer, Experiment, Template
+from .aer import Aer, Experiment
 from .jobs import Job, with_saved_state
 from .outputs import STATE, chunks, label
+from .template import Template
 
 _UNITARY = PLAIN - {"measure", "reset", "delay"}
 _QUBITS = 14  # of circuits: up to here a state is copied to Python in far less time than it takes to simulate it

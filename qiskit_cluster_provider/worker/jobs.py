@@ -14,8 +14,9 @@ from .. import wire
 from ..plan import ExpectationValues, Output, Parities
 from ..plan.outputs import measured
 from ..plan.seeds import aer_seed
-from .aer import Aer, Experiment, Template
+from .aer import Aer, Experiment
 from .outputs import STATE, chunks, saving, with_state
+from .template import Template
 
 
 @dataclass(frozen=True, eq=False)

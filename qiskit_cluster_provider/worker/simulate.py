@@ -15,12 +15,13 @@ from qiskit_aer.noise import NoiseModel
 from .. import wire
 from ..plan import Output, Simulator, SliceResult
 from ..plan.seeds import aer_seed
-from .aer import Aer, Experiment, weight_of
+from .aer import Aer, Experiment
 from .cache import Cache
 from .expectations import from_states, takes_states
 from .jobs import Job, share_state, templates_of
 from .noise import Noise
 from .outputs import collect, plain
+from .template import weight_of
 
 Fetch = Callable[[list[str]], list[bytes]]
 T = TypeVar("T")

@@ -12,11 +12,12 @@ from qiskit_aer.noise.passes import RelaxationNoisePass
 
 from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.worker import aer as aer_module
-from qiskit_cluster_provider.worker.aer import Aer, Template
+from qiskit_cluster_provider.worker.aer import Aer
 from qiskit_cluster_provider.worker.assembly import assemble, available
 from qiskit_cluster_provider.worker.cache import Cache
 from qiskit_cluster_provider.worker.noise import Noise
 from qiskit_cluster_provider.worker.outputs import plain
+from qiskit_cluster_provider.worker.template import Template
 
 from ..parity.circuits import circuits, kraus_and_unitary, templates
 from ..parity.test_parity import NOISE
