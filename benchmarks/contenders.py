@@ -56,12 +56,16 @@ def contenders(backend: Any, naive: Client, workers: int) -> dict[str, Contender
         yield _timed(OURS, lambda: call.run(backend))
 
     def default(call: Call, sampled: int | None) -> Iterator[Reading]:
-        yield _timed(DEFAULT, lambda: call.run(AerSimulator()))
+        some, part = call.for_aer()
+        found = _timed(DEFAULT, lambda: some.run(AerSimulator()))
+        yield Reading(DEFAULT, found.seconds / part, part, found.result)
 
     def one_thread(call: Call, sampled: int | None) -> Iterator[Reading]:
         single.cpp_seconds = 0.0
-        yield _timed(SINGLE, lambda: call.run(single))
-        yield Reading(IDEAL, single.cpp_seconds / workers)
+        some, part = call.for_aer()
+        found = _timed(SINGLE, lambda: some.run(single))
+        yield Reading(SINGLE, found.seconds / part, part, found.result)
+        yield Reading(IDEAL, single.cpp_seconds / workers / part, part)
 
     def naive_dask(call: Call, sampled: int | None) -> Iterator[Reading]:
         indices = spread(call.experiments, sampled)

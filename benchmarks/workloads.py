@@ -84,16 +84,41 @@ def benchmarking(qubits: int, count: int, longest: int, number: int) -> Circuits
         circuit.compose(sequence, [0, 1], inplace=True)
         circuit.measure([0, 1], [0, 1])
         circuits.append(circuit)
-    noise = copy.deepcopy(_device_noise(qubits))
-    right = 0.98 - 1e-4 * number
-    noise.add_readout_error([[right, 1 - right], [0.03, 0.97]], [0], warnings=False)
+    noise = _new_noise(qubits, number)
     return Circuits(_NATIVE.run(circuits, num_processes=1), options={"shots": 1000, "noise_model": noise})
+
+
+def small(qubits: int, count: int, number: int) -> Circuits:
+    """Small circuits on a few qubits of a noisy device: nearly all of the cost is its noise model."""
+    rng = np.random.default_rng(number)
+    circuits = []
+    for index in range(count):
+        width = int(rng.integers(1, 4))
+        circuit = QuantumCircuit(qubits, width, name=f"small{index}")
+        for _ in range(10):
+            qubit = int(rng.integers(width))
+            circuit.sx(qubit)
+            circuit.rz(float(rng.uniform(0, 3)), qubit)
+            if width > 1:
+                qubit = int(rng.integers(width - 1))
+                circuit.cx(qubit, qubit + 1)
+        circuit.measure(range(width), range(width))
+        circuits.append(circuit)
+    return Circuits(circuits, options={"shots": 100, "noise_model": _new_noise(qubits, number)})
 
 
 # Not transpile(): what it loads for its other stages takes longer than a quick measurement.
 _NATIVE = PassManager(
     [BasisTranslator(SessionEquivalenceLibrary, DEVICE_GATES), Optimize1qGatesDecomposition(DEVICE_GATES)]
 )
+
+
+def _new_noise(qubits: int, number: int) -> NoiseModel:
+    """That of a device, with a number that no cache has met."""
+    noise = copy.deepcopy(_device_noise(qubits))
+    right = 0.98 - 1e-4 * number
+    noise.add_readout_error([[right, 1 - right], [0.03, 0.97]], [0], warnings=False)
+    return noise
 
 
 @cache
@@ -176,12 +201,12 @@ def _zz_feature_map(qubits: int) -> QuantumCircuit:
     return circuit
 
 
-def pubs(count: int, sets: int, number: int) -> Pubs:
-    """Many PUBs of one circuit, each with an array of parameter sets."""
+def pubs(count: int, sets: int, sampled: int | None, number: int) -> Pubs:
+    """Many PUBs of one circuit, each with an array of parameter sets; Aer runs ``sampled`` of them."""
     circuit = _new(efficient_su2(4, reps=1), number)
     circuit.measure_all()
     values = np.random.default_rng(number).uniform(-np.pi, np.pi, (count, sets, circuit.num_parameters))
-    return Pubs(circuit, values, shots=100)
+    return Pubs(circuit, values, shots=100, sampled=sampled)
 
 
 def gradient(points: int, number: int) -> Pubs:
@@ -204,6 +229,8 @@ FULL: Sequence[Workload] = [
     Workload("1,000 tiny circuits", partial(tiny, 1000), sampled=200),
     Workload("quantum volume 10, 100 circuits", partial(volume, 10, 100)),
     Workload("quantum volume 16, 20 circuits", partial(volume, 16, 20)),
+    Workload("noise of a 27-qubit device, 100 small circuits", partial(small, 27, 100), sampled=4, again=True),
+    Workload("noise of a 127-qubit device, 100 small circuits", partial(small, 127, 100), sampled=2, again=True),
     Workload("noisy RB, 27-qubit device, 100 circuits", partial(benchmarking, 27, 100, 40), sampled=4, again=True),
     Workload("noisy RB, 127-qubit device, 100 circuits", partial(benchmarking, 127, 100, 40), sampled=2, again=True),
     Workload("quantum kernel, 435 PUBs", partial(kernel, 30, 8), sampled=100),
@@ -211,7 +238,7 @@ FULL: Sequence[Workload] = [
     Workload("QAOA sweep, 400 points", partial(sweep, 400, 14), sampled=50),
     Workload("LiH UCCSD, energy and gradient", partial(gradient, 93), sampled=4, again=True),
     Workload("one noisy circuit, 100,000 shots", partial(memory, 100_000)),
-    Workload("2,000 PUBs × 100 sets", partial(pubs, 2000, 100), sampled=400),
+    Workload("2,000 PUBs × 100 sets", partial(pubs, 2000, 100, 50), sampled=400),
 ]
 QUICK: Sequence[Workload] = [
     Workload("100 tiny circuits", partial(tiny, 100), sampled=20),
@@ -222,5 +249,5 @@ QUICK: Sequence[Workload] = [
     Workload("circuit cutting, 8 subexperiments", partial(cutting, 8), sampled=4),
     Workload("QAOA sweep, 50 points", partial(sweep, 50, 10), sampled=10),
     Workload("one noisy circuit, 4,000 shots", partial(memory, 4000)),
-    Workload("20 PUBs × 20 sets", partial(pubs, 20, 20), sampled=10),
+    Workload("20 PUBs × 20 sets", partial(pubs, 20, 20, None), sampled=10),
 ]

@@ -51,7 +51,7 @@ class Needs:
         """What of its circuit counts."""
         key = id(item.circuit)  # the work holds it
         if key not in self._shapes:
-            self._shapes[key] = shape_of(item.circuit)
+            self._shapes[key] = item.fact("shape", shape_of)
         return self._shapes[key]
 
     def cost(self, item: Item, shots: int) -> Cost:

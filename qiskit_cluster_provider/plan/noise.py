@@ -10,8 +10,10 @@ sampled. So of every sort of error that would be missing, one stays, where no ci
 from __future__ import annotations
 
 import copy
+import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -30,9 +32,15 @@ _KNOWN = frozenset(
 
 Qubits = frozenset[int]
 
+_MODELS = 8  # that are remembered
+_LASTING: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
+_LOCK = threading.Lock()
+
 
 def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
     """A noise model with which the circuits of ``batches`` give the same numbers, as small as is easily told.
+
+    For equal models and the same qubits it is the same object, which :func:`is_lasting` knows.
 
     Args:
         noise_model: a ``NoiseModel``, which stays as it is, or ``None``.
@@ -41,6 +49,52 @@ def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
     if noise_model is None or not set(vars(noise_model)) <= _KNOWN:
         return noise_model
     qubits = frozenset(_used(batches))
+    key = (qubits, *_fingerprint(noise_model))
+    with _LOCK:
+        if key in _LASTING:
+            _LASTING.move_to_end(key)
+            return _LASTING[key][0]
+    kept = _part(noise_model, qubits)
+    with _LOCK:
+        _LASTING[key] = kept, _immutable(noise_model)  # kept, so that nothing else gets their ids
+        if len(_LASTING) > _MODELS:
+            _LASTING.popitem(last=False)
+    return kept
+
+
+def is_lasting(noise_model: Any) -> bool:
+    """Whether it is one that :func:`met` has made: nobody changes it, and it may come again."""
+    with _LOCK:
+        return any(noise_model is kept for kept, _ in _LASTING.values())
+
+
+def _immutable(model: Any) -> list[Any]:
+    """The errors and passes of a model, which nothing in Aer ever changes: it puts others in their place."""
+    local = [error for errors in model._local_quantum_errors.values() for error in errors.values()]
+    readouts = [model._default_readout_error, *model._local_readout_errors.values()]
+    return [*model._default_quantum_errors.values(), *local, *readouts, *model._custom_noise_passes]
+
+
+def _fingerprint(model: Any) -> tuple[Hashable, ...]:
+    """Tells whether anything was changed in a model since it was last met."""
+    return (
+        tuple((name, id(error)) for name, error in model._default_quantum_errors.items()),
+        tuple(
+            (name, where, id(error))
+            for name, errors in model._local_quantum_errors.items()
+            for where, error in errors.items()
+        ),
+        id(model._default_readout_error),
+        tuple((where, id(error)) for where, error in model._local_readout_errors.items()),
+        tuple(model._basis_gates),
+        frozenset(model._noise_instructions),
+        frozenset(model._noise_qubits),
+        tuple(map(id, model._custom_noise_passes)),
+    )
+
+
+def _part(noise_model: Any, qubits: Qubits) -> Any:
+    """What of it stands on ``qubits``, and one error of every sort that would be missing."""
     kept = copy.copy(noise_model)
     local, sorts = noise_model._local_quantum_errors, set[tuple[str, int]]()
     for error in noise_model._default_quantum_errors.values():
@@ -91,13 +145,13 @@ def _used(batches: Iterable[Batch]) -> Iterator[int]:
     seen: set[int] = set()
     for batch in batches:
         for item in batch.items:
-            circuits = [item.circuit]
-            if isinstance(item.output, Parities):
-                circuits += [readout.circuit for readout in item.output.readouts]
-            for circuit in circuits:
-                if id(circuit) not in seen:  # the batches hold it
-                    seen.add(id(circuit))
-                    yield from _of(circuit)
+            if id(item.circuit) not in seen:  # the batches hold it
+                seen.add(id(item.circuit))
+                yield from item.fact("qubits", _of)
+            if isinstance(item.output, Parities) and id(item.output) not in seen:
+                seen.add(id(item.output))
+                for readout in item.output.readouts:
+                    yield from _of(readout.circuit)
 
 
 def _of(circuit: QuantumCircuit) -> Iterable[int]:

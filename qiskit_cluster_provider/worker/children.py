@@ -75,6 +75,7 @@ class Child:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
+        self.worker = ""  # that it was last busy for
         self.cancelled = False
         self.overran = False
         self._ready = False
@@ -308,8 +309,10 @@ class ChildPool:
                 raise SliceCancelled("its job was cancelled, or its worker is closing")
             dead = [child for child in self._idle if not child.alive]
             fitting = [child for child in self._idle if child.alive and child.threads == threads]
+            fitting.sort(key=lambda child: child.worker == worker)  # it remembers what that worker had before
             self._idle = [child for child in self._idle if child.alive and child not in fitting[-1:]]
             child = fitting[-1] if fitting else Child(threads)
+            child.worker = worker
             self._busy[child] = job_id, worker
         for corpse in dead:
             corpse.close()
