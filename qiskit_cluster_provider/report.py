@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from textwrap import indent
 from typing import Any
 
@@ -56,6 +56,8 @@ class Report:
         failures: ``job.errors()``.
         error: what ended the job before its slices could run, or empty.
         here: why it is simulated in this process; empty if it is not.
+        remembered: what the processes that simulated it needed: kind of thing -> how often one had it already, from
+            an earlier slice or job, and how often it had to be made. ``assembled``: circuits as Aer's C++ has them.
     """
 
     job_id: str
@@ -74,6 +76,7 @@ class Report:
     failures: tuple[Any, ...]
     error: str = ""
     here: str = ""
+    remembered: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def workers(self) -> tuple[WorkerUse, ...]:
@@ -140,6 +143,8 @@ class Report:
         outcomes = ", ".join(f"{number} {name}" for name, number in self.outcomes.items())
         yield f"tries        {len(self.attempts)}{': ' if outcomes else ''}{outcomes}"
         yield from _section("workers", [_use(one) for one in self.workers])
+        shares = [f"{kind}: {hits} of {hits + made}" for kind, (hits, made) in self.remembered.items()]
+        yield from _section("remembered from before", shares)
         told = [f"{begin:.2f} to {end:.2f} s: {reason}" for begin, end, reason in self.troubles]
         yield from _section("no slice could run", told)
         yield from _section("slices that did not come back at once", self._retried())
@@ -218,7 +223,17 @@ def report(
         failures=() if plan is None else tuple(failures(plan, results, missing)),
         error="" if error is None else f"{type(error).__name__}: {getattr(error, 'message', None) or error}",
         here=dispatch.placement.why if dispatch.placement.here else "",
+        remembered=_remembered(results.values()),
     )
+
+
+def _remembered(results: Iterable[SliceResult]) -> dict[str, tuple[int, int]]:
+    hits, made = Counter[str](), Counter[str]()
+    for result in results:
+        for kind, (had, others) in result.caches.items():
+            hits[kind] += had
+            made[kind] += others
+    return {kind: (hits[kind], made[kind]) for kind in sorted({*hits, *made})}
 
 
 def _counted(total: int, done: int, failed: int, left: int) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
-from qiskit.circuit import Gate
+from qiskit.circuit import Gate, Parameter, QuantumCircuit
 
 from qiskit_cluster_provider import SamplerV2
 from qiskit_cluster_provider.dispatch import Attempt
@@ -310,3 +310,18 @@ def test_an_empty_job(backend):
     job.result(timeout=60)
     assert "experiments  0 of 0 done" in str(job.report())
     assert job.report().workers == ()
+
+
+def test_what_was_remembered(provider):
+    backend = provider.get_backend("aer-local", workers=1, placement="cluster")
+    circuit = QuantumCircuit(2, name="again")
+    circuit.rx(Parameter("a"), 0)
+    circuit.measure_all()
+    reports = []
+    for _ in range(3):
+        job = backend.run(circuit, [{circuit.parameters[0]: [0.1, 0.2, 0.3]}], shots=10)
+        job.result()
+        reports.append(job.report())
+    assert reports[0].remembered["assembled"] == (0, 1)
+    assert reports[2].remembered["assembled"] == (1, 0)
+    assert "assembled: 1 of 1" in str(reports[2])
