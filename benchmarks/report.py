@@ -94,10 +94,12 @@ def overhead_table(overhead: Overhead) -> str:
 
 def efficiency_table(found: Sequence[Efficiency]) -> str:
     """By number of workers."""
-    lines = [_line("workers", "slices", "seconds a slice in C++", "wall time", "efficiency"), _rule(5)]
+    heads = ("workers", "slices", "seconds a slice in C++", "wall time", "efficiency", "time in C++")
+    lines = [_line(*heads), _rule(len(heads))]
     for one in found:
-        seconds, wall, share = (spread_of(figures) for figures in (one.seconds, one.wall, one.efficiency))
-        cells = f"{seconds.median:.2f} s", f"{wall.median:.2f} s", _ratio(share)
+        seconds, wall = spread_of(one.seconds), spread_of(one.wall)
+        shares = (_ratio(spread_of(figures)) for figures in (one.efficiency, one.simulating))
+        cells = f"{seconds.median:.2f} s", f"{wall.median:.2f} s", *shares
         lines.append(_line(str(one.workers), str(one.slices), *cells))
     return "\n".join(lines)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -14,6 +16,18 @@ LIMIT = 64 * 2**20
 """Bytes of the blobs that are kept for later jobs."""
 GONE = ("cancelled", "error", "lost")
 """States of a future that will not be there again."""
+
+
+_LOST = re.compile(r"lose already computed task\(s\), which will be recomputed elsewhere: \{(.*)\}")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Dask warns when a worker leaves with results; of blobs that is no news: they are made again."""
+    found = _LOST.search(record.getMessage())
+    return found is None or not all(key.startswith("qiskit-cluster-") for key in re.findall(r"'([^']*)'", found[1]))
+
+
+logging.getLogger("distributed.scheduler").addFilter(_is_news)
 
 
 class Blobs:

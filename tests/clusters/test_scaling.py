@@ -4,6 +4,7 @@ import urllib.request
 
 import pytest
 from distributed import Client, LocalCluster
+from qiskit.circuit import QuantumCircuit
 
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
@@ -83,3 +84,17 @@ def test_closed_is_closed(own):
         backend.scale(2)
     with pytest.raises(ClusterClosedError), backend:
         pass
+
+
+def test_blobs_that_leave_with_their_worker_are_no_news(own, caplog):
+    circuit = QuantumCircuit(2)
+    for index in range(2000):  # enough for a blob
+        circuit.rx(index, index % 2)
+    circuit.measure_all()
+    with own.get_backend("aer-local", workers=3, placement="cluster") as backend:
+        batch = [circuit] * 6
+        before = backend.run(batch, max_job_size=1, seed_simulator=1).result()
+        backend.scale(1)
+        after = backend.run(batch, max_job_size=1, seed_simulator=1).result()
+    assert [before.get_counts(i) for i in range(6)] == [after.get_counts(i) for i in range(6)]
+    assert "already computed" not in caplog.text
