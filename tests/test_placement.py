@@ -370,3 +370,13 @@ def test_nothing_that_simulates_is_loaded_before_it_is_needed():
     out = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert "simulate" not in out.stdout
     assert "children" in out.stdout
+
+
+def test_dask_is_not_imported_for_what_stays_here():
+    code = (
+        "import sys, qiskit_cluster_provider as q; backend = q.ClusterProvider().get_backend('aer-local'); "
+        "from qiskit import QuantumCircuit; c = QuantumCircuit(1); c.measure_all(); "
+        "print(backend.run(c, shots=7).result().get_counts(), 'dask' in sys.modules, 'distributed' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split("} ")[1].split() == ["False", "False"]

@@ -75,9 +75,11 @@ def dispatch_of(job_id: str, work: Work, options: SliceOptions, connection: Conn
     Raises:
         ClusterClosedError: the cluster or the executor is closed, or of another process.
     """
-    transport = choose_transport(options.executor, connection)
-    transport.check()  # a backend that is closed runs nothing, wherever that would be
+    if options.executor is None:
+        connection.check()  # a backend that is closed runs nothing, wherever that would be
     placement, needs = placed(work, options, connection, tame=tame)
     if placement.here:
-        return HereDispatch(job_id, needs, options, placement)
+        return HereDispatch(job_id, needs, options, placement)  # for which Dask need not be imported
+    transport = choose_transport(options.executor, connection)
+    transport.check()
     return ClusterDispatch(job_id, needs, options, placement, transport)
