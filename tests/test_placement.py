@@ -374,7 +374,8 @@ def test_nothing_that_simulates_is_loaded_before_it_is_needed():
 
 def test_dask_is_not_imported_for_what_stays_here():
     code = (
-        "import sys, qiskit_cluster_provider as q; backend = q.ClusterProvider().get_backend('aer-local', placement='auto'); "
+        "import sys, qiskit_cluster_provider as q; "
+        "backend = q.ClusterProvider().get_backend('aer-local', placement='auto'); "
         "from qiskit import QuantumCircuit; c = QuantumCircuit(1); c.measure_all(); "
         "print(backend.run(c, shots=7).result().get_counts(), 'dask' in sys.modules, 'distributed' in sys.modules)"
     )
