@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 from .. import versions
@@ -24,6 +24,7 @@ from .transport import Future, Transport, reason_of
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
 _LOOK_AGAIN = 1.0  # seconds after which a cluster is asked whether it is there and has grown
 _GRACE = 60.0  # seconds over its timeout after which a slice's worker is not believed in any more
+_FETCH = 5.0  # seconds for a result's bytes to come at first, twice as many each time that they do not
 _CLEAN = 10.0  # seconds for a cluster to be told that a job has ended
 
 
@@ -37,6 +38,7 @@ class ClusterDispatch(Dispatch):
         self._transport = transport
         self._inflight: dict[int, Future] = {}
         self._waiting: deque[int] = deque()
+        self._fetches: Counter[int] = Counter()
         self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
 
     def _run(self) -> None:
@@ -144,7 +146,15 @@ class ClusterDispatch(Dispatch):
             del self._inflight[index]
         self._transport.taken(future)
         try:
-            outcome, message = future.result()
+            outcome, message = future.result(timeout=_FETCH * 2 ** self._fetches[index])
+        except TimeoutError:
+            # Its bytes are on a slow way, or were lost with their worker, so that Dask has the slice run again. This
+            # thread has to watch the cluster meanwhile.
+            self._fetches[index] += 1
+            with self._lock:
+                self._inflight[index] = future
+            future.add_done_callback(lambda done: self._news.put((index, done)))
+            return
         except Exception as error:
             self._failed(index, *self._transport.outcome(error), ledger)
             return

@@ -21,8 +21,8 @@ class Future(Protocol):
     def cancel(self) -> Any:
         """Do not start it if it has not begun."""
 
-    def result(self) -> Any:
-        """Its value, or raise its error."""
+    def result(self, timeout: float | None = None) -> Any:
+        """Its value, or raise its error; ``TimeoutError`` if it has not come after so many seconds."""
 
 
 class Transport(Protocol):

@@ -25,43 +25,48 @@ _OF_COUNTS = ("time_taken", "creg_sizes", "memory_slots")
 class LazyData(ExperimentResultData):
     """Data that is read from ``source`` with the first attribute; counts and memory are unpacked one by one."""
 
-    __slots__ = ("_index", "_packed", "_source")
+    __slots__ = ("_lazy_index", "_lazy_packed", "_lazy_source")
 
     def __init__(self, source: Source, index: int) -> None:
-        object.__setattr__(self, "_source", source)
-        object.__setattr__(self, "_index", index)
-        object.__setattr__(self, "_packed", None)
+        object.__setattr__(self, "_lazy_source", source)
+        object.__setattr__(self, "_lazy_index", index)
+        object.__setattr__(self, "_lazy_packed", None)
 
-    def _peek(self, name: str) -> Any:
+    def _lazy_peek(self, name: str) -> Any:
         """What is packed under ``name``, which stays so; ``None`` if it was unpacked, or is none."""
-        with self._source.lock:
-            self._read()
-            return self._packed.get(name)
+        with self._lazy_source.lock:
+            self._lazy_read()
+            return self._lazy_packed.get(name)
 
-    def _read(self) -> None:
-        if self._packed is not None:
+    def _lazy_read(self) -> None:
+        if self._lazy_packed is not None:
             return
-        data = self._source.data(self._index)
+        data = self._lazy_source.data(self._lazy_index)
         packed = {key: one for key, one in data.items() if isinstance(one, (PackedCounts, PackedMemory))}
         self.__dict__.update((key, one) for key, one in data.items() if key not in packed)
         first = [key for key in _FIRST if key in data]
         self.__dict__["_data_attributes"] = [*first, *(key for key in data if key not in _FIRST)]
-        object.__setattr__(self, "_packed", packed)
+        object.__setattr__(self, "_lazy_packed", packed)
 
     def __getattr__(self, name: str) -> Any:
-        with self._source.lock:
-            self._read()
-            if name in self._packed:
-                self.__dict__[name] = self._packed.pop(name).unpacked()
+        with self._lazy_source.lock:
+            self._lazy_read()
+            if name in self._lazy_packed:
+                self.__dict__[name] = self._lazy_packed.pop(name).unpacked()
             if name in self.__dict__:
                 return self.__dict__[name]
         raise AttributeError(f"'ExperimentResultData' object has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        with self._source.lock:
-            self._read()
-            self._packed.pop(name, None)
+        with self._lazy_source.lock:
+            self._lazy_read()
+            self._lazy_packed.pop(name, None)
             super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        with self._lazy_source.lock:
+            getattr(self, name)
+            super().__delattr__(name)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         self.to_dict()
@@ -93,7 +98,7 @@ class LazyExperiment(ExperimentResult):
         data = self.data
         if not self.success or self.meas_level != MeasLevel.CLASSIFIED or not isinstance(data, LazyData):
             return None
-        packed = LazyData._peek(data, name)  # something may have been saved under any name
+        packed = LazyData._lazy_peek(data, name)  # something may have been saved under any name
         return None if packed is None else (getattr(self, "header", None), packed)
 
     def _read(self) -> None:
@@ -166,7 +171,7 @@ class LazyResult(Result):
             return key if -len(self.results) <= key < len(self.results) else None
         places = self._places(key)
         one = self.results[places[0]] if len(places) == 1 else None
-        return places[0] if isinstance(one, LazyExperiment) and one._named() is not None else None
+        return places[0] if isinstance(one, LazyExperiment) and one._named() == _name(key) else None
 
     def _get_experiment(self, key: Any = None) -> Any:
         """As Qiskit's, which reads the headers of all experiments for each name that is looked up."""

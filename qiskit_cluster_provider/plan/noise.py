@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
 from qiskit.circuit import QuantumCircuit
 
 from .model import Batch
@@ -29,6 +30,8 @@ _KNOWN = frozenset(
     }
 )
 """What a NoiseModel of qiskit-aer 0.18 is made of. One with more than that is sent as it is."""
+
+_RELAXATION = ("qiskit_aer.noise.passes.relaxation_noise_pass", "RelaxationNoisePass")
 
 Qubits = frozenset[int]
 
@@ -49,6 +52,8 @@ def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
     if noise_model is None or not set(vars(noise_model)) <= _KNOWN:
         return noise_model
     qubits = frozenset(_used(batches))
+    if not all(map(_is_relaxation, noise_model._custom_noise_passes)):
+        return _part(noise_model, qubits)  # nobody knows what others depend on
     key = (qubits, *_fingerprint(noise_model))
     with _LOCK:
         if key in _LASTING:
@@ -69,28 +74,47 @@ def is_lasting(noise_model: Any) -> bool:
 
 
 def _immutable(model: Any) -> list[Any]:
-    """The errors and passes of a model, which nothing in Aer ever changes: it puts others in their place."""
+    """What a fingerprint has the ids of."""
     local = [error for errors in model._local_quantum_errors.values() for error in errors.values()]
     readouts = [model._default_readout_error, *model._local_readout_errors.values()]
     return [*model._default_quantum_errors.values(), *local, *readouts, *model._custom_noise_passes]
 
 
 def _fingerprint(model: Any) -> tuple[Hashable, ...]:
-    """Tells whether anything was changed in a model since it was last met."""
+    """Tells whether anything was changed in a model since it was last met, and in its errors."""
     return (
-        tuple((name, id(error)) for name, error in model._default_quantum_errors.items()),
+        tuple((name, id(error), _content(error)) for name, error in model._default_quantum_errors.items()),
         tuple(
-            (name, where, id(error))
+            (name, where, id(error), _content(error))
             for name, errors in model._local_quantum_errors.items()
             for where, error in errors.items()
         ),
-        id(model._default_readout_error),
-        tuple((where, id(error)) for where, error in model._local_readout_errors.items()),
+        _numbers(model._default_readout_error),
+        tuple((where, _numbers(error)) for where, error in model._local_readout_errors.items()),
         tuple(model._basis_gates),
         frozenset(model._noise_instructions),
         frozenset(model._noise_qubits),
-        tuple(map(id, model._custom_noise_passes)),
+        tuple((id(one), *map(_bytes, (one._t1s, one._t2s, one._p1s)), one._dt) for one in model._custom_noise_passes),
     )
+
+
+def _is_relaxation(one: Any) -> bool:
+    """Whether it is the pass that a device's noise model has for delays."""
+    return (type(one).__module__, type(one).__name__) == _RELAXATION
+
+
+def _content(error: Any) -> tuple[Hashable, ...]:
+    """What could be changed in an error: its numbers, and its circuits by their length."""
+    return _bytes(error.probabilities), *(len(circuit.data) for circuit in error.circuits)
+
+
+def _numbers(error: Any) -> Hashable:
+    """Of an error of readout."""
+    return None if error is None else (id(error), _bytes(error.probabilities))
+
+
+def _bytes(numbers: Any) -> bytes:
+    return np.asarray(numbers, dtype=np.float64).tobytes()
 
 
 def _part(noise_model: Any, qubits: Qubits) -> Any:
@@ -125,18 +149,18 @@ def _part(noise_model: Any, qubits: Qubits) -> Any:
 
 
 Sorts = frozenset[tuple[str, int]]
-_READ: dict[int, tuple[weakref.ref[Any], Sorts]] = {}
+_READ: dict[int, tuple[weakref.ref[Any], Hashable, Sorts]] = {}
 """The sorts of the errors that were met, by ``id``: to read those of a large device takes a tenth of a second."""
 
 
 def _sorts(error: Any) -> Sorts:
     """What Aer looks for when it decides how to simulate: the instructions in it, and on how many qubits each."""
-    key = id(error)
+    key, content = id(error), _content(error)
     read = _READ.get(key)
-    if read is not None and read[0]() is error:
-        return read[1]
+    if read is not None and read[0]() is error and read[1] == content:
+        return read[2]
     found = frozenset((step.name, len(step.qubits)) for circuit in error.circuits for step in circuit.data)
-    _READ[key] = weakref.ref(error, lambda _: _READ.pop(key, None)), found
+    _READ[key] = weakref.ref(error, lambda _: _READ.pop(key, None)), content, found
     return found
 
 

@@ -1,6 +1,7 @@
 """Counts and memory as bytes: so they travel and are kept, until somebody asks for Aer's dictionaries and lists.
 
-An outcome is as many bytes as the largest of its kind needs, the most significant one first.
+An outcome is as many bytes as the largest of its kind needs, the most significant one first. Aer writes outcomes of
+up to 64 bits as numbers, and longer ones with all their digits, zeros too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_OF_NUMBERS = 16  # digits that a number of 64 bits has at most
 _WORDS = (1, 2, 4, 8)  # bytes of numbers that numpy knows
 
 Rows = npt.NDArray[np.uint8]
@@ -25,6 +27,7 @@ class PackedCounts:
         size: bytes of an outcome.
         outcomes: in Aer's order.
         numbers: one for each outcome, little-endian, each of 1, 2, 4 or 8 bytes.
+        digits: hexadecimal ones of each outcome; 0 for as many as it needs.
 
     Raises:
         ValueError: they do not fit together.
@@ -33,9 +36,10 @@ class PackedCounts:
     size: int
     outcomes: bytes
     numbers: bytes
+    digits: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.size, self.outcomes)
+        _check(self.size, self.outcomes, self.digits)
         count = len(self.outcomes) // self.size
         if len(self.numbers) not in [count * word for word in _WORDS]:
             raise ValueError(f"{len(self.numbers)} bytes are no numbers for {count} outcomes")
@@ -43,11 +47,11 @@ class PackedCounts:
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> PackedCounts:
         """Pack Aer's ``{"0x3": 17, ...}``."""
-        return cls(*_packed(counts), _shortest(list(counts.values())))
+        return cls(*_packed(counts), _shortest(list(counts.values())), _digits(counts))
 
     def unpacked(self) -> dict[str, int]:
         """As Aer has it."""
-        return dict(zip(_texts(self.size, self.outcomes), self._numbers().tolist(), strict=True))
+        return dict(zip(_texts(self.size, self.outcomes, self.digits), self._numbers().tolist(), strict=True))
 
     def _numbers(self) -> npt.NDArray[np.unsignedinteger[Any]]:
         word = len(self.numbers) * self.size // max(1, len(self.outcomes))
@@ -61,6 +65,7 @@ class PackedMemory:
     Attributes:
         size: bytes of an outcome.
         outcomes: in the order of the shots.
+        digits: as of :class:`PackedCounts`.
 
     Raises:
         ValueError: they do not fit together.
@@ -68,9 +73,10 @@ class PackedMemory:
 
     size: int
     outcomes: bytes
+    digits: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.size, self.outcomes)
+        _check(self.size, self.outcomes, self.digits)
 
     @classmethod
     def of(cls, memory: Sequence[str]) -> PackedMemory:
@@ -78,13 +84,13 @@ class PackedMemory:
         places = {outcome: place for place, outcome in enumerate(dict.fromkeys(memory))}
         which = np.fromiter(map(places.__getitem__, memory), np.uint32, len(memory))
         size, outcomes = _packed(places)
-        return cls(size, _rows(size, outcomes)[which].tobytes())
+        return cls(size, _rows(size, outcomes)[which].tobytes(), _digits(places))
 
     def unpacked(self, text: Callable[[str], str] = str) -> list[str]:
         """As Aer has it, with ``text`` applied to each outcome; those of equal outcomes are one object."""
         seen, which = _distinct(_rows(self.size, self.outcomes))
         texts = np.empty(len(seen), dtype=object)
-        texts[:] = [text(one) for one in _texts(self.size, seen.tobytes())]
+        texts[:] = [text(one) for one in _texts(self.size, seen.tobytes(), self.digits)]
         found: list[str] = texts[which].tolist()
         return found
 
@@ -96,16 +102,23 @@ def added(parts: Sequence[PackedCounts]) -> PackedCounts:
     numbers = np.zeros(len(seen), dtype=np.uint64)
     np.add.at(numbers, which, np.concatenate([part._numbers() for part in parts]).astype(np.uint64))
     ascending = np.lexsort(seen.T[::-1])
-    return PackedCounts(size, seen[ascending].tobytes(), _shortest(numbers[ascending].tolist()))
+    return PackedCounts(size, seen[ascending].tobytes(), _shortest(numbers[ascending].tolist()), _common(parts))
 
 
 def joined(parts: Sequence[PackedMemory]) -> PackedMemory:
     """The shots of all ``parts``, in order."""
     size = max(part.size for part in parts)
-    return PackedMemory(size, np.concatenate([_widened(part, size) for part in parts]).tobytes())
+    return PackedMemory(size, np.concatenate([_widened(part, size) for part in parts]).tobytes(), _common(parts))
 
 
-def _check(size: Any, outcomes: Any) -> None:
+def _common(parts: Sequence[PackedCounts | PackedMemory]) -> int:
+    found = {part.digits for part in parts if part.outcomes}
+    return found.pop() if len(found) == 1 else 0
+
+
+def _check(size: Any, outcomes: Any, digits: Any) -> None:
+    if type(digits) is not int or not 0 <= digits <= 2 * (size if type(size) is int else 0):
+        raise ValueError(f"{digits!r:.20} is no number of digits")
     if type(size) is not int or size < 1 or type(outcomes) is not bytes or len(outcomes) % size:
         raise ValueError(f"a {type(outcomes).__name__} that holds no outcomes of {size!r:.20} bytes")
 
@@ -115,7 +128,15 @@ def _packed(texts: Iterable[str]) -> tuple[int, bytes]:
     return size, bytes.fromhex("".join([text[2:].zfill(2 * size) for text in texts]))
 
 
-def _texts(size: int, outcomes: bytes) -> list[str]:
+def _digits(texts: Iterable[str]) -> int:
+    lengths = set(map(len, texts))
+    digits = lengths.pop() - 2 if len(lengths) == 1 else 0
+    return digits if digits > _OF_NUMBERS else 0
+
+
+def _texts(size: int, outcomes: bytes, digits: int) -> list[str]:
+    if digits:
+        return [f"0x{row.hex()[-digits:]}" for row in _cut(size, outcomes)]
     numbers = outcomes if size == 1 else [int.from_bytes(row, "big") for row in _cut(size, outcomes)]
     return list(map(hex, numbers))
 

@@ -63,10 +63,10 @@ class PackedExperiments:
                 parts: list[Any] = [None, None, rest]
                 if isinstance(counts, PackedCounts):
                     del rest["counts"]
-                    parts[0] = [counts.size, counts.outcomes, counts.numbers]
+                    parts[0] = [counts.size, counts.outcomes, counts.numbers, counts.digits]
                 if isinstance(memory, PackedMemory):
                     del rest["memory"]
-                    parts[1] = [memory.size, memory.outcomes]
+                    parts[1] = [memory.size, memory.outcomes, memory.digits]
                 heads.append(pack(head))
                 data.append(pack(parts))
         except UNPACKABLE as error:

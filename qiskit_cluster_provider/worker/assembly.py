@@ -10,6 +10,7 @@ changes. So each circuit gets a table: one without parameters a row with the glo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -113,8 +114,10 @@ class Entry:
 
     @property
     def phases(self) -> list[float] | None:
-        """The global phase of each row, if it depends on the row."""
-        return None if self.assembled.phase is None else self.columns[self.assembled.phase]
+        """The global phase of each row, if it depends on the row; from 0 to 2 pi, as a bound circuit has it."""
+        if self.assembled.phase is None:
+            return None
+        return [phase % (2 * math.pi) for phase in self.columns[self.assembled.phase]]
 
 
 def assemble(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Assembled | None:

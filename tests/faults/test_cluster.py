@@ -9,6 +9,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from qiskit_cluster_provider import ClusterProvider
+from qiskit_cluster_provider.dispatch.dask import DaskTransport
 from qiskit_cluster_provider.errors import ClusterConnectionError, ClusterVersionError
 from qiskit_cluster_provider.progress import ClusterTrouble, SliceDone, SliceStarted
 from qiskit_cluster_provider.testing import differences
@@ -143,6 +144,28 @@ def test_a_scheduler_that_does_not_come_back(provider):
         with pytest.raises(ClusterConnectionError, match=r"no_workers_timeout=5.*partial_result"):
             job.result(timeout=100)
         assert str(processes.port) in str(job._dispatch.error)
+        assert 2 <= sum(one.success for one in job.partial_result().results) < 20
+
+
+@pytest.mark.slow
+def test_the_only_worker_dies_before_its_result_is_fetched(provider, monkeypatch):
+    """Dask has the slice run again, and whoever asks for the result waits for that: nobody else may have to."""
+    circuit, shots = busy(0.2)
+    with cluster(workers=1) as processes:
+        taken, seen = DaskTransport.taken, []
+
+        def kill_at_the_third(self, future):  # the last that happens before the fetch
+            taken(self, future)
+            seen.append(future.key)
+            if len(seen) == 3:
+                processes.all[1].kill()
+                processes.all[1].wait()
+
+        monkeypatch.setattr(DaskTransport, "taken", kill_at_the_third)
+        backend = provider.get_backend("aer-dask", address=processes.address, timeout=2)
+        job = backend.run([circuit] * 20, shots=shots, no_workers_timeout=5, **OPTIONS)
+        with pytest.raises(ClusterConnectionError, match="no_workers_timeout=5"):
+            job.result(timeout=60)
         assert 2 <= sum(one.success for one in job.partial_result().results) < 20
 
 

@@ -318,3 +318,31 @@ def test_a_million_shots_are_no_million_strings():
     counts = result.get_counts()
     values, numbers = np.unique([int(shot, 2) for shot in memory], return_counts=True)
     assert dict(zip(values.tolist(), numbers.tolist(), strict=True)) == counts.int_outcomes()
+
+
+def test_results_that_are_moved_are_found_by_their_names(backend):
+    circuits = []
+    for index in range(4):
+        circuit = QuantumCircuit(2, 2, name=f"c{index}")
+        for qubit in range(2):
+            if index >> qubit & 1:
+                circuit.x(qubit)
+        circuit.measure([0, 1], [0, 1])
+        circuits.append(circuit)
+    result = backend.run(circuits, shots=10, seed_simulator=1, memory=True).result()
+    assert result.get_counts("c0") == {"00": 10}
+    result.results.reverse()
+    assert [result.get_counts(f"c{index}") for index in range(4)] == [{f"{index:02b}": 10} for index in range(4)]
+    assert result.get_memory("c1") == ["01"] * 10
+    result.results.pop(0)
+    assert result.get_counts("c1") == {"01": 10}
+    assert result.get_counts(circuits[0]) == {"00": 10}
+
+
+def test_data_may_be_deleted(backend):
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    data = backend.run(circuit, shots=10, seed_simulator=1, memory=True).result().results[0].data
+    del data.counts
+    assert not hasattr(data, "counts")
+    assert data.memory == ["0x0"] * 10

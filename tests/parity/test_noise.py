@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
+from qiskit.circuit import Delay
+from qiskit.circuit.library import XGate, ZGate
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_aer import primitives as aer_primitives
 from qiskit_aer.noise import NoiseModel, ReadoutError, amplitude_damping_error, depolarizing_error, pauli_error
+from qiskit_aer.noise.passes import LocalNoisePass
 from qiskit_ibm_runtime.fake_provider import FakeAlgiers
 
 from qiskit_cluster_provider import EstimatorV2
@@ -177,3 +180,57 @@ def test_what_a_later_release_adds_is_sent_as_it_is(device):
     circuit = QuantumCircuit(1)
     circuit.x(0)
     assert sent(whole, circuit) is whole
+
+
+def flipped(probability):
+    return pauli_error([("X", probability), ("I", 1 - probability)])
+
+
+def in_place(model):
+    model._default_quantum_errors["x"].probabilities[:] = [0.0, 1.0]
+
+
+def longer(model):
+    for circuit in model._default_quantum_errors["x"].circuits:
+        circuit.x(0)
+
+
+def readout(model):
+    model._local_readout_errors[(0,)].probabilities[:] = np.eye(2)
+
+
+@pytest.mark.parametrize("change", [in_place, longer, readout])
+def test_what_is_changed_inside_a_model_is_noticed(backend, aer, same, change):
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(flipped(0.3), "x")
+    model.add_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]), [0])
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    options = {"noise_model": model, "shots": 100, "seed_simulator": 1, "memory": True}
+    answers = []
+    for _ in range(2):
+        for _ in range(3):  # until everything is remembered
+            ours = backend.run([circuit], **options).result()
+        same(ours, aer.run([circuit], **options).result())
+        answers.append(ours.get_memory())
+        change(model)
+    assert answers[0] != answers[1]
+
+
+def test_a_pass_of_the_users_own_may_depend_on_anything(backend, aer, same):
+    state = {}
+    model = NoiseModel()
+    model._custom_noise_passes.append(LocalNoisePass(lambda op, qubits: state["after"], op_types=[Delay]))
+    model.add_all_qubit_quantum_error(flipped(0.1), "h")
+    circuit = QuantumCircuit(1, 1)
+    circuit.delay(10, 0)
+    circuit.measure(0, 0)
+    options = {"noise_model": model, "shots": 10, "seed_simulator": 1, "memory": True}
+    answers = []
+    for gate in (ZGate(), XGate()):
+        state["after"] = gate
+        ours = backend.run([circuit], **options).result()
+        same(ours, aer.run([circuit], **options).result())
+        answers.append(ours.get_memory())
+    assert answers[0] != answers[1]

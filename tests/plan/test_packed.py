@@ -5,6 +5,7 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from qiskit.circuit import QuantumCircuit
 
 from qiskit_cluster_provider.plan import PackedCounts, PackedMemory
 from qiskit_cluster_provider.plan.packed import added, joined
@@ -68,3 +69,25 @@ def test_unpacked_numbers_are_plain():
 def test_what_does_not_fit_together_is_refused(parts):
     with pytest.raises(ValueError, match="outcomes"):
         PackedCounts(*parts)
+
+
+@pytest.mark.parametrize("clbits", [63, 64, 65, 68, 70, 129])
+def test_long_outcomes_have_all_their_digits(backend, aer, same, clbits):
+    """Aer writes what fits into 64 bits as a number, and what does not with its zeros."""
+    circuit = QuantumCircuit(clbits, clbits)
+    circuit.x(0)
+    circuit.h(1)
+    circuit.measure(range(clbits), range(clbits))
+    options = {"shots": 20, "seed_simulator": 1, "memory": True, "method": "stabilizer"}
+    theirs = aer.run([circuit], **options).result()
+    for more in ({}, {"placement": "here"}):
+        ours = backend.run([circuit], **options, **more).result()
+        assert ours.data(0) == theirs.data(0)
+    same(backend.run([circuit], **options).result(), theirs)
+
+
+def test_parts_of_long_outcomes_keep_their_digits():
+    texts = [f"0x{number:017x}" for number in (1, 3, 2**64)]
+    counts = [PackedCounts.of({texts[0]: 2}), PackedCounts.of({texts[2]: 1, texts[0]: 5}), PackedCounts.of({})]
+    assert added(counts).unpacked() == {texts[0]: 7, texts[2]: 1}
+    assert joined([PackedMemory.of(texts[:1]), PackedMemory.of(texts[1:])]).unpacked() == texts

@@ -184,3 +184,14 @@ def test_gates_after_a_measurement_of_another_qubit():
     truth = check(bound, {"memory": True})
     found = check([Template(circuit, values, True, "late")], {"memory": True})
     assert [one["data"] for one in found] == [one["data"] for one in truth]
+
+
+def test_a_phase_is_taken_modulo_two_pi_as_a_bound_circuit_has_it():
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(1, global_phase=angle)
+    circuit.rx(angle, 0)
+    circuit.save_statevector()
+    values = np.array([[-1.2], [7.0], [0.5], [-1e-20]])
+    found = check([Template(circuit, values, bind=True, name="phase")], {})
+    phases = [one["header"]["global_phase"] for one in found]
+    assert phases == [circuit.assign_parameters(row).global_phase for row in values]
