@@ -60,9 +60,16 @@ def native_of(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Nat
     clbits = {clbit: index for index, clbit in enumerate(circuit.clbits)}
     ends: list[int] = []
     free: list[tuple[int, int, ParameterExpression]] = []
-    gate, count = native.gate, 0
+    gate, unitary, count = native.gate, native.unitary, 0
     for index, instruction in enumerate(circuit.data):
         name = instruction.name
+        if name == "unitary" and len(instruction.params) == 1:
+            unitary(
+                [qubits[q] for q in instruction.qubits], instruction.params[0], -1, None, instruction.label or name
+            )
+            count += 1
+            ends.append(count - 1)
+            continue
         params = instruction.params if name in plain else None
         if params:
             for place, value in enumerate(params):
