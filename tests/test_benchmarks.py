@@ -65,7 +65,7 @@ def test_who_takes_too_long_is_not_asked_again():
 def test_a_later_call_is_compared_with_the_others_of_its_round():
     asked = []
     everybody = {
-        OURS: contender(asked, OURS, 4.0, 9.0, 1.0, 4.0, 9.0, 0.5),
+        OURS: contender(asked, OURS, 4.0, 9.0, 9.0, 1.0, 4.0, 9.0, 9.0, 0.5),
         SINGLE: contender(asked, SINGLE, 2.0, 2.0),
     }
     first, later = measure(Workload("told", lambda number: Told(), again=True), everybody, 2)

@@ -29,6 +29,7 @@ from .outputs import encode_output
 _MESSAGES: deque[tuple[Any, bytes]] = deque(maxlen=8)
 """Of noise models that may come again: to pickle one takes ten times as long as to simulate a small circuit."""
 _LOCK = threading.Lock()
+_FEW = 16  # circuits
 _INLINE_BELOW = 2048  # bytes: a task of its own for a blob costs more than sending so little again
 
 
@@ -120,6 +121,8 @@ class Encoder:
             items = [work.items[i] for i, _, _ in work.pieces(*piece.experiments)]
             uses.update({id(item.circuit) for item in items} | {id(item.output) for item in items})
         self._shared = {key for key, count in uses.items() if count > 1}
+        # A blob of its own for each of very many circuits would cost more than sending them again.
+        self._few = len({id(item.circuit) for item in work.items}) <= _FEW
         self._made: dict[Any, bytes | str] = {}
         self._context = self._blob(_encode_context(work.options, work.simulator))
 
@@ -187,7 +190,9 @@ class Encoder:
     def _shared_bundle(self, item: Item) -> bytes | str:
         if id(item.circuit) not in self._made:
             message = item.fact("message", _encode_one)
-            self._made[id(item.circuit)] = self._blob(message, stays=item.lasting is not None)
+            stays = item.lasting is not None and self._few
+            shared = stays or id(item.circuit) in self._shared
+            self._made[id(item.circuit)] = self._blob(message, stays) if shared else message
         return self._made[id(item.circuit)]
 
     def _blob(self, message: bytes, stays: bool = False) -> bytes | str:
