@@ -29,10 +29,10 @@ from qiskit_aer.noise import (
 )
 from qiskit_aer.noise.passes import RelaxationNoisePass
 
-from qiskit_cluster_provider.plan.seeds import aer_seed
 from qiskit_cluster_provider.testing import differences
 
 from .circuits import circuits, kraus_and_unitary, templates
+from .oracle import wrong
 
 JOB_SIZES = st.sampled_from([1, 2, 7, None, 10**6])
 SEEDS = st.integers(-(2**63), 2**63 - 1)
@@ -77,14 +77,8 @@ def test_any_batch(workers, batch, noise, method, shots, size, seed):
         "method": method,
         "noise_model": NOISE[noise],
     }
-    aer = AerSimulator(max_parallel_threads=1)
     ours = workers.run(batch, max_job_size=size, **options).result()
-    if method == "automatic" and noise == "kraus":
-        for index, circuit in enumerate(batch):
-            alone = aer.run(circuit, **options | {"seed_simulator": aer_seed(seed, index)}).result()
-            assert alone.results[0].data.to_dict() == ours.results[index].data.to_dict()
-    else:
-        assert differences(ours, aer.run(batch, **options).result()) == []
+    assert wrong(ours, batch, options, loses_gates=noise == "kraus") == []
 
 
 def test_aer_forgets_gates_in_a_mixed_batch_and_we_do_not(backend, aer):
