@@ -48,7 +48,7 @@ class DaskTransport:
         self._started: Callable[[int, str], None] = lambda index, worker: None
         self._count = itertools.count()
         self._view = View(None)
-        self._only: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may run it
+        self._named: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may, or should, run it
         self._places: dict[str, tuple[Shares, str]] = {}  # key of a future -> the worker that it was meant for
 
     def check(self) -> None:
@@ -114,24 +114,26 @@ class DaskTransport:
         if too_small := self._too_small():
             raise ClusterConnectionError(too_small)
         fit = [a for a, n in workers.items() if n >= self._threads] if self._threads > 1 else []
-        others = [a for a in fit or workers if a != avoid] if avoid else []
-        if fit:
-            self._only[key] = tuple(fit)
-        if workers and not (fit or others):
-            shares = self._view.shares
-            others = [shares.take(workers)]
-            self._places[key] = shares, others[0]
-        resource = self._view.resource
+        # Never more than the best worker has: no worker would ever take it, and Aer refuses it with its figures.
+        memory = min(call.memory * 2**20, self._view.resource)
+        should: list[str] = []
+        if not memory:  # Dask overlooks resources where it overlooks what should be
+            should = [a for a in fit or workers if a != avoid] if avoid else []
+            if workers and not (fit or should):
+                shares = self._view.shares
+                should = [shares.take(workers)]
+                self._places[key] = shares, should[0]
+        if should or fit:
+            self._named[key] = tuple(should or fit)
         future: Future = client.submit(
             run_slice,
             tuple(call._replace(topic=self._view.topic)),
             payload,
             *held,
             key=key,
-            workers=others or fit or None,
-            allow_other_workers=bool(others and not fit),
-            # Never more than the best worker has: no worker would ever take it, and Aer refuses it with its figures.
-            resources={MEMORY: min(call.memory * 2**20, resource)} if call.memory and resource else None,
+            workers=should or fit or None,
+            allow_other_workers=bool(should and not fit),
+            resources={MEMORY: memory} if memory else None,
             pure=False,
         )
         return future
@@ -153,9 +155,14 @@ class DaskTransport:
         return self._view.look(client) or self._too_small()
 
     def stranded(self, future: Any) -> bool:
-        """Of a slice with several threads: whether all workers have left that were large enough."""
-        only = self._only.get(future.key)
-        return only is not None and not any(address in self._view.threads for address in only)
+        """Whether all workers have left that were named for it, and no other has it.
+
+        Dask does not send such a task to a worker that comes later, even if the names were only a wish.
+        """
+        named = self._named.get(future.key)
+        if named is None or any(address in self._view.threads for address in named):
+            return False
+        return future.status == "pending" and self._view.is_nowhere(self._client, future.key)
 
     def outcome(self, error: Exception) -> tuple[str, str]:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
@@ -196,7 +203,7 @@ class DaskTransport:
         view = view_of(client)
         if view is not self._view:  # subscriptions and futures do not outlive a connection
             self._blobs.clear()
-            self._only.clear()
+            self._named.clear()
             self._view.forget(self._job_id)
             self._client, self._view = client, view
             if client.status == "running":

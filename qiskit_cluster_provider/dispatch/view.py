@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -66,6 +67,7 @@ class View:
         self._fitting: set[str] = set()  # addresses whose versions were compared
         self._scheduler_fits = False
         self._asked = 0.0
+        self._processing: tuple[float, frozenset[str]] = (0.0, frozenset())  # when asked, keys
         self._lock = threading.Lock()
 
     def listen(self, client: Any, job_id: str, started: Callable[[int, str], None]) -> None:
@@ -120,6 +122,18 @@ class View:
                 knows() if knows else f"start some, for example: dask worker {where}"
             )
         return None
+
+    def is_nowhere(self, client: Any, key: str) -> bool:
+        """Whether there are workers and none of them has this task, as of at most a second ago."""
+        with self._lock:
+            if time.monotonic() - self._processing[0] >= _ASK_EVERY:
+                try:
+                    found = client.sync(client.scheduler.processing, workers=None, callback_timeout=_ANSWER_WITHIN)
+                except _UNREACHED as error:
+                    logger.debug("the scheduler does not answer", exc_info=error)
+                    return False
+                self._processing = time.monotonic(), frozenset(itertools.chain.from_iterable(found.values()))
+            return bool(self.threads) and key not in self._processing[1]
 
     def _measure(self, workers: Mapping[str, Mapping[str, Any]]) -> None:
         declared = [one.get("resources", {}).get(MEMORY, 0.0) for one in workers.values()]
