@@ -115,7 +115,7 @@ def test_validating_while_the_cluster_starts_and_initializing_before(backend):
             gate.wait(60)
             yield backend.connection.client()
 
-    slow = ClusterBackend(Connection("slow", Slow(), ClusterConfig()))
+    slow = ClusterBackend(Connection("slow", Slow(), ClusterConfig()), placement="cluster")
     job = slow.run(quick())
     assert job.status() is JobStatus.VALIDATING
     assert job.slices() == []

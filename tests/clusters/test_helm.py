@@ -29,7 +29,7 @@ OPTIONS = {"shots": 50, "seed_simulator": 7, "memory": True}
 
 
 def backend_of(**settings):
-    return ClusterBackend(Connection("aer-helm", HelmKind(), HelmConfig(**settings)))
+    return ClusterBackend(Connection("aer-helm", HelmKind(), HelmConfig(**settings)), placement="cluster")
 
 
 def found(namespace, name=None):

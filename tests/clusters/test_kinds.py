@@ -83,7 +83,7 @@ def test_a_missing_requirement_says_what_to_install(provider):
         requires = ("distributed", "dask_of_tomorrow")
         extra = "qiskit-cluster-provider[tomorrow]"
 
-    backend = ClusterBackend(Connection("needy", Needy(), ClusterConfig()))
+    backend = ClusterBackend(Connection("needy", Needy(), ClusterConfig()), placement="cluster")
     with pytest.raises(MissingExtraError, match=r"pip install 'qiskit-cluster-provider\[tomorrow\]'"):
         backend.run(quick()).result(timeout=60)
 

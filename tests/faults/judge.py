@@ -144,9 +144,9 @@ def _rounds(call):
 
 def _is_bound(circuits):
     """Whether we bind a circuit where Aer would overlook its parameters, see docs/howto/reproducibility.md."""
-    from qiskit_cluster_provider.plan.circuits import snapshot_of
+    from qiskit_cluster_provider.plan.snapshots import snapshot_of
 
-    return any(snapshot_of(circuit)[1] for circuit in circuits)
+    return any(snapshot_of(circuit).bind for circuit in circuits)
 
 
 def _depends_on_neighbours(call):
