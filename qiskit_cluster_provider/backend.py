@@ -6,38 +6,26 @@ import copy
 import html
 import uuid
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any, Self
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
-from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
-from qiskit_aer.backends.controller_wrappers import AerConfig
 
+from .aer_options import effective, option_names, simulator_of
 from .checks import check_options, check_work
 from .clusters import Connection, find_kinds
 from .dispatch import Dispatch, dispatch_of, foreseen
-from .errors import CircuitTypeError, ClusterConfigError, UnknownOptionError
+from .errors import CircuitTypeError
 from .explanation import Explanation, explain, sizes_of
 from .job import ClusterJob
+from .on_cluster import OnCluster
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from .plan import Simulator, Work, prepare
 
-_OF_DEVICES: dict[str, tuple[Any, ...]] = {
-    "rep_delay": (None,),
-    "init_qubits": (None, True),
-    "meas_level": (None, 2),
-    "meas_return": (None, "single"),
-}
-"""Options of devices that mthree and qiskit-experiments give to any backend, and the values that a simulation
-fulfils by itself."""
-_AER_SHARES = ("executor", "max_job_size", "max_shot_size")
-"""Aer has options of these names and ignores them; here they work."""
 
-
-class ClusterBackend(BackendV2):
+class ClusterBackend(OnCluster, BackendV2):
     """Stands in for an ``AerSimulator``: the same target, options, ``run`` and results.
 
     Get one from :meth:`ClusterProvider.get_backend`. Its cluster is connected by the first :meth:`run` (not at
@@ -106,10 +94,7 @@ class ClusterBackend(BackendV2):
     @classmethod
     def option_names(cls) -> set[str]:
         """What :meth:`set_options` understands: Aer's options, its configuration, and ours."""
-        aer = AerSimulator()
-        configuration = {key for key in aer._configuration.to_dict() if not key.startswith("_")}
-        configuration |= {"basis_gates", "coupling_map", "custom_instructions"}
-        return configuration | set(aer.options.__dict__) | set(SLICE_OPTION_NAMES)
+        return option_names()
 
     @property
     def target(self) -> Target:
@@ -226,17 +211,8 @@ class ClusterBackend(BackendV2):
     def _effective(
         self, run_options: Mapping[str, Any], what: str, stacklevel: int
     ) -> tuple[dict[str, Any], SliceOptions]:
-        """Aer's options and ours for a run, checked: those of the backend and ``run_options`` over them."""
-        run_options = _without_device_options(run_options)
-        check_names(run_options, _run_option_names(), what)
-        ours = {key: value for key, value in run_options.items() if key in SLICE_OPTION_NAMES}
-        aers = {key: value for key, value in run_options.items() if key not in SLICE_OPTION_NAMES}
-        check_options(aers, stacklevel=stacklevel)
-        self._check_method(aers.get("method"))
-        options = {key: value for key, value in self._aer.options.__dict__.items() if key not in _AER_SHARES}
-        # Aer lets run(noise_model=None) switch noise off, and takes any other None for "not given".
-        options.update((k, v) for k, v in aers.items() if v is not None or k == "noise_model")
-        return options, self._slice_options.updated(**ours)
+        """Aer's options and ours for a run, as of :func:`effective`."""
+        return effective(self._aer, self._slice_options, run_options, what, stacklevel + 1)
 
     def _dispatch(self, work: Work, slice_options: SliceOptions) -> tuple[str, Dispatch]:
         """A new job's id, and what will run ``work`` for it.
@@ -285,21 +261,7 @@ class ClusterBackend(BackendV2):
         return type(self)(self._connection, provider=self.provider, simulator=simulator, **ours)
 
     def _simulator(self) -> Simulator:
-        if not self._aer._from_backend:
-            return Simulator()
-        configuration = self._aer.configuration()
-        custom = set(configuration.custom_instructions)
-        return Simulator(
-            method=str(self._aer.options.method),
-            configuration=_plain(self._aer._configuration.to_dict()),
-            basis_gates=tuple(gate for gate in configuration.basis_gates if gate not in custom),
-        )
-
-    def _check_method(self, method: Any) -> None:
-        if method is not None and method not in self.available_methods():
-            raise ClusterConfigError(
-                f"method={method!r} does not exist; there are {', '.join(self.available_methods())}."
-            )
+        return simulator_of(self._aer)
 
     def _sync_options(self) -> None:
         ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
@@ -328,62 +290,6 @@ class ClusterBackend(BackendV2):
         """As Aer's: the number of qubits of the target."""
         self._aer.set_max_qubits(max_qubits)
 
-    # The cluster
-
-    @property
-    def connection(self) -> Connection:
-        """To where it runs; ``backend.connection.client()`` is its ``distributed.Client``."""
-        return self._connection
-
-    @property
-    def cluster(self) -> Any:
-        """Dask's own object of the cluster: a ``LocalCluster``, a ``KubeCluster``, a ``SLURMCluster``, ...
-
-        ``None`` before it is started, and where only a scheduler's address or a client is known.
-        """
-        return getattr(self._connection.client(), "cluster", None) if self._connection.started else None
-
-    @property
-    def dashboard_link(self) -> str | None:
-        """The address of Dask's dashboard, for a browser on this machine; ``None`` before the cluster is started."""
-        connection = self._connection
-        return connection.kind.dashboard_link(connection.client(), connection.config) if connection.started else None
-
-    def scale(self, workers: int, *, timeout: float | None = None) -> None:
-        """Give the cluster ``workers`` workers, and wait until they are there. Starts it if need be.
-
-        Args:
-            workers: how many; 0 is allowed, and jobs then wait.
-            timeout: seconds to wait; default: a minute, or what the kind of cluster says; 0 returns at once.
-
-        Raises:
-            ClusterConfigError: the cluster cannot be scaled from here.
-            ClusterConnectionError: it cannot be started, or the workers did not come in time; says why.
-        """
-        self._connection.scale(workers, timeout)
-
-    def adapt(self, minimum: int, maximum: int) -> None:
-        """Let the load decide how many workers there are, between two numbers. Starts the cluster if need be.
-
-        Raises:
-            ClusterConfigError: the cluster cannot be scaled from here.
-            ClusterConnectionError: it cannot be started.
-        """
-        self._connection.adapt(minimum, maximum)
-
-    def close(self) -> None:
-        """Close the cluster if this backend or its provider started it. Other backends on it end too."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        """Start the cluster, unless an executor is set in its place."""
-        if self._slice_options.executor is None:
-            self._connection.client()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"<ClusterBackend {self.name!r} simulating {self._aer!r}>"
 
@@ -405,27 +311,3 @@ class ClusterBackend(BackendV2):
             for key, value in rows.items()
         )
         return f"<table><caption><b>ClusterBackend</b></caption>{body}</table>"
-
-
-@cache
-def _run_option_names() -> set[str]:
-    accepted = {key for key in BACKEND_RUN_ARG_TYPES if hasattr(AerConfig, key)} - {"parameterizations"}
-    return accepted | {"noise_model"} | set(SLICE_OPTION_NAMES)
-
-
-def _without_device_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    for name, fulfilled in _OF_DEVICES.items():
-        if name in options and options[name] not in fulfilled:
-            raise UnknownOptionError(
-                f"{name}={options[name]!r} is for devices and has no effect on a simulation; leave it out."
-            )
-    return {name: value for name, value in options.items() if name not in _OF_DEVICES}
-
-
-def _plain(value: Any) -> Any:
-    """Configuration values that the wire format has no place for are none that a simulation needs."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [_plain(one) for one in value]
-    return value if value is None or isinstance(value, (bool, int, float, complex, str)) else str(value)

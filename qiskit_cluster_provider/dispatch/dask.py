@@ -17,7 +17,7 @@ from ..clusters import check_client
 from ..errors import ClusterClosedError, ClusterConnectionError
 from ..plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ..worker import end_job, run_slice
-from ..worker.children import Call
+from ..worker.call import Call
 from .blobs import GONE
 from .shares import Shares
 from .transport import SLOTS_IF_EMPTY, Future, reason_of

@@ -15,7 +15,7 @@ from ..plan import Needs, Placement, Plan, Slice, cut, too_big
 from ..plan.cost import least
 from ..progress import ClusterTrouble, SliceRetried, SliceSplit
 from ..wire import Encoder, check_result, decode_result
-from ..worker.children import Call
+from ..worker.call import Call
 from .base import Dispatch
 from .capacity import capacity_now
 from .ledger import Fate, Ledger

@@ -16,7 +16,7 @@ from ..clusters import check_client
 from ..errors import ClusterClosedError
 from ..plan.cost import OVERHEAD_LOCAL
 from ..worker import run_slice
-from ..worker.children import Call
+from ..worker.call import Call
 from .transport import Future, reason_of
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ..clusters import Connection, check_client
-from ..worker.children import Call
+from ..worker.call import Call
 
 SLOTS_IF_EMPTY = 4
 """Of a cluster that has no worker yet; it may grow with the load."""

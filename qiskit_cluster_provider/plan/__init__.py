@@ -1,8 +1,9 @@
 """What runs, and how it is cut: pure data, made and tested without a cluster and without Aer."""
 
+from .answers import Experiment, Experiments, SliceResult
 from .calibration import Calibration
 from .circuits import prepare
-from .model import Batch, Experiment, Experiments, Item, Plan, Run, Simulator, Slice, SliceResult, Work
+from .model import Batch, Item, Plan, Run, Simulator, Slice, Work
 from .needs import Needs
 from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
 from .packed import PackedCounts, PackedMemory

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,6 @@ from .outputs import Output, Parities
 from .snapshots import Lasting
 
 T = TypeVar("T")
-
-Experiment = dict[str, Any]
-"""As Aer's C++ returns it: ``shots``, ``success``, ``data``, ``metadata``, ``status``, ``header`` ..."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,46 +290,3 @@ class Plan:
             f"in {len(self.slices)} slices of {min(sizes)} to {max(sizes)} experiments, "
             f"base seed {seeds[0] if len(seeds) == 1 else f'of each of {len(work.batches)} batches'}"
         )
-
-
-class Experiments(Protocol):
-    """The experiments of a slice, of which one is decoded when it is asked for."""
-
-    def __len__(self) -> int: ...
-
-    def head(self, index: int) -> Experiment:
-        """All but the data of an experiment."""
-
-    def data(self, index: int) -> dict[str, Any]:
-        """The data of an experiment: counts and memory packed, the rest as Aer returns it."""
-
-
-@dataclass(frozen=True)
-class SliceResult:
-    """What came back for a slice.
-
-    Attributes:
-        index: of the slice.
-        experiments: of items without an ``output``.
-        metadata: of Aer's result as a whole.
-        seconds: wall time on the worker.
-        arrays: for items with an ``output``, one array for each piece of the slice's runs.
-        refused: the experiments that Aer could not run: place in the slice -> status.
-        paths: for items with an ``output``, the simulation methods used, and whether shots were sampled from a final
-            state.
-        caches: kind of thing -> how often the worker had it already, and how often it had to make it.
-    """
-
-    index: int
-    experiments: Experiments
-    metadata: Mapping[str, Any]
-    seconds: float
-    arrays: tuple[npt.NDArray[Any], ...] = ()
-    refused: Mapping[int, str] = field(default_factory=dict)
-    paths: frozenset[tuple[str, bool]] = frozenset()
-    caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-
-    @property
-    def failed(self) -> int:
-        """How many of its experiments Aer could not run."""
-        return len(self.refused)

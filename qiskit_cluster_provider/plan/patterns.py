@@ -13,7 +13,7 @@ import numpy.typing as npt
 from qiskit.circuit import Parameter, ParameterExpression, QuantumCircuit
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
-from .snapshots import Lasting, snapshot_of
+from .snapshots import Lasting, Snapshot, snapshot_of
 
 _NOT_GATES = frozenset({"measure", "reset", "barrier"})
 _NAMES = (frozenset(get_standard_gate_name_mapping()) | _NOT_GATES) - {"delay", "global_phase"}
@@ -47,16 +47,18 @@ class Pattern:
     Attributes:
         free: whether numbers are.
         size: instructions.
-        lasting: a circuit of this pattern, with parameters in the place of free numbers, once it is made.
+        first: the free numbers of ``circuit``; ``None`` if it cannot be compared after all.
     """
 
     def __init__(self, circuit: QuantumCircuit) -> None:
         self.free = not circuit.num_parameters
         self.size = len(circuit.data)
-        self.lasting: Lasting | None = None
+        self._closed: Lasting | None = None
+        self._open: Lasting | None = None
         self._head = _head(circuit)
         self._steps = [(one.name, one.qubits, one.clbits, one.label, one.params) for one in circuit.data]
         self._phase = None if self.free else circuit.global_phase
+        self.first = self.numbers(circuit)
 
     def numbers(self, circuit: QuantumCircuit) -> Numbers | None:
         """The free numbers of ``circuit``, of the same outline, if it has this pattern; else ``None``."""
@@ -84,16 +86,25 @@ class Pattern:
             return None
         return np.array(found, dtype=np.float64)
 
-    def make_lasting(self, circuit: QuantumCircuit) -> Lasting:
-        """``lasting``, made of ``circuit``, which has this pattern, if it is not there yet."""
-        if self.lasting is None:
-            if self.free:
-                # Rows are the user's bound circuits. A worker that cannot put numbers in their places binds each.
-                self.lasting = Lasting(_opened(circuit), bind=True)
-            else:
-                snapshot = snapshot_of(circuit)
-                self.lasting = Lasting(snapshot.circuit, snapshot.bind)
-        return self.lasting
+    def snapshot(self, circuit: QuantumCircuit, numbers: Numbers, alone: bool) -> Snapshot:
+        """What stands for ``circuit``, which has this pattern.
+
+        Args:
+            circuit: one of a run.
+            numbers: its free ones.
+            alone: whether no other one of the run has this pattern. If it also has the numbers of the first one that
+                had it, it has come again as it was, and is not opened: for a long circuit that takes longer than to
+                send it.
+        """
+        if not len(numbers) or (alone and self.first is not None and numbers.tobytes() == self.first.tobytes()):
+            if self._closed is None:
+                made = snapshot_of(circuit)
+                self._closed = Lasting(made.circuit, made.bind)
+            return Snapshot(self._closed.circuit, self._closed.bind, None, self._closed)
+        if self._open is None:
+            # Rows are the user's bound circuits. A worker that cannot put numbers in their places binds each.
+            self._open = Lasting(_opened(circuit), bind=True)
+        return Snapshot(self._open.circuit, True, numbers.reshape(1, -1), self._open)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -128,19 +128,16 @@ class Templates:
                 if strangers > _STRANGERS:
                     break
                 pattern = Pattern(circuit)
-                numbers = pattern.numbers(circuit)
-                if numbers is not None:
+                if pattern.first is not None:
                     new.insert(0, pattern)
-                    found[pattern] = [(circuit, numbers)]
+                    found[pattern] = [(circuit, pattern.first)]
         for pattern in reversed(new):
             self._memory.keep(outline, pattern)
         for pattern, members in found.items():
             if len(members) == 1 and pattern in new and (pattern.free or not met):
                 continue  # perhaps the first of many, in later runs
-            lasting = pattern.make_lasting(members[0][0])
             for circuit, numbers in members:
-                row = numbers.reshape(1, -1) if len(numbers) else None
-                self._snapshots[id(circuit)] = Snapshot(lasting.circuit, lasting.bind, row, lasting)
+                self._snapshots[id(circuit)] = pattern.snapshot(circuit, numbers, alone=len(members) == 1)
 
 
 def _weight(pattern: Pattern) -> int:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..versions import key, report
-from .children import POOL, Call, ChildDied, SliceCancelled, SliceError, SliceOverran
+from .call import Call
+from .children import POOL, ChildDied, SliceCancelled, SliceError, SliceOverran
 from .memory import memory_limit
 from .permits import NotEnoughThreads, Permits, Threads
 

@@ -137,6 +137,24 @@ def test_one_circuit_is_recognised_in_later_runs():
     assert found[2].circuit is found[3].circuit is found[4].circuit
 
 
+def test_what_comes_again_as_it_was_stays_as_it_is():
+    memory = Memory()
+    found = [snapshots([bound(0.1, angle)], memory)[0] for angle in (0.5, 0.5, 0.5, 0.7, 0.5, -0.0, 0.0)]
+    assert [one.lasting is not None for one in found] == [False, False] + 5 * [True]
+    assert found[2].row is None
+    assert found[2].circuit == bound(0.1, 0.5)
+    assert found[4].circuit is found[2].circuit
+    assert [list(found[index].row[0]) for index in (3, 5, 6)] == [[0.1, 0.7], [0.1, -0.0], [0.1, 0.0]]
+    assert str(found[5].row[0][1]) == "-0.0"
+    assert found[3].circuit is found[5].circuit is found[6].circuit
+
+
+def test_a_zero_that_comes_again_with_another_sign_is_another_number():
+    memory = Memory()
+    found = [snapshots([bound(0.0, angle)], memory)[0] for angle in (0.0, 0.0, -0.0)]
+    assert found[2].row is not None
+
+
 def ansatz(angle=A):
     circuit = QuantumCircuit(2)
     circuit.ry(angle, 0)

@@ -13,7 +13,8 @@ from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, cut, prepare
 from qiskit_cluster_provider.wire import Encoder, decode_result
 from qiskit_cluster_provider.worker import end_job, run_slice
-from qiskit_cluster_provider.worker.children import Call, ChildPool
+from qiskit_cluster_provider.worker.call import Call
+from qiskit_cluster_provider.worker.children import ChildPool
 from qiskit_cluster_provider.worker.permits import NotEnoughThreads, Threads
 
 from ..slow import endless, quick
