@@ -105,7 +105,7 @@ def _is_relaxation(one: Any) -> bool:
 
 def _content(error: Any) -> tuple[Hashable, ...]:
     """What could be changed in an error: its numbers, and its circuits by their length."""
-    return _bytes(error.probabilities), *(len(circuit.data) for circuit in error.circuits)
+    return _bytes(error.probabilities), *(len(circuit._data) for circuit in error.circuits)
 
 
 def _numbers(error: Any) -> Hashable:

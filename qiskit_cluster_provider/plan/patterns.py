@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 from functools import cache
 from typing import Any
@@ -18,11 +17,13 @@ from .snapshots import Lasting, Snapshot, snapshot_of
 _NOT_GATES = frozenset({"measure", "reset", "barrier"})
 _NAMES = (frozenset(get_standard_gate_name_mapping()) | _NOT_GATES) - {"delay", "global_phase"}
 
+_FLOAT = frozenset({float})
+
 Numbers = npt.NDArray[np.float64]
 
 
 def outline_of(circuit: QuantumCircuit) -> Hashable | None:
-    """What circuits of one pattern have in common at a glance; ``None`` for one that is not compared.
+    """What circuits of one structure have in common at a glance; ``None`` for one that is not compared.
 
     Compared are circuits of standard gates, measurements, resets and barriers. Their instructions cannot be changed
     in place, and Aer sees nothing of them but names, numbers, labels and bits.
@@ -36,67 +37,85 @@ def outline_of(circuit: QuantumCircuit) -> Hashable | None:
     return circuit.num_qubits, circuit.num_clbits, tuple(names.items()), free, free and circuit.global_phase != 0.0
 
 
+class Structure:
+    """All of a circuit but its numbers; hashed once, which for long circuits takes as long as to read them."""
+
+    __slots__ = ("_hash", "_parts")
+
+    def __init__(self, *parts: Hashable) -> None:
+        self._parts = parts
+        self._hash = hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Structure) and self._hash == other._hash and self._parts == other._parts
+
+
+def read(circuit: QuantumCircuit) -> tuple[Structure, list[Any]] | None:
+    """The structure of a circuit that has an outline, and its numbers; ``None`` if it cannot be compared after all.
+
+    Its numbers are those of its gates, and the global phase; but a phase of 0 of a circuit without parameters is a
+    part of its structure.
+    """
+    steps: list[Hashable] = []
+    numbers: list[Any] = []
+    for one in circuit.data:
+        name = one.name
+        if name not in _NOT_GATES and not one.is_standard_gate():
+            return None
+        steps.append((name, one.qubits, one.clbits, one.label))
+        numbers += one.params
+    phase = bool(circuit.num_parameters) or circuit.global_phase != 0.0
+    if phase:
+        numbers.append(circuit.global_phase)
+    registers = tuple(circuit.qregs), tuple(circuit.cregs)
+    head = tuple(circuit.qubits), tuple(circuit.clbits), *registers, tuple(circuit.parameters)
+    return Structure(*head, phase, tuple(steps)), numbers
+
+
 class Pattern:
-    """What other circuits are compared with.
+    """What other circuits of one structure are compared with.
 
     In a circuit without parameters all numbers are free. In one with parameters none is: its rows come from the user.
 
     Args:
-        circuit: one that has an outline.
+        circuit: one that can be compared.
+        numbers: its own.
 
     Attributes:
         free: whether numbers are.
         size: instructions.
-        first: the free numbers of ``circuit``; ``None`` if it cannot be compared after all.
     """
 
-    def __init__(self, circuit: QuantumCircuit) -> None:
+    def __init__(self, circuit: QuantumCircuit, numbers: list[Any]) -> None:
         self.free = not circuit.num_parameters
         self.size = len(circuit.data)
+        self._first = numbers
         self._closed: Lasting | None = None
         self._open: Lasting | None = None
-        self._head = _head(circuit)
-        self._steps = [(one.name, one.qubits, one.clbits, one.label, one.params) for one in circuit.data]
-        self._phase = None if self.free else circuit.global_phase
-        self.first = self.numbers(circuit)
 
-    def numbers(self, circuit: QuantumCircuit) -> Numbers | None:
-        """The free numbers of ``circuit``, of the same outline, if it has this pattern; else ``None``."""
-        if _head(circuit) != self._head:
+    def row(self, numbers: list[Any]) -> Numbers | None:
+        """The free ones of the ``numbers`` of a circuit of this structure if it has this pattern; else ``None``."""
+        if not self.free:
+            return np.empty(0) if all(map(same, numbers, self._first)) else None
+        if not _FLOAT.issuperset(map(type, numbers)):
             return None
-        free = self.free
-        found: list[Any] = []
-        for one, (name, qubits, clbits, label, expected) in zip(circuit.data, self._steps, strict=True):
-            if one.name != name or one.qubits != qubits or one.clbits != clbits or one.label != label:
-                return None
-            if name not in _NOT_GATES and not one.is_standard_gate():
-                return None
-            params = one.params
-            if len(params) != len(expected):
-                return None
-            if free:
-                found += params
-            elif not all(map(same, params, expected)):
-                return None
-        if not free:
-            return np.empty(0) if same(circuit.global_phase, self._phase) else None
-        if circuit.global_phase != 0.0:
-            found.append(circuit.global_phase)
-        if not all(type(value) is float and math.isfinite(value) for value in found):
-            return None
-        return np.array(found, dtype=np.float64)
+        row = np.array(numbers, dtype=np.float64)
+        return row if np.isfinite(row).all() else None
 
-    def snapshot(self, circuit: QuantumCircuit, numbers: Numbers, alone: bool) -> Snapshot:
+    def snapshot(self, circuit: QuantumCircuit, row: Numbers, alone: bool) -> Snapshot:
         """What stands for ``circuit``, which has this pattern.
 
         Args:
             circuit: one of a run.
-            numbers: its free ones.
+            row: its free numbers.
             alone: whether no other one of the run has this pattern. If it also has the numbers of the first one that
                 had it, it has come again as it was, and is not opened: for a long circuit that takes longer than to
                 send it.
         """
-        if not len(numbers) or (alone and self.first is not None and numbers.tobytes() == self.first.tobytes()):
+        if not len(row) or (alone and all(map(same, row.tolist(), self._first))):
             if self._closed is None:
                 made = snapshot_of(circuit)
                 self._closed = Lasting(made.circuit, made.bind)
@@ -104,7 +123,7 @@ class Pattern:
         if self._open is None:
             # Rows are the user's bound circuits. A worker that cannot put numbers in their places binds each.
             self._open = Lasting(_opened(circuit), bind=True)
-        return Snapshot(self._open.circuit, True, numbers.reshape(1, -1), self._open)
+        return Snapshot(self._open.circuit, True, row.reshape(1, -1), self._open)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -117,10 +136,6 @@ def same(one: Any, other: Any) -> bool:
         alike = getattr(one, "structurally_equal", None)
         return alike is not None and bool(alike(other)) and str(one) == str(other)
     return bool(one == other) and (one != 0.0 or str(one) == str(other))  # 0.0 == -0.0
-
-
-def _head(circuit: QuantumCircuit) -> tuple[Any, ...]:
-    return circuit.qubits, circuit.clbits, circuit.qregs, circuit.cregs, list(circuit.parameters)
 
 
 def _opened(circuit: QuantumCircuit) -> QuantumCircuit:

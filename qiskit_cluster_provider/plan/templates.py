@@ -2,8 +2,8 @@
 
 Bound circuits that differ only in the numbers of their gates become rows of one *template*: the same circuit with
 parameters in the place of the numbers. A parametrised circuit that comes again is not copied, checked and written
-again. Both are told by comparing whole circuits, at 0.6 us an instruction and to the first difference, so that
-nothing that the user has changed since the last call goes unnoticed.
+again. Both are told by reading whole circuits, at about a microsecond an instruction, so that nothing that the user
+has changed since the last call goes unnoticed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Hashable, Iterable
 
 from qiskit.circuit import QuantumCircuit
 
-from .patterns import Numbers, Pattern, outline_of
+from .patterns import Numbers, Pattern, Structure, outline_of, read
 from .snapshots import Snapshot, snapshot_of
 
 LIMIT = 64 * 2**20
 """Bytes of circuits of earlier runs that are remembered; an estimate."""
 _BYTES_OF_GATE = 600  # of a lasting circuit and of what others are compared with
 _OUTLINES = 4096  # that are remembered
-_TRIES = 4  # patterns of one outline that a circuit is compared with
-_STRANGERS = 16  # circuits of one outline one after the other that are like no other; then no more are compared
+_TRIES = 4  # patterns of one structure that a circuit is compared with
+_STRANGERS = 1000  # circuits of one outline one after the other that are like no other; then no more are read
 
 
 class Memory:
@@ -38,16 +38,16 @@ class Memory:
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
         self.size = 0
-        self._patterns: OrderedDict[Hashable, list[Pattern]] = OrderedDict()
+        self._patterns: OrderedDict[Structure, list[Pattern]] = OrderedDict()
         self._outlines: OrderedDict[Hashable, None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def patterns(self, outline: Hashable) -> list[Pattern]:
-        """Those of ``outline``, the latest first."""
+    def patterns(self, structure: Structure) -> list[Pattern]:
+        """Those of ``structure``, the latest first."""
         with self._lock:
-            if outline in self._patterns:
-                self._patterns.move_to_end(outline)
-            return list(self._patterns.get(outline, ()))
+            if structure in self._patterns:
+                self._patterns.move_to_end(structure)
+            return list(self._patterns.get(structure, ()))
 
     def met(self, outline: Hashable) -> bool:
         """Whether a circuit of ``outline`` was met in an earlier run; from now on it was."""
@@ -59,11 +59,11 @@ class Memory:
                 self._outlines.popitem(last=False)
             return known
 
-    def keep(self, outline: Hashable, pattern: Pattern) -> None:
+    def keep(self, structure: Structure, pattern: Pattern) -> None:
         """Remember ``pattern``."""
         with self._lock:
-            mine = self._patterns.setdefault(outline, [])
-            self._patterns.move_to_end(outline)
+            mine = self._patterns.setdefault(structure, [])
+            self._patterns.move_to_end(structure)
             mine.insert(0, pattern)
             self.size += _weight(pattern)
             for old in mine[_TRIES:]:
@@ -112,32 +112,39 @@ class Templates:
             circuits: different objects.
             met: whether there was one of this outline in an earlier run.
         """
-        known = self._memory.patterns(outline)
+        known: dict[Structure, list[Pattern]] = {}
         found: dict[Pattern, list[tuple[QuantumCircuit, Numbers]]] = {}
-        new: list[Pattern] = []
+        new: dict[Pattern, Structure] = {}
         strangers = 0
         for circuit in circuits:
-            for pattern in (*new[:_TRIES], *known):
-                numbers = pattern.numbers(circuit)
-                if numbers is not None:
-                    strangers = 0
-                    found.setdefault(pattern, []).append((circuit, numbers))
-                    break
-            else:
+            reading = read(circuit)
+            if reading is None:
+                continue
+            structure, numbers = reading
+            if structure not in known:
+                known[structure] = self._memory.patterns(structure)
+            rows = ((pattern, pattern.row(numbers)) for pattern in known[structure])
+            pattern, row = next(((one, row) for one, row in rows if row is not None), (None, None))
+            if pattern is None or row is None:
                 strangers += 1
                 if strangers > _STRANGERS:
                     break
-                pattern = Pattern(circuit)
-                if pattern.first is not None:
-                    new.insert(0, pattern)
-                    found[pattern] = [(circuit, pattern.first)]
-        for pattern in reversed(new):
-            self._memory.keep(outline, pattern)
+                pattern = Pattern(circuit, numbers)
+                row = pattern.row(numbers)
+                if row is None:
+                    continue
+                new[pattern] = structure
+                known[structure] = [pattern, *known[structure][: _TRIES - 1]]
+            else:
+                strangers = 0
+            found.setdefault(pattern, []).append((circuit, row))
+        for pattern, structure in new.items():
+            self._memory.keep(structure, pattern)
         for pattern, members in found.items():
             if len(members) == 1 and pattern in new and (pattern.free or not met):
                 continue  # perhaps the first of many, in later runs
-            for circuit, numbers in members:
-                self._snapshots[id(circuit)] = pattern.snapshot(circuit, numbers, alone=len(members) == 1)
+            for circuit, row in members:
+                self._snapshots[id(circuit)] = pattern.snapshot(circuit, row, alone=len(members) == 1)
 
 
 def _weight(pattern: Pattern) -> int:

@@ -8,8 +8,8 @@ from qiskit.circuit import ClassicalRegister, Gate, Parameter, ParameterVector, 
 from qiskit.circuit.library import RXGate, RZGate
 
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, prepare
-from qiskit_cluster_provider.plan.patterns import Pattern, outline_of, same
+from qiskit_cluster_provider.plan import Simulator, prepare, templates
+from qiskit_cluster_provider.plan.patterns import outline_of, read, same
 from qiskit_cluster_provider.plan.templates import Memory, Templates
 
 from ..parity.circuits import circuits
@@ -221,28 +221,33 @@ def test_numbers_are_compared_in_every_bit(one, other, alike):
     assert same(one, other) is alike or (alike and not hasattr(A, "structurally_equal"))
 
 
-def test_many_strangers_are_given_up():
-    """Circuits that look alike and are not: comparing all with all would take a square of the time."""
-    rng = np.random.default_rng(1)
-    batch = []
-    for _ in range(200):
+def strangers(count, seed=1):
+    """Circuits of one outline, each of a structure of its own."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
         circuit = QuantumCircuit(20)
         circuit.x(rng.permutation(20).tolist())
-        batch.append(circuit)
+        yield circuit
+
+
+def test_strangers_of_one_outline_are_known_when_they_come_again():
+    batch, memory = list(strangers(100)), Memory()
     assert len({outline_of(circuit) for circuit in batch}) == 1
-    compared = []
-    original = Pattern.numbers
+    first, second, third = (snapshots(batch, memory) for _ in range(3))
+    assert all(one.lasting is None for one in first)
+    assert all(one.lasting is not None for one in second)
+    assert [one.circuit for one in second] == batch
+    assert all(one.circuit is other.circuit for one, other in zip(second, third, strict=True))
 
-    def counted(self, circuit):
-        compared.append(1)
-        return original(self, circuit)
 
-    Pattern.numbers = counted
-    try:
-        snapshots(batch)
-    finally:
-        Pattern.numbers = original
-    assert len(compared) < 200
+def test_very_many_strangers_are_given_up(monkeypatch):
+    """To read circuits that never come again, and to remember them, would be in vain."""
+    monkeypatch.setattr(templates, "_STRANGERS", 50)
+    monkeypatch.setattr(templates, "read", lambda circuit: seen.append(circuit) or read(circuit))
+    seen = []
+    batch = list(strangers(200))
+    snapshots(batch)
+    assert seen == batch[:51]
 
 
 def test_the_memory_is_bounded():
