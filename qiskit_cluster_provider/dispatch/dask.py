@@ -119,7 +119,7 @@ class DaskTransport:
         should: list[str] = []
         if not memory:  # Dask overlooks resources where it overlooks what should be
             should = [a for a in fit or workers if a != avoid] if avoid else []
-            if workers and not (fit or should):
+            if len(workers) > 1 and not (fit or should):
                 shares = self._view.shares
                 should = [shares.take(workers)]
                 self._places[key] = shares, should[0]

@@ -78,19 +78,21 @@ class ClusterDispatch(Dispatch):
         self._note(self._transport.trouble())
         now = self._now()
         for index, future in list(self._inflight.items()):
-            ran = ledger.running_for(index, now) - _GRACE  # else the estimate need not be made again
-            late = ran > 0 and ran > self._timeout(ledger.plan.slices[index])
-            if late:
-                reason = f"its worker {ledger.infos[index].worker} has not answered in time"
-            elif self._transport.stranded(future):
-                reason = "the workers that it could run on have left"
-            else:
+            ran, worker = ledger.running_for(index, now), ledger.infos[index].worker
+            # The estimate need not be made again for what has just begun.
+            if ran > _GRACE and ran - _GRACE > self._timeout(ledger.plan.slices[index]):
+                outcome, reason = "lost", f"its worker {worker} has not answered in time"
+            elif not self._transport.stranded(future):
                 continue
+            elif ran:
+                outcome, reason = "lost", f"its Dask worker {worker} was lost"
+            else:
+                outcome, reason = "disconnected", "the workers that it could run on have left"
             with self._lock:
                 self._inflight.pop(index, None)
             self._transport.taken(future)
             future.cancel()
-            self._failed(index, "lost" if late else "disconnected", reason, ledger)
+            self._failed(index, outcome, reason, ledger)
 
     def _note(self, trouble: str | None) -> None:
         for reason in self._watch.note(trouble):
