@@ -174,7 +174,7 @@ def explain(
         overhead=extra * len(plan.slices),
         wall=_wall(plan, capacity.slots, extra),
         memory=max(map(needs.memory, plan.slices), default=0),
-        learned_from=sum(map(needs.learned_from, methods)),
+        learned_from=needs.learned_from(),
     )
 
 

@@ -440,6 +440,17 @@ def test_bits_in_no_register(backend, aer, same):
         assert list(SamplerV2(backend).run([circuit]).result(60)[0].data) == []
 
 
+def test_registers_that_share_bits_keep_their_order(backend, aer, same):
+    circuit = QuantumCircuit(QuantumRegister(3, "q"), ClassicalRegister(2, "c"))
+    circuit.add_register(ClassicalRegister(name="alias", bits=[circuit.clbits[0]]))
+    circuit.add_register(ClassicalRegister(2, "late"))
+    circuit.h(0)
+    circuit.measure([0, 1], [0, 1])
+    circuit.measure([0, 1], [2, 3])
+    options = {"shots": 20, "seed_simulator": 1}
+    same(backend.run(circuit, **options).result(timeout=60), aer.run(circuit, **options).result())
+
+
 # Nothing valid is refused
 
 

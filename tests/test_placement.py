@@ -219,7 +219,7 @@ def test_many_small_ones_are_much():
 
     assert placed(1).here
     assert placed(50).here
-    assert placed(5000) == (False, "it is more than 100 ms of work")
+    assert placed(5000) == (False, "it would be more than 100 ms of work here")
 
 
 def test_an_executor_is_used(auto):

@@ -162,7 +162,8 @@ class DaskTransport:
         named = self._named.get(future.key)
         if named is None or any(address in self._view.threads for address in named):
             return False
-        return future.status == "pending" and self._view.is_nowhere(self._client, future.key)
+        # "lost": it was done, and nobody had fetched it.
+        return future.status in ("pending", "lost") and self._view.is_nowhere(self._client, future.key)
 
     def outcome(self, error: Exception) -> tuple[str, str]:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""

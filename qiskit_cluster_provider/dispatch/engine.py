@@ -145,6 +145,9 @@ class ClusterDispatch(Dispatch):
         with self._lock:
             if self._inflight.get(index) is not future:
                 return  # of a try that was given up
+            if not future.done():  # it was, but its result was lost with its worker
+                future.add_done_callback(lambda done: self._news.put((index, done)))
+                return
             del self._inflight[index]
         self._transport.taken(future)
         try:

@@ -21,6 +21,9 @@ class Future(Protocol):
     def cancel(self) -> Any:
         """Do not start it if it has not begun."""
 
+    def done(self) -> bool:
+        """Whether it has an end. Dask's may have none again, if its result was lost with its worker."""
+
     def result(self, timeout: float | None = None) -> Any:
         """Its value, or raise its error; ``TimeoutError`` if it has not come after so many seconds."""
 

@@ -6,14 +6,14 @@ import threading
 from collections import deque
 from statistics import median
 
-_LAST = 15  # slices that count, of each method
+_LAST = 15  # slices that count, of each kind
 _BOUNDS = (0.02, 50.0)  # times: beyond that, something else than the machine was measured
 _LEAST = 5e-3  # seconds: less says more of caches and of what else runs than of the work
 _LITTLE, _MUCH = 1e-3, 5e-2  # seconds: what was expected to take so little counts if it took so much
 
 
 class Calibration:
-    """Measured seconds over estimated ones, by method: how much slower one place is than the estimate.
+    """Measured seconds over estimated ones, by kind of work: how much slower one place is than the estimate.
 
     It changes the size of slices and what is told of them, and no answer. Any thread may use it.
     """
@@ -22,25 +22,25 @@ class Calibration:
         self._ratios: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
 
-    def record(self, method: str, estimated: float, measured: float) -> None:
-        """A slice of ``method`` ran, and took ``measured`` seconds."""
+    def record(self, kind: str, estimated: float, measured: float) -> None:
+        """A slice of ``kind`` ran, and took ``measured`` seconds."""
         if estimated <= 0 or measured < (_MUCH if estimated < _LITTLE else _LEAST):
             return
         low, high = _BOUNDS
         with self._lock:
-            ratios = self._ratios.setdefault(method, deque(maxlen=_LAST))
+            ratios = self._ratios.setdefault(kind, deque(maxlen=_LAST))
             ratios.append(min(high, max(low, measured / estimated)))
 
-    def factor(self, method: str) -> float:
-        """By how much to multiply an estimate; 1 as long as no slice of ``method`` ran.
+    def factor(self, kind: str) -> float:
+        """By how much to multiply an estimate; 1 as long as no slice of ``kind`` ran.
 
         The median: the first slice of a new process, which also imports and allocates, is to count for one.
         """
         with self._lock:
-            ratios = self._ratios.get(method)
+            ratios = self._ratios.get(kind)
             return median(ratios) if ratios else 1.0
 
-    def slices(self, method: str) -> int:
-        """How many slices of ``method`` it goes by."""
+    def slices(self, kind: str) -> int:
+        """How many slices of ``kind`` it goes by."""
         with self._lock:
-            return len(self._ratios.get(method, ()))
+            return len(self._ratios.get(kind, ()))

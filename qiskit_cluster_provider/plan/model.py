@@ -241,7 +241,7 @@ class Slice:
         shots: ``(start, stop)`` if it is a part of one experiment, else ``None``.
         runs: one call of Aer for each batch, or one for each experiment if seeds are independent.
         cost: seconds that it is expected to take.
-        method: that all its experiments are expected to be simulated with; empty if there are several.
+        kind: of the cost of all its experiments, see :class:`.seconds.Cost`; empty if there are several.
     """
 
     index: int
@@ -250,7 +250,7 @@ class Slice:
     shots: tuple[int, int] | None
     runs: tuple[Run, ...]
     cost: float = 0.0
-    method: str = ""
+    kind: str = ""
 
     @property
     def seed(self) -> int:

@@ -40,11 +40,12 @@ class Needs:
         self._shapes: dict[int, Shape] = {}
         self._estimates: dict[_Key, Cost] = {}
         self._costs: dict[_Key, Cost] = {}  # the same by what is known of the place
+        self._learned: dict[str, int] = {}  # slices that this goes by, of each kind
 
     def at(self, calibration: Calibration) -> Needs:
         """The same at another place."""
         other = copy.copy(self)
-        other._calibration, other._costs = calibration, {}
+        other._calibration, other._costs, other._learned = calibration, {}, {}
         return other
 
     def shape(self, item: Item) -> Shape:
@@ -59,8 +60,9 @@ class Needs:
         key = _key(item, shots)
         if key not in self._costs:
             raw = self._estimate(item, shots)
-            factor = self._calibration.factor(raw.method)
-            self._costs[key] = Cost(raw.method, factor * raw.once, factor * raw.each, raw.known)
+            factor = self._calibration.factor(raw.kind)
+            self._learned[raw.kind] = self._calibration.slices(raw.kind)
+            self._costs[key] = raw._replace(once=factor * raw.once, each=factor * raw.each)
         return self._costs[key]
 
     def total(self) -> tuple[float, bool]:
@@ -74,24 +76,24 @@ class Needs:
         return total, known
 
     def judged(self, piece: Slice) -> Slice:
-        """``piece`` with the seconds that it probably takes, and the method if it is one."""
-        total, methods = self.noise * len(piece.runs), set()
+        """``piece`` with the seconds that it probably takes, and their kind if it is one."""
+        total, kinds = self.noise * len(piece.runs), set()
         for item, shots, count in self._parts(piece):
             cost = self.cost(item, shots)
             total += cost.once + count * cost.each
-            methods.add(cost.method)
-        return replace(piece, cost=total, method=methods.pop() if len(methods) == 1 else "")
+            kinds.add(cost.kind)
+        return replace(piece, cost=total, kind=kinds.pop() if len(kinds) == 1 else "")
 
     def learn(self, piece: Slice, seconds: float) -> None:
-        """``piece`` took so many ``seconds``, which tells something if one method had all of them."""
-        if piece.method:
+        """``piece`` took so many ``seconds``, which tells something if all of them are of one kind."""
+        if piece.kind:
             estimates = ((self._estimate(item, shots), count) for item, shots, count in self._parts(piece))
             total = sum(raw.once + count * raw.each for raw, count in estimates)
-            self._calibration.record(piece.method, total, seconds - self.noise * len(piece.runs))
+            self._calibration.record(piece.kind, total, seconds - self.noise * len(piece.runs))
 
-    def learned_from(self, method: str) -> int:
-        """How many slices of ``method`` have told of the speed of the place."""
-        return self._calibration.slices(method)
+    def learned_from(self) -> int:
+        """How many slices that ran the costs that were asked for go by."""
+        return sum(self._learned.values())
 
     def timeout(self, piece: Slice) -> float:
         """Seconds that ``piece`` may take if the user gives no ``slice_timeout``: generous, never infinite."""

@@ -51,7 +51,7 @@ def place(needs: Needs, *, tame: bool) -> Placement:
             if not cost.known:
                 return Placement(False, f"nobody knows how long the method {cost.method!r} takes")
             if total > limit:
-                return Placement(False, f"it is more than {1000 * HERE_SECONDS:g} ms of work")
+                return Placement(False, f"it would be more than {1000 * HERE_SECONDS:g} ms of work here")
             if id(item.circuit) in seen:
                 continue
             seen.add(id(item.circuit))

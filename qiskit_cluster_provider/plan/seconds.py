@@ -15,6 +15,9 @@ from .shapes import Shape
 _ASSEMBLE = 1.1e-5  # a gate, in Python
 _BIND = 2e-6  # a gate, besides
 _TERM = 5e-5  # of a quantum error, which Aer converts for each of its calls
+_FEW = 9  # qubits: what a gate costs besides its amplitudes is most of it
+_FUSED = 14  # qubits: with more, Aer makes one gate of several
+_FUSION = 0.15  # of the time of plain gates that it takes then
 _MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever the method says
 
 
@@ -26,16 +29,24 @@ class Cost(NamedTuple):
         once: seconds for each call of Aer that it has experiments in.
         each: seconds of each experiment.
         known: whether there is a formula for it, or only a guess.
+        kind: names what the formula is wrong for by the same factor.
     """
 
     method: str
     once: float
     each: float
     known: bool = True
+    kind: str = ""
 
 
 def cost_of(shape: Shape, item: Item, shots: int, work: Work) -> Cost:
     """The cost of ``item``, whose circuit has ``shape``."""
+    cost = _cost_of(shape, item, shots, work)
+    size = "few" if shape.qubits <= _FEW else "some" if shape.qubits <= _FUSED else "many"
+    return cost._replace(kind=f"{cost.method}, {size} qubits, {type(item.output).__name__}")
+
+
+def _cost_of(shape: Shape, item: Item, shots: int, work: Work) -> Cost:
     method, each, known = _run(shape, shots, work)
     assemble = _ASSEMBLE * shape.gates
     output = item.output
@@ -79,7 +90,9 @@ def _run(shape: Shape, shots: int, work: Work) -> tuple[str, float, bool]:
     method = method_of(shape, work)
     if method == "statevector":
         if not by_shot:
-            return method, 1.5e-4 + 1.2e-6 * gates + 2.1e-9 * gates * size + shots * (4e-7 + 1e-7 * qubits), True
+            plain = (gates - shape.unitaries) * (_FUSION if qubits > _FUSED else 1.0)
+            passes = 2.1e-9 * size * (plain + shape.matrices)
+            return method, 1.5e-4 + 1.2e-6 * gates + passes + shots * (4e-7 + 1e-7 * qubits), True
         one = 3.5e-5 + (1.4e-6 if noisy else 1.1e-7) * gates + 3.4e-9 * gates * size
         return "statevector, shot by shot", 1e-3 * noisy + 1.5e-4 + shots * one, True
     if method in ("density_matrix", "unitary"):

@@ -51,6 +51,8 @@ def cut(
             runs=tuple(runs(start, stop, shots)),
         )
         slices.append(needs.judged(piece))
+    if found is not None and len(slices) == work.experiments < round(needs.total()[0] / found.seconds):
+        found = found._replace(why="there are no more experiments")
     return Plan(work, tuple(slices), _why(work, found))
 
 
@@ -86,7 +88,7 @@ def parts(work: Work, piece: Slice, index: int, ends: Sequence[int] = ()) -> lis
             shots=None,
             runs=tuple(runs(first, last, None)),
             cost=piece.cost * (last - first) / piece.size,
-            method=piece.method,
+            kind=piece.kind,
         )
         for i, (first, last) in enumerate(pairwise(bounds))
     ]

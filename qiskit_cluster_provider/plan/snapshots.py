@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -74,6 +75,7 @@ def snapshot_of(circuit: QuantumCircuit) -> Snapshot:
       phase: without save instructions it is dropped.
     """
     copied = circuit.copy()
+    _own_states(copied)
     copied.metadata = {}
     copied._layout = None  # only a transpiler's next pass would want it, and it is large
     if not circuit.num_parameters:
@@ -88,6 +90,21 @@ def snapshot_of(circuit: QuantumCircuit) -> Snapshot:
     without.global_phase = 0.0
     # A circuit whose only parameters are in its phase would lose its parameter sets.
     return Snapshot(without, False) if without.num_parameters else Snapshot(copied, True)
+
+
+def _own_states(circuit: QuantumCircuit) -> None:
+    """Give ``circuit``, a copy, Initialize instructions of its own: Qiskit's copies share what they prepare.
+
+    Those in blocks of control flow stay shared, since Qiskit 2.6 cannot replace a block of a copy.
+    """
+    if "initialize" not in circuit.count_ops():
+        return
+    for index, step in enumerate(circuit.data):
+        if step.name == "initialize":
+            own = copy.copy(step.operation)
+            own._stateprep = copy.copy(own._stateprep)
+            own._stateprep._params = list(own._stateprep._params)
+            circuit.data[index] = step.replace(operation=own)
 
 
 def is_free(value: Any) -> bool:

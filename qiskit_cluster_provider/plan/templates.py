@@ -22,6 +22,7 @@ LIMIT = 64 * 2**20
 _BYTES_OF_GATE = 600  # of a lasting circuit and of what others are compared with
 _OUTLINES = 4096  # that are remembered
 _TRIES = 4  # patterns of one structure that a circuit is compared with
+_FEW = 16  # circuits of a run: so few are read when they are first met
 _STRANGERS = 1000  # circuits of one outline one after the other that are like no other; then no more are read
 
 
@@ -95,7 +96,7 @@ class Templates:
                 by_outline.setdefault(outline, []).append(circuit)
         for outline, members in by_outline.items():
             met = self._memory.met(outline)
-            if met or len(members) > 1:
+            if met or len(members) > 1 or len(self._circuits) <= _FEW:
                 self._group(outline, members, met)
 
     def of(self, circuit: QuantumCircuit) -> Snapshot:

@@ -14,7 +14,7 @@ from typing import Any
 
 import cloudpickle
 from qiskit import qpy
-from qiskit.circuit import Barrier, Delay, Measure, QuantumCircuit, Reset
+from qiskit.circuit import Barrier, Delay, Measure, QuantumCircuit, Register, Reset
 from qiskit.circuit.controlflow import (
     CASE_DEFAULT,
     CONTROL_FLOW_OP_NAMES,
@@ -77,11 +77,17 @@ def decode_circuits(message: bytes) -> list[QuantumCircuit]:
 
 def carried_by_qpy(circuit: QuantumCircuit) -> bool:
     """Whether QPY brings ``circuit`` back whole."""
+    if _share_bits(circuit.cregs) or _share_bits(circuit.qregs):
+        return False  # it changes their order
     if CONTROL_FLOW_OP_NAMES.isdisjoint(circuit.count_ops()):  # its bits need not be found: that costs 1 kB of it
         return _carried(circuit, ())
     # QPY makes a second bit of one without a register that a condition inside another block is about.
     loose = any(not circuit.find_bit(bit).registers for bit in circuit.clbits)
     return _carried(circuit, () if loose else _QPY_FLOW_TYPES)
+
+
+def _share_bits(registers: Sequence[Register]) -> bool:
+    return len(registers) > 1 and len({bit for one in registers for bit in one}) < sum(one.size for one in registers)
 
 
 def _carried(circuit: QuantumCircuit, flow: Collection[type]) -> bool:

@@ -106,14 +106,14 @@ def test_a_slice_knows_its_seconds_and_its_method():
     work = work_of([layers(5, 3)] * 4, slice_options={"max_job_size": 2})
     one, other = cut(work, 1).slices
     assert one.cost == pytest.approx(Needs(work).total()[0] / 2)
-    assert one.method == other.method == "statevector"
+    assert one.kind == other.kind == "statevector, few qubits, NoneType"
     halves = parts(work, one, 2)
     assert sum(half.cost for half in halves) == pytest.approx(one.cost)
     ghz = QuantumCircuit(3)
     ghz.h(0)
     ghz.measure_all()
     (mixed,) = cut(work_of([ghz, layers(3, 1)]), 1).slices
-    assert mixed.method == ""
+    assert mixed.kind == ""
 
 
 def test_what_costs_more_is_expected_to():
@@ -161,10 +161,27 @@ def test_what_ran_is_learned_from():
         Needs(work, calibration).learn(piece, slow * raw_seconds)
     after = Needs(work, calibration)
     assert after.total()[0] == pytest.approx(3.0 * before)
-    assert after.learned_from("statevector") == 5
-    assert after.learned_from("stabilizer") == 0
+    assert after.learned_from() == 5
     assert raw.total()[0] == before, "another place"
     assert after.at(Calibration()).total()[0] == before
+
+
+def test_what_tiny_circuits_teach_does_not_count_for_large_ones():
+    tiny, large = work_of([layers(2, 10)] * 100), work_of([layers(16, 10)])
+    calibration = Calibration()
+    (piece,) = cut(tiny, 1).slices
+    before = Needs(large).total()[0]
+    Needs(tiny, calibration).learn(piece, 0.1 * piece.cost)
+    assert Needs(tiny, calibration).total()[0] == pytest.approx(0.1 * piece.cost)
+    assert Needs(large, calibration).total()[0] == before
+
+
+def test_matrices_cost_more_than_plain_gates():
+    plain, volume = QuantumCircuit(12), QuantumCircuit(12)
+    for qubit in range(11):
+        plain.rzz(0.1, qubit, qubit + 1)
+        volume.unitary(np.eye(4), [qubit, qubit + 1])
+    assert seconds_of(volume) > 1.3 * seconds_of(plain)
 
 
 def test_calibration_is_bounded():
@@ -183,14 +200,14 @@ def test_calibration_is_bounded():
 
 
 def test_a_fast_machine_does_not_shorten_timeouts():
-    work = work_of([layers(20, 100)])
+    work = work_of([layers(24, 100)])
     calibration = Calibration()
     (piece,) = cut(work, 1).slices
     plain = Needs(work).timeout(piece)
-    calibration.record("statevector", 1.0, 0.1)
+    calibration.record(piece.kind, 1.0, 0.1)
     assert Needs(work, calibration).timeout(piece) == plain > LEAST_TIMEOUT
     for _ in range(3):
-        calibration.record("statevector", 1.0, 4.0)
+        calibration.record(piece.kind, 1.0, 4.0)
     assert Needs(work, calibration).timeout(piece) > 2 * plain, "four times the estimate, and ten minutes"
 
 
