@@ -72,13 +72,15 @@ def noise_seconds(noise_model: Any) -> float:
     return 0.0 if noise_model is None else _TERM * _terms(noise_model)
 
 
-def method_of(shape: Shape, work: Work) -> str:
+def method_of(shape: Shape, shots: int, work: Work) -> str:
     """The method that Aer takes, as far as it can be told beforehand."""
     method = str(work.options.get("method", "automatic"))
     if method != "automatic":
         return method
     if shape.clifford and (work.noise_model is None or shape.qubits > 30):
         return "stabilizer"
+    if work.noise_model is not None and not shape.by_shot and shots > 2**shape.qubits:
+        return "density_matrix"  # Aer's rule: when that takes less than a state vector for each shot
     return "statevector"
 
 
@@ -87,7 +89,7 @@ def _run(shape: Shape, shots: int, work: Work) -> tuple[str, float, bool]:
     gates, qubits, size = shape.gates, shape.qubits, _size(shape)
     noisy = work.noise_model is not None
     by_shot = shape.by_shot or noisy
-    method = method_of(shape, work)
+    method = method_of(shape, shots, work)
     if method == "statevector":
         if not by_shot:
             plain = (gates - shape.unitaries) * (_FUSION if qubits > _FUSED else 1.0)
@@ -95,6 +97,9 @@ def _run(shape: Shape, shots: int, work: Work) -> tuple[str, float, bool]:
             return method, 1.5e-4 + 1.2e-6 * gates + passes + shots * (4e-7 + 1e-7 * qubits), True
         one = 3.5e-5 + (1.4e-6 if noisy else 1.1e-7) * gates + 3.4e-9 * gates * size
         return "statevector, shot by shot", 1e-3 * noisy + 1.5e-4 + shots * one, True
+    if method == "density_matrix" and noisy and not shape.by_shot:
+        each = 4e-6 + 1e-8 * size**2  # with its noise
+        return method, 2e-4 + gates * each + 2.6e-7 * qubits * shots, True
     if method in ("density_matrix", "unitary"):
         return method, 3e-4 + 5.8e-9 * gates * size**2 + 2.6e-7 * qubits * shots, True
     if method == "superop":
