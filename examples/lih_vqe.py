@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyscf import fci, gto, scf
 from qiskit import QuantumCircuit, generate_preset_pass_manager
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator, primitives
-from qiskit_algorithms import VQE
-from qiskit_algorithms.optimizers import SLSQP
-from qiskit_nature.second_q.circuit.library import UCCSD, HartreeFock
-from qiskit_nature.second_q.drivers import PySCFDriver
-from qiskit_nature.second_q.mappers import JordanWignerMapper
 
 from qiskit_cluster_provider import ClusterProvider, EstimatorV2
+
+try:
+    from pyscf import fci, gto, scf
+    from qiskit_algorithms import VQE
+    from qiskit_algorithms.optimizers import SLSQP
+    from qiskit_nature.second_q.circuit.library import UCCSD, HartreeFock
+    from qiskit_nature.second_q.drivers import PySCFDriver
+    from qiskit_nature.second_q.mappers import JordanWignerMapper
+except ImportError as error:
+    raise SystemExit(f"{error}; install the extra: pip install 'qiskit-cluster-provider[chemistry]'") from error
 
 BASIS = "sto3g"
 TOLERANCE = 1e-7  # Hartree. Where SLSQP stops differs by some 1e-8 with the last bits of the energies.
