@@ -15,6 +15,7 @@ from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import PackedCounts, Simulator, SliceResult, cut, prepare
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result, encode_result
 
+from .alone import alone
 from .slow import quick
 
 HEAD = {"backend_name": "b", "backend_version": "1", "job_id": "j", "date": "d", "time_taken": 0.5}
@@ -81,9 +82,7 @@ def test_the_work_grows_no_faster_than_the_experiments(make):
     assert more < 4.2 * few
 
 
-@pytest.mark.parametrize("make", [sweep, many])
-def test_a_result_is_small_until_it_is_read(make):
-    count = 3000
+def memory_of_a_result(make, count):
     plan, merged = way(*make(count))
     answers = {piece.index: answer(piece) for piece in plan.slices}
     sent = sum(map(len, answers.values()))
@@ -97,6 +96,13 @@ def test_a_result_is_small_until_it_is_read(make):
     assert sum(result.get_counts(index)["11"] for index in range(count)) == 60 * count
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    return kept, after, peak
+
+
+@pytest.mark.parametrize("make", [sweep, many])
+def test_a_result_is_small_until_it_is_read(make):
+    count = 3000
+    kept, after, peak = alone(memory_of_a_result, make, count)
     assert kept < 400 * count  # Aer's own are over 4 kB each
     assert after - kept < 200 * count
     assert peak - kept < 1_000_000

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -525,3 +526,21 @@ def test_a_stopped_server_answers_again_on_the_same_port(http):
     http.cluster.start_api()
     assert http.pod("survivor")["status"]["phase"] == "Running"
     assert http.cluster.processes()["survivor"] == pid
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_the_server_stops_while_a_connection_arrives(http, steps):
+    """At each step of its event loop on the way from accepted to served; aiohttp may wait for such a one for ever."""
+    address = urlsplit(http.cluster.url)
+
+    async def stop():
+        with socket.create_connection((address.hostname, address.port)):
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await asyncio.wait_for(http.cluster._api.stop(), 20)
+
+    try:
+        http.cluster._wait_for(stop)
+    finally:
+        http.cluster.start_api()
+    assert http("GET", PODS_PATH).status_code == 200

@@ -22,6 +22,8 @@ from .selectors import Predicate, predicate
 
 _OF_OBJECTS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _OF_COLLECTIONS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_PORT = 6443  # Kubernetes' own; below the ports that a connection may be given while the server is stopped
+_PATIENCE = 0.1  # seconds for a connection that arrived in the last moment; aiohttp takes 0 for "for ever"
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: close with a reset
 
 
@@ -46,22 +48,24 @@ class _Call:
 
 
 class ApiServer:
-    """Answers on one port of the loopback address, and can be made to stop, or to drop all connections."""
+    """Answers on one port of a loopback address, and can be made to stop, or to drop all connections."""
 
-    def __init__(self, store: Store, rights: Rights, kubelet: Kubelet) -> None:
+    def __init__(self, address: str, store: Store, rights: Rights, kubelet: Kubelet) -> None:
+        self.url = f"http://{address}:{_PORT}"
+        self._address = address
         self._store = store
         self._rights = rights
         self._kubelet = kubelet
         self._runner: web.ServerRunner | None = None
-        self.port = 0
 
     async def start(self) -> None:
-        """Listen; again on the same port if it did before."""
+        """Listen."""
         if self._runner is None:
-            self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True), shutdown_timeout=0)
-            await self._runner.setup()
-            await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
-            self.port = self._runner.addresses[0][1]
+            server = web.Server(self._answer, handler_cancellation=True)
+            runner = web.ServerRunner(server, shutdown_timeout=_PATIENCE)
+            await runner.setup()
+            await web.TCPSite(runner, self._address, _PORT, reuse_address=True).start()
+            self._runner = runner
 
     async def stop(self) -> None:
         """Stop listening, and drop all connections."""

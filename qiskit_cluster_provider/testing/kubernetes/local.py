@@ -215,12 +215,12 @@ class LocalKubernetes:
             self._store = Store()
             self._rights = Rights()
             self._kubelet = Kubelet(self._store, network, self._images, self._folder, tasks)
-            self._api = ApiServer(self._store, self._rights, self._kubelet)
+            self._api = ApiServer(network.node, self._store, self._rights, self._kubelet)
             services = Services(self._store, network, tasks)
             Admission(self._store, network)
             self._fill(network.node)
             await self._api.start()
-            self.url = f"http://127.0.0.1:{self._api.port}"
+            self.url = self._api.url
             self.token = self._login(TESTER, self.kubeconfig)
             self._login(OPERATOR, self._folder / "operator")
             controllers = (
