@@ -57,6 +57,10 @@ class Circuits:
             return self.circuits[index], self.options
         return self.circuits[0].assign_parameters(self.values[index]), self.options
 
+    def whole(self) -> Circuits:
+        """The same, with nothing left out for Aer."""
+        return self
+
     def for_aer(self) -> tuple[Circuits, float]:
         """What Aer runs of it, and how much of the whole that is."""
         return self, 1.0
@@ -111,6 +115,10 @@ class Pubs:
         for label in self.observable.paulis.to_labels():
             circuit.save_expectation_value(Pauli(label), range(circuit.num_qubits), label=label)
         return circuit, {}
+
+    def whole(self) -> Pubs:
+        """The same, with all PUBs for Aer's primitives."""
+        return replace(self, sampled=None)
 
     def for_aer(self) -> tuple[Pubs, float]:
         """What Aer's primitives run of it, and how much of the whole that is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -45,6 +45,10 @@ class Workload:
     sampled: int | None = None
     again: bool = False
     once: bool = False
+
+    def whole(self) -> Workload:
+        """The same, with all PUBs for Aer's own primitives too."""
+        return replace(self, make=lambda number: self.make(number).whole())
 
 
 def tiny(count: int, number: int) -> Circuits:

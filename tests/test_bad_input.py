@@ -20,6 +20,7 @@ from qiskit.circuit.library import (
     QFTGate,
     RXGate,
     SXdgGate,
+    UnitaryGate,
     XGate,
     get_standard_gate_name_mapping,
 )
@@ -199,6 +200,11 @@ RUNS = {
     "infinity in a gate": Bad([quick(), rotated(-INF)], InvalidCircuitError, r"\(index 1\) has -inf"),
     "a numpy NaN": Bad(rotated(np.float64(NAN)), InvalidCircuitError, "has nan"),
     "a small numpy NaN": Bad(rotated(np.float32(NAN)), InvalidCircuitError, "has nan"),
+    "NaN in a matrix": Bad(
+        appended(UnitaryGate(np.diag([1, NAN]), check_input=False)),
+        InvalidCircuitError,
+        rf"{NAME} has a number that is not finite in its instruction 0 \('unitary'\)",
+    ),
     "NaN in control flow": Bad(inside(NAN), InvalidCircuitError, f"{NAME} has nan"),
     "NaN for a phase": Bad(rotated(1.0, phase=NAN), InvalidCircuitError, "global phase of nan"),
     "NaN beside parameters": Bad(rotated(A, phase=INF), InvalidCircuitError, "phase", [{A: [1]}]),

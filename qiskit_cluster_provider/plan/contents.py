@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Sequence, Sized
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import ParameterExpression, QuantumCircuit
+from qiskit.circuit import CircuitInstruction, ParameterExpression, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
-from .instructions import PLAIN
+from .instructions import PLAIN, matrix_of
 
 _TAME = frozenset({"measure", "reset", "barrier", "unitary", "pauli", "if_else", "switch_case", "for_loop"})
 
@@ -50,16 +50,14 @@ def _read(circuit: QuantumCircuit, times: int, found: Contents) -> None:
     if found.strange is None and not _finite(circuit.global_phase):
         found.strange = f"a global phase of {circuit.global_phase}"
     for index, instruction in enumerate(circuit.data):
-        params = instruction.params
-        for value in params:
+        matrix = matrix_of(instruction)
+        for value in instruction.params if matrix is None else [matrix]:
             fine = math.isfinite(value) if type(value) is float else _finite(value)
             if not fine and found.strange is None:
                 found.strange = f"{_shown(value)} in its instruction {index} ({instruction.name!r})"
         if found.tame and not instruction.is_standard_gate():
             # A delay is not looked at: it cannot be made again if its number is a wrong one.
-            found.tame = (
-                instruction.name == "delay" or _is_matrix(instruction, params) or _is_tame(instruction.operation)
-            )
+            found.tame = instruction.name == "delay" or _fits(matrix, instruction) or _is_tame(instruction.operation)
         if looks:
             _look(instruction.operation, times, found)
 
@@ -75,12 +73,9 @@ def _look(operation: Any, times: int, found: Contents) -> None:
         found.labels += [getattr(operation, "label", None) or operation.name] * times
 
 
-def _is_matrix(instruction: Any, params: Sequence[Any]) -> bool:
-    """Whether it is a unitary matrix that fits its qubits; without making its operation."""
-    if instruction.name != "unitary":
-        return False
-    shapes = [getattr(value, "shape", None) for value in params]
-    return shapes == [(2 ** len(instruction.qubits),) * 2]
+def _fits(matrix: Any, instruction: CircuitInstruction) -> bool:
+    """Whether it is a matrix of as many qubits as ``instruction`` has."""
+    return getattr(matrix, "shape", None) == (2 ** len(instruction.qubits),) * 2
 
 
 def _is_tame(operation: Any) -> bool:

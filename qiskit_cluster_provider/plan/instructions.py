@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from qiskit.circuit import Instruction, QuantumCircuit
+from qiskit.circuit import CircuitInstruction, Instruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
 PLAIN = frozenset({*get_standard_gate_name_mapping(), "barrier", "unitary"})
 """Names of operations that hold no other operations, save nothing and are no channels."""
+
+
+def matrix_of(instruction: CircuitInstruction) -> Any:
+    """The matrix of a gate ``unitary``, read without making the gate; ``None`` for anything else.
+
+    Qiskit 2 does not count that of its ``UnitaryGate`` among the parameters. Other gates of that name have it there.
+    """
+    if instruction.name != "unitary":
+        return None
+    params = instruction.params
+    return params[0] if len(params) == 1 else instruction.matrix
 
 
 def instructions(circuit: QuantumCircuit) -> Iterator[Instruction]:

@@ -94,6 +94,8 @@ def _carried(circuit: QuantumCircuit, flow: Collection[type]) -> bool:
     for instruction in circuit.data:
         if instruction.is_standard_gate():
             continue
+        if instruction.name == "unitary" and instruction.matrix is not None:
+            continue  # only a UnitaryGate has it, and the gate itself would have to be made
         operation = instruction.operation
         kind = getattr(operation, "base_class", type(operation))  # of a singleton, too
         if kind is Delay and not (operation.unit == "dt" and isinstance(operation.duration, int)):

@@ -2,7 +2,7 @@
 
 Aer's own assembler asks each instruction of Qiskit for its operation, which Qiskit makes anew for each question, and
 looks at it five times: 10 to 15 us a gate. Here a plain gate is read as Qiskit stores it, at 3 to 4 us, most of
-them in Aer's C++; all others are left to Aer's assembler.
+them in Aer's C++, and so are measurements, resets and matrices; all others are left to Aer's assembler.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from qiskit_aer.backends.aer_compiler import _assemble_op
 from qiskit_aer.backends.backend_utils import CircuitHeader
 from qiskit_aer.backends.controller_wrappers import AerCircuit
 
+from ..plan.instructions import matrix_of
+
 # fmt: off
 _GATES = frozenset({
     "ccx", "ccz", "cp", "crx", "cry", "crz", "cswap", "csx", "cu1", "cu3", "cx", "cy", "cz", "ecr", "h", "id", "p",
@@ -26,6 +28,9 @@ _GATES = frozenset({
 _OTHERS = frozenset({"measure", "reset", "barrier", "unitary"})
 _SAVES = "save_"
 
+Free = tuple[int, int, ParameterExpression]
+"""A parameter without a number: index of the instruction, index of the parameter, and the parameter."""
+
 
 class Native(NamedTuple):
     """A circuit of Aer's C++.
@@ -33,12 +38,12 @@ class Native(NamedTuple):
     Attributes:
         circuit: ``AerCircuit``.
         ends: of each instruction of Qiskit's circuit, the place of its last operation.
-        free: ``(instruction, parameter, value)`` of each parameter that has no number yet, as indices and expression.
+        free: each parameter that has no number yet.
     """
 
     circuit: Any
     ends: list[int]
-    free: list[tuple[int, int, ParameterExpression]]
+    free: list[Free]
 
 
 def native_of(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Native | None:
@@ -59,35 +64,41 @@ def native_of(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Nat
     qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
     clbits = {clbit: index for index, clbit in enumerate(circuit.clbits)}
     ends: list[int] = []
-    free: list[tuple[int, int, ParameterExpression]] = []
-    gate, unitary, count = native.gate, native.unitary, 0
+    free: list[Free] = []
+    count = 0
     for index, instruction in enumerate(circuit.data):
         name = instruction.name
-        if name == "unitary" and len(instruction.params) == 1:
-            unitary(
-                [qubits[q] for q in instruction.qubits], instruction.params[0], -1, None, instruction.label or name
-            )
-            count += 1
-            ends.append(count - 1)
-            continue
-        params = instruction.params if name in plain else None
-        if params:
-            for place, value in enumerate(params):
-                if type(value) is float:
-                    continue
-                if isinstance(value, ParameterExpression) and value.parameters:
-                    free.append((index, place, value))
-                    params = [*params[:place], 0.0, *params[place + 1 :]]
-                else:
-                    params = None  # it is for Aer to say what such a number is
-                    break
-        if params is None:
-            count += _assemble_op(circuit, native, instruction, qubits, clbits, False, -1, None, basis_gates)
+        on = [qubits[qubit] for qubit in instruction.qubits]
+        made = 1
+        if name in plain and (numbers := _numbers(instruction.params, index, free)) is not None:
+            native.gate(name, on, numbers, [], -1, None, instruction.label or name)
+        elif name == "measure":
+            native.measure(on, [clbits[clbit] for clbit in instruction.clbits], [])
+        elif name == "reset":
+            native.reset(on, -1)
+        elif name == "barrier":
+            made = 0
+        elif (matrix := matrix_of(instruction)) is not None:
+            native.unitary(on, matrix, -1, None, instruction.label or name)
         else:
-            gate(name, [qubits[q] for q in instruction.qubits], params, [], -1, None, instruction.label or name)
-            count += 1
+            made = _assemble_op(circuit, native, instruction, qubits, clbits, False, -1, None, basis_gates)
+        count += made
         ends.append(count - 1)
     return Native(native, ends, free)
+
+
+def _numbers(params: list[Any], index: int, free: list[Free]) -> list[float] | None:
+    """``params`` with 0 for what is free, which goes to ``free``; ``None`` if it is for Aer to say what they are."""
+    numbers, known = params, True
+    for place, value in enumerate(params):
+        if type(value) is float:
+            continue
+        if isinstance(value, ParameterExpression) and value.parameters:
+            free.append((index, place, value))
+            numbers = [*numbers[:place], 0.0, *numbers[place + 1 :]]
+        else:
+            known = False
+    return numbers if known else None
 
 
 def _empty(circuit: QuantumCircuit) -> Any:

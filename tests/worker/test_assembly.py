@@ -5,13 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.circuit import Parameter, QuantumCircuit
-from qiskit.circuit.library import CPhaseGate, CRXGate
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.circuit.library import CPhaseGate, CRXGate, UnitaryGate
+from qiskit.quantum_info import SparsePauliOp, random_unitary
 from qiskit_aer.backends.backend_utils import format_save_type
+from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_aer.noise.passes import RelaxationNoisePass
 
+from qiskit_cluster_provider import wire
 from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.worker import aer as aer_module
+from qiskit_cluster_provider.worker import native
 from qiskit_cluster_provider.worker.aer import Aer
 from qiskit_cluster_provider.worker.assembly import assemble, available
 from qiskit_cluster_provider.worker.cache import Cache
@@ -140,10 +143,29 @@ def test_other_methods(method):
     check([Template(circuit, None, name="circuit")] * 3, {"method": method})
 
 
+def test_what_is_assembled_without_an_object_for_each_instruction(monkeypatch):
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(3, 3)
+    circuit.unitary(random_unitary(4, seed=1), [2, 0])
+    circuit.append(UnitaryGate(random_unitary(8, seed=2).data, label="mine"), [1, 0, 2])
+    circuit.measure(0, 1)
+    circuit.reset(0)
+    circuit.barrier()
+    circuit.u(angle, 0.2, 2 * angle, 0)
+    circuit.measure([0, 2], [2, 0])
+    (sent,) = wire.decode_circuits(wire.encode_circuits([circuit]))
+    values = np.array([[0.3], [1.9]])
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.3, 3), "mine")
+    bound = [Template(circuit.assign_parameters(row), None) for row in values]
+    monkeypatch.setattr(native, "_assemble_op", None)
+    for model in (None, noise):
+        found = check([Template(sent, values, name="circuit")], {"memory": True}, model)
+        assert [one["data"] for one in found] == [one["data"] for one in check(bound, {"memory": True}, model)]
+
+
 def test_what_only_the_public_call_can_do():
     channel = kraus_and_unitary()
-    from qiskit_aer.noise import depolarizing_error
-
     noisy = QuantumCircuit(1, 1)
     noisy.append(depolarizing_error(0.2, 1), [0])
     noisy.measure(0, 0)
