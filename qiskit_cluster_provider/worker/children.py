@@ -21,6 +21,7 @@ from typing import BinaryIO, cast
 from . import frames
 from .call import Call
 from .deaths import how, last_words, said
+from .environment import child_environment
 from .memory import memory_kills
 
 _POLL = 0.1  # seconds between looks whether a slice is still wanted
@@ -65,7 +66,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 pass_fds=[lifeline],
-                env=_environment(threads),
+                env=child_environment(threads),
                 start_new_session=True,  # a Ctrl-C in the terminal is the client's, not the child's
             )
         finally:
@@ -182,20 +183,6 @@ class Child:
 
     def _last_words(self, silent: str = ", without a word") -> str:
         return last_words(self._stderr, self._said) or silent
-
-
-def _environment(threads: int) -> dict[str, str]:
-    count = str(threads)
-    return {
-        **os.environ,
-        "OMP_NUM_THREADS": count,
-        "MKL_NUM_THREADS": count,
-        "OPENBLAS_NUM_THREADS": "1",  # Aer's own threads are OpenMP's; BLAS inside them would oversubscribe
-        # The kernel that OpenBLAS picks by CPU decides the last bits of matrix_product_state; all workers
-        # must agree. Haswell is the oldest that today's cloud machines have.
-        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "Haswell"),
-        "QISKIT_PARALLEL": "FALSE",
-    }
 
 
 class ChildPool:

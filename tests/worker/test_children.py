@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 
+import dask
+import distributed  # noqa: F401  (brings its settings)
 import pytest
 from qiskit.circuit import QuantumCircuit
 
@@ -15,6 +17,7 @@ from qiskit_cluster_provider.wire import Encoder, decode_result
 from qiskit_cluster_provider.worker import end_job, run_slice
 from qiskit_cluster_provider.worker.call import Call
 from qiskit_cluster_provider.worker.children import ChildPool
+from qiskit_cluster_provider.worker.environment import child_environment
 from qiskit_cluster_provider.worker.permits import NotEnoughThreads, Threads
 
 from ..slow import endless, quick
@@ -70,6 +73,15 @@ def test_children_have_one_thread_and_a_fixed_kernel(pool):
     assert environment[b"OMP_NUM_THREADS"] == b"1"
     assert environment[b"OPENBLAS_NUM_THREADS"] == b"1"
     assert environment[b"OPENBLAS_CORETYPE"]
+
+
+def test_children_keep_memory_for_the_next_circuit_unless_somebody_says_otherwise(monkeypatch):
+    """What Dask's nannies set is for workers; another number is the user's."""
+    theirs = dask.config.get("distributed.nanny.pre-spawn-environ")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", str(theirs["MALLOC_TRIM_THRESHOLD_"]))
+    assert "MALLOC_TRIM_THRESHOLD_" not in child_environment(1)
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
+    assert child_environment(1)["MALLOC_TRIM_THRESHOLD_"] == "1000000"
 
 
 def test_what_a_library_prints_does_not_mix_with_the_results(pool):
