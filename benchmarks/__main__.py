@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns 1 if a result of ours was not Aer's."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small batches, under a minute")
-    parser.add_argument("--whole", action="store_true", help="Aer's primitives run all PUBs, however long it takes")
+    parser.add_argument("--aer-pubs", type=int, metavar="N", help="PUBs that Aer's primitives run of each workload")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (default: 3)")
     parser.add_argument("--workers", type=int, default=2, help="Dask workers (default: 2)")
     parser.add_argument(
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, help="where to write the plot, .svg or .png (default: the same)")
     given = parser.parse_args(arguments)
     chosen = [one for one in (QUICK if given.quick else FULL) if _wanted(one.name, given.only)]
-    chosen = [one.whole() for one in chosen] if given.whole else chosen
+    if given.aer_pubs is not None:
+        chosen = [one.with_aer_pubs(given.aer_pubs) for one in chosen]
     parts = [part for part in PARTS if _wanted(part, given.only)]
     if not chosen and not parts:
         parser.error(f"no workload has {' or '.join(given.only)} in its name")

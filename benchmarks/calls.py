@@ -57,8 +57,8 @@ class Circuits:
             return self.circuits[index], self.options
         return self.circuits[0].assign_parameters(self.values[index]), self.options
 
-    def whole(self) -> Circuits:
-        """The same, with nothing left out for Aer."""
+    def with_aer_pubs(self, count: int) -> Circuits:
+        """The same: it has no PUBs."""
         return self
 
     def for_aer(self) -> tuple[Circuits, float]:
@@ -116,9 +116,9 @@ class Pubs:
             circuit.save_expectation_value(Pauli(label), range(circuit.num_qubits), label=label)
         return circuit, {}
 
-    def whole(self) -> Pubs:
-        """The same, with all PUBs for Aer's primitives."""
-        return replace(self, sampled=None)
+    def with_aer_pubs(self, count: int) -> Pubs:
+        """The same, with up to ``count`` PUBs for Aer's primitives."""
+        return replace(self, sampled=count)
 
     def for_aer(self) -> tuple[Pubs, float]:
         """What Aer's primitives run of it, and how much of the whole that is."""

@@ -46,9 +46,9 @@ class Workload:
     again: bool = False
     once: bool = False
 
-    def whole(self) -> Workload:
-        """The same, with all PUBs for Aer's own primitives too."""
-        return replace(self, make=lambda number: self.make(number).whole())
+    def with_aer_pubs(self, count: int) -> Workload:
+        """The same, with up to ``count`` PUBs for Aer's own primitives."""
+        return replace(self, make=lambda number: self.make(number).with_aer_pubs(count))
 
 
 def tiny(count: int, number: int) -> Circuits:
@@ -244,7 +244,7 @@ FULL: Sequence[Workload] = [
     Workload("QAOA sweep, 400 points", partial(sweep, 400, 14), sampled=50),
     Workload("LiH UCCSD, energy and gradient", partial(gradient, 93), sampled=4, again=True),
     Workload("one noisy circuit, 100,000 shots", partial(memory, 100_000)),
-    Workload("2,000 PUBs × 100 sets", partial(pubs, 2000, 100, 200), sampled=400, once=True),
+    Workload("2,000 PUBs × 100 sets", partial(pubs, 2000, 100, 300), sampled=400, once=True),
 ]
 QUICK: Sequence[Workload] = [
     Workload("100 tiny circuits", partial(tiny, 100), sampled=20),

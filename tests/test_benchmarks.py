@@ -217,15 +217,16 @@ def test_the_other_tables(tmp_path, capsys):
     assert all(0 < one["efficiency"][0] < 2 for one in figures["efficiency"])
 
 
-def test_the_command_leaves_nothing_out_if_asked(tmp_path, monkeypatch):
+def test_aer_runs_as_many_pubs_as_asked(tmp_path, monkeypatch):
     def parts(*arguments):
         asked = []
         monkeypatch.setattr(command, "run", lambda chosen, parts, found, quick: asked.extend(chosen) or found)
         command.main(["--only", "2,000 PUBs", "--only", "tiny", "--json", str(tmp_path / "figures.json"), *arguments])
         return {workload.name: workload.make(0).for_aer()[1] for workload in asked}
 
-    assert parts() == {"1,000 tiny circuits": 1.0, "2,000 PUBs × 100 sets": 0.1}
-    assert parts("--whole") == {"1,000 tiny circuits": 1.0, "2,000 PUBs × 100 sets": 1.0}
+    assert parts() == {"1,000 tiny circuits": 1.0, "2,000 PUBs × 100 sets": 0.15}
+    assert parts("--aer-pubs", "500") == {"1,000 tiny circuits": 1.0, "2,000 PUBs × 100 sets": 0.25}
+    assert parts("--aer-pubs", "9000") == {"1,000 tiny circuits": 1.0, "2,000 PUBs × 100 sets": 1.0}
 
 
 def test_a_name_that_nothing_has(capsys):
