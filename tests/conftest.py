@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 from qiskit_aer import AerSimulator
 
 from qiskit_cluster_provider import ClusterProvider
+from qiskit_cluster_provider.dispatch import choice
 from qiskit_cluster_provider.testing import Watchdog, differences
 
 settings.register_profile(
@@ -27,6 +28,12 @@ def watchdog():
     with Watchdog(limit=100) as watchdog:
         yield
     assert watchdog.bitten == []
+
+
+@pytest.fixture(autouse=True)
+def unlearned():
+    """What other tests taught of this machine, which may have been busy then, decides nothing in the next one."""
+    choice._CALIBRATIONS.clear()
 
 
 @pytest.fixture(scope="session")
