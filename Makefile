@@ -13,7 +13,7 @@ help:  ## this list
 demo: $(VENV)/.installed  ## the main job on a local Dask cluster, compared with one AerSimulator
 	$(BIN)/qiskit-cluster demo
 
-test: $(VENV)/.installed-test  ## the tests that take under ten seconds each, the examples of README and docs among them
+test: $(VENV)/.installed-test  ## all but the long tests, the examples of README and docs among them
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 slow: $(VENV)/.installed-test  ## the other tests: processes that are killed, whole clusters

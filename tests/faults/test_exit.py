@@ -18,6 +18,7 @@ from ..slow import quick
 from ..worker.test_children import SCHEDULER
 from .processes import Processes
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 MARKER = "OF_TEST_EXIT"  # an environment variable, which every descendant of a script inherits
 CHILD = "qiskit_cluster_provider.worker.child"
@@ -183,9 +184,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(
-    "processes", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["threads", "processes"]
-)
+@pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
 def test_ctrl_c_in_result_leaves_the_job_alive(script, processes):
     """Nothing of it is lost or run twice, although a terminal sends the signal to the Dask workers too."""
     process = script(INTERRUPTED, processes)
@@ -281,7 +280,6 @@ def test_a_provider_that_is_never_closed_does_not_hang_the_exit(script, state, s
     assert marked(process.marker) == []
 
 
-@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_does_not_hang_the_exit(script):
     """It is stopped while it has a job: its connection is open, and it says nothing any more."""
     scheduler = psutil.Popen([sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, text=True)

@@ -13,6 +13,7 @@ from qiskit_cluster_provider.cli import app
 from ..slow import quick
 from .lab import until
 
+pytestmark = pytest.mark.slow
 USING = """
 import json, os, sys
 from qiskit_cluster_provider import ClusterProvider
@@ -104,7 +105,6 @@ def test_sigterm_while_it_starts(lab, script):
     lab.gone(name)
 
 
-@pytest.mark.slow
 def test_what_sigkill_leaves_goes_when_it_is_idle_and_not_before(lab, step, use):
     """While its process lives, idle for longer than the timeout, it stays."""
     idle = 7  # seconds; more than the scheduler takes to notice its client, which a user cannot undercut
@@ -126,7 +126,6 @@ def command(*words):
     return done.output
 
 
-@pytest.mark.slow
 def test_orphans_are_listed_and_reaped(lab, step, backend, use, monkeypatch):
     """And no cluster that somebody uses, or that was to be kept."""
     monkeypatch.setenv("COLUMNS", "200")

@@ -11,6 +11,7 @@ from ..faults.test_cluster import after
 from ..slow import quick
 from .lab import until
 
+pytestmark = pytest.mark.slow
 OPTIONS = {"memory": True, "seed_simulator": 3, "max_job_size": 1}
 
 
@@ -42,7 +43,6 @@ def test_a_worker_pod_is_deleted(lab, step, backend, broken):
     assert victim not in lab.pods("worker", name)
 
 
-@pytest.mark.slow
 def test_the_scheduler_pod_is_deleted(lab, step, backend, broken):
     """The client's futures are all cancelled, those that were done too."""
     name = backend.cluster.name

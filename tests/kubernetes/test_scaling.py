@@ -14,6 +14,7 @@ from ..faults.processes import busy
 from ..slow import quick
 from .lab import until
 
+pytestmark = pytest.mark.slow
 OPTIONS = {"memory": True, "seed_simulator": 3, "max_job_size": 1}
 
 
@@ -48,7 +49,6 @@ def test_what_is_no_number_of_workers(backend):
     assert len(backend.connection.client().nthreads()) == 2
 
 
-@pytest.mark.slow
 def test_the_load_decides_from_zero_on(lab, step, aer):
     circuit, shots = busy(1)
     seen = []
@@ -80,7 +80,6 @@ def test_the_load_decides_from_zero_on(lab, step, aer):
     lab.gone(name)
 
 
-@pytest.mark.slow
 def test_adapt_and_a_fixed_number_again(lab, step, backend):
     name = backend.cluster.name
     with step("adapt(1, 2)"):
@@ -114,7 +113,6 @@ def test_workers_that_wait_for_a_node_go_first(lab, step):
             until(lambda: set(lab.pods("worker", name)) == at_work, 10)
 
 
-@pytest.mark.slow
 @pytest.mark.stand_in("stop the operator")
 def test_no_operator(lab, local, step, monkeypatch, caplog):
     """It says so, and close() does not wait for an hour."""

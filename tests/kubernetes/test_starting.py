@@ -10,6 +10,8 @@ from qiskit_cluster_provider.errors import ClusterClosedError, ClusterConnection
 from ..slow import quick
 from .lab import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def refused(lab, step):

@@ -16,6 +16,8 @@ from qiskit_cluster_provider.errors import ClusterApiError, ClusterConnectionErr
 from ..slow import quick
 from .lab import ROLE, until, without
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(lab):
