@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     chosen = [one for one in (QUICK if given.quick else FULL) if _wanted(one.name, given.only)]
     if given.aer_pubs is not None:
+        if given.aer_pubs < 1:
+            parser.error(f"--aer-pubs {given.aer_pubs}: Aer has to run one PUB at least")
         chosen = [one.with_aer_pubs(given.aer_pubs) for one in chosen]
     parts = [part for part in PARTS if _wanted(part, given.only)]
     if not chosen and not parts:

@@ -226,6 +226,8 @@ def test_aer_runs_as_many_pubs_as_asked(tmp_path, monkeypatch):
 
     assert parts() == {"1,000 tiny circuits": 1.0, "2,000 PUBs × 100 sets": 0.15}
     assert parts("--aer-pubs", "500") == {"1,000 tiny circuits": 1.0, "2,000 PUBs × 100 sets": 0.25}
+    with pytest.raises(SystemExit):
+        parts("--aer-pubs", "0")
     assert parts("--aer-pubs", "9000") == {"1,000 tiny circuits": 1.0, "2,000 PUBs × 100 sets": 1.0}
 
 

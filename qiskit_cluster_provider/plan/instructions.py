@@ -16,7 +16,8 @@ PLAIN = frozenset({*get_standard_gate_name_mapping(), "barrier", "unitary"})
 def matrix_of(instruction: CircuitInstruction) -> Any:
     """The matrix of a gate ``unitary``, read without making the gate; ``None`` for anything else.
 
-    Qiskit 2 does not count that of its ``UnitaryGate`` among the parameters. Other gates of that name have it there.
+    Qiskit 2 does not count that of its ``UnitaryGate`` among the parameters: complex128, of shape ``(2**n, 2**n)``
+    for ``n`` qubits. Other gates of that name have theirs there, whatever it is.
     """
     if instruction.name != "unitary":
         return None
