@@ -14,7 +14,7 @@ from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, Slice, cut, too_big
 from ..plan.cost import least
 from ..progress import ClusterTrouble, SliceRetried, SliceSplit
-from ..wire import Encoder, check_result, decode_result
+from ..wire import Encoder, Mailbox, check_result, decode_result, is_handed_over
 from ..worker.call import Call
 from .base import Dispatch
 from .capacity import capacity_now
@@ -39,6 +39,8 @@ class ClusterDispatch(Dispatch):
         self._inflight: dict[int, Future] = {}
         self._waiting: deque[int] = deque()
         self._fetches: Counter[int] = Counter()
+        self._mailbox: Mailbox | None = None
+        self._takes = True  # what is handed over on this machine
         self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
 
     def _run(self) -> None:
@@ -105,7 +107,7 @@ class ClusterDispatch(Dispatch):
         """Send a slice, or give it up; False if nothing can be sent now."""
         piece = ledger.plan.slices[index]
         try:
-            names, payload = encoder.encode(piece)
+            names, payload = encoder.encode(piece, self._address(piece))
         except ClusterError as error:
             self._failed(index, "error", str(error.message), ledger)
             return True
@@ -140,6 +142,15 @@ class ClusterDispatch(Dispatch):
         self._log.debug("submitted", "is on its way", slice=index)
         future.add_done_callback(lambda done: self._news.put((index, done)))
         return True
+
+    def _address(self, piece: Slice) -> tuple[bytes, bytes] | None:
+        """Where the arrays of a slice are to be handed over, if it may have large ones."""
+        if not self._takes or not self.needs.has_arrays(piece):
+            return None
+        if self._mailbox is None:
+            self._mailbox = Mailbox.open()
+            self._takes = self._mailbox is not None
+        return None if self._mailbox is None else self._mailbox.address(piece.index)
 
     def _take(self, index: int, future: Future, ledger: Ledger) -> None:
         with self._lock:
@@ -182,8 +193,15 @@ class ClusterDispatch(Dispatch):
             self._failed(index, outcome, text, ledger)
 
     def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
+        arrays = None
+        if is_handed_over(message):
+            arrays = None if self._mailbox is None else self._mailbox.take(index)
+            if arrays is None:
+                self._takes = False  # the next try sends them with its message
+                self._failed(index, "lost", "its arrays, which its child handed over, have not arrived", ledger)
+                return
         try:
-            result = decode_result(message)
+            result = decode_result(message, arrays)
             check_result(result, ledger.plan, ledger.plan.slices[index])
         except ClusterError as error:
             self._failed(index, "error", reason_of(error), ledger)
@@ -212,6 +230,8 @@ class ClusterDispatch(Dispatch):
         self._news.put(None)
 
     def _let_go(self) -> None:
+        if self._mailbox is not None:
+            self._mailbox.close()
         with self._lock:
             left, self._inflight = self._inflight, {}
         cleaning = threading.Thread(target=self._clean, args=(list(left.values()),), daemon=True)

@@ -19,6 +19,7 @@ UNPREDICTABLE = 86_400.0
 """Seconds for methods whose time nobody knows before."""
 LITTLE_MEMORY = 64 * 2**20
 """Bytes below which a slice is not worth a place of its own."""
+_MANY_BITS = 2**20
 _GENEROUS = 50.0  # times the estimate, which is good to a factor of 2 on the machine where it was fitted
 _MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever the method says
 
@@ -113,6 +114,13 @@ class Needs:
             kept += count * self.kept(item)
         needed = state + kept
         return 0 if needed < LITTLE_MEMORY else int(needed // 2**20) + 1
+
+    def has_arrays(self, piece: Slice) -> bool:
+        """Whether large arrays may come back of ``piece``: saved quantities, or bits of very many shots."""
+        return any(
+            self.shape(item).saves or shots * count * item.circuit.num_clbits >= _MANY_BITS
+            for item, shots, count in self._parts(piece)
+        )
 
     def state(self, item: Item) -> float:
         """Bytes of what Aer holds while it simulates an experiment of ``item``."""

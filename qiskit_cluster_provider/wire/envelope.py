@@ -7,6 +7,8 @@
     byte  4     kind: b"t" task, b"c" circuits, b"o" context, b"n" noise model, b"e" output, b"r" result
     byte  5     b"z" zstandard, b"-" plain
     bytes 6-    body
+
+Large arrays lie beside a result; see :mod:`.results`.
 """
 
 from __future__ import annotations
@@ -18,28 +20,38 @@ from typing import Any
 
 import msgpack
 import numpy as np
+import numpy.typing as npt
 import zstandard
 
 from ..errors import WireError
 from ..versions import WIRE_VERSION
+from .beside import LARGE, Beside, InMemory, array_of
 
 MAGIC = b"QCP"
 VERSION = WIRE_VERSION
 _COMPRESS_FROM = 512  # bytes; below, the frame of zstandard outweighs its gain
 _DEEPEST = 64  # tuples inside each other: each takes much of the C stack, and its end is a crash and no error
+DAMAGE = (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, struct.error, zstandard.ZstdError)
+"""What reading of a message raises that is none, and no more than that."""
 UNPACKABLE = (TypeError, ValueError, OverflowError)
 """What :func:`pack` raises for what has no place in the format."""
-_ARRAY, _COMPLEX, _TUPLE = 1, 2, 3
+_ARRAY, _COMPLEX, _TUPLE, _BESIDE = 1, 2, 3, 4
+Arrays = list[npt.NDArray[Any]]
 
 
-def seal(kind: bytes, body: Any) -> bytes:
+def seal(kind: bytes, body: Any, beside: Arrays | None = None) -> bytes:
     """A message of ``kind`` (one byte) with ``body``: plain Python, complex numbers and numpy arrays.
+
+    Args:
+        kind: of the message.
+        body: what it says.
+        beside: takes large arrays, which are then not in the message.
 
     Raises:
         WireError: something in ``body`` has no place in the format.
     """
     try:
-        message = pack(body)
+        message = pack(body, beside)
     except UNPACKABLE as error:
         raise WireError(f"cannot be sent: {error}") from error
     if len(message) < _COMPRESS_FROM:
@@ -47,7 +59,7 @@ def seal(kind: bytes, body: Any) -> bytes:
     return b"%s%c%sz%s" % (MAGIC, VERSION, kind, zstandard.ZstdCompressor(level=3).compress(message))
 
 
-def unseal(kind: bytes, message: bytes) -> Any:
+def unseal(kind: bytes, message: bytes | memoryview, beside: Beside | None = None) -> Any:
     """The body of a message of ``kind``.
 
     Nothing in it is executed, whoever made it.
@@ -66,40 +78,50 @@ def unseal(kind: bytes, message: bytes) -> Any:
     try:
         if message[5:6] == b"z":
             body = zstandard.ZstdDecompressor().decompress(body)
-        return unpack(body)
+        return unpack(body, beside=beside)
     except WireError:
         raise
-    except (ValueError, TypeError, OverflowError, MemoryError, struct.error, zstandard.ZstdError) as error:
+    except DAMAGE as error:
         raise WireError(
             f"the message is damaged: {type(error).__name__}: {error}; install the same release on client and "
             "workers."
         ) from error
 
 
-def pack(body: Any) -> bytes:
-    """``body`` as msgpack; tuples, complex numbers and arrays keep their type, arrays their order."""
-    message: bytes = msgpack.packb(body, default=_pack_extra, strict_types=True)
+def pack(body: Any, beside: Arrays | None = None) -> bytes:
+    """``body`` as msgpack; tuples, complex numbers and arrays keep their type, arrays their order.
+
+    Args:
+        body: what to write.
+        beside: takes large arrays; only their places are written.
+    """
+    message: bytes = msgpack.packb(body, default=partial(_pack_extra, beside), strict_types=True)
     return message
 
 
-def packer() -> Callable[[Any], bytes]:
+def packer(beside: Arrays | None = None) -> Callable[[Any], bytes]:
     """:func:`pack` for many small bodies: it gets its memory once."""
-    one = msgpack.Packer(default=_pack_extra, strict_types=True)
+    one = msgpack.Packer(default=partial(_pack_extra, beside), strict_types=True)
     return lambda body: bytes(one.pack(body))
 
 
-def unpack(packed: bytes, depth: int = 0) -> Any:
+def unpack(packed: bytes | memoryview, depth: int = 0, beside: Beside | None = None) -> Any:
     """The inverse of :func:`pack`; ``depth`` counts the tuples around it."""
     if depth > _DEEPEST:
         raise WireError(f"the message has more than {_DEEPEST} tuples inside each other.")
-    return msgpack.unpackb(packed, ext_hook=partial(_unpack_extra, depth), strict_map_key=False)
+    hook = partial(_unpack_extra, depth, beside or InMemory())
+    return msgpack.unpackb(packed, ext_hook=hook, strict_map_key=False)
 
 
-def _pack_extra(value: Any) -> Any:
+def _pack_extra(beside: Arrays | None, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError("arrays of Python objects cannot be sent")
         fortran = value.flags.f_contiguous and not value.flags.c_contiguous
+        if beside is not None and value.nbytes >= LARGE:
+            beside.append(value)
+            place = [len(beside) - 1, value.dtype.str, list(value.shape), fortran]
+            return msgpack.ExtType(_BESIDE, msgpack.packb(place))
         head = msgpack.packb([value.dtype.str, list(value.shape), fortran])
         data = value.tobytes(order="F" if fortran else "C")
         return msgpack.ExtType(_ARRAY, struct.pack("<I", len(head)) + head + data)
@@ -110,7 +132,7 @@ def _pack_extra(value: Any) -> Any:
     if isinstance(value, complex):
         return msgpack.ExtType(_COMPLEX, struct.pack("<dd", value.real, value.imag))
     if isinstance(value, tuple):
-        return msgpack.ExtType(_TUPLE, pack(list(value)))
+        return msgpack.ExtType(_TUPLE, pack(list(value), beside))
     if isinstance(value, dict):
         return dict(value)
     for plain in (str, int):  # subclasses, such as enumerations
@@ -119,15 +141,17 @@ def _pack_extra(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in the wire format")
 
 
-def _unpack_extra(depth: int, code: int, data: bytes) -> Any:
+def _unpack_extra(depth: int, beside: Beside, code: int, data: bytes) -> Any:
     if code == _ARRAY:
         (length,) = struct.unpack_from("<I", data)
         dtype, shape, fortran = msgpack.unpackb(data[4 : 4 + length])
         # bytearray: a result that the user may write to, as Aer's is
         array = np.frombuffer(bytearray(data[4 + length :]), dtype=np.dtype(dtype))
         return array.reshape(shape, order="F" if fortran else "C")
+    if code == _BESIDE:
+        return array_of(beside, *msgpack.unpackb(data))
     if code == _COMPLEX:
         return complex(*struct.unpack("<dd", data))
     if code == _TUPLE:
-        return tuple(unpack(data, depth + 1))
+        return tuple(unpack(data, depth + 1, beside))
     raise WireError(f"unknown extension {code} in a message; install the same release on both sides.")

@@ -6,7 +6,6 @@ chunks of their own, so that one can be looked at without the other.
 
 from __future__ import annotations
 
-import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -18,10 +17,10 @@ import zstandard
 
 from ..errors import WireError
 from ..plan import Experiment, PackedCounts, PackedMemory
-from .envelope import UNPACKABLE, packer, unpack
+from .beside import Beside, InMemory, bytes_of
+from .envelope import DAMAGE, UNPACKABLE, Arrays, packer, unpack
 
 _CHUNK = 64 * 2**10  # bytes before compression: larger ones compress little better, and one is opened as a whole
-_DAMAGE = (ValueError, TypeError, KeyError, OverflowError, MemoryError, struct.error, zstandard.ZstdError)
 
 
 class PackedExperiments:
@@ -29,19 +28,23 @@ class PackedExperiments:
 
     Attributes:
         message: plain lists and bytes.
+        arrays: the large arrays of what was packed here.
 
     Args:
         message: of :meth:`of`, or what came in its place.
+        beside: the large arrays beside it.
 
     Raises:
         WireError: it cannot be one.
     """
 
-    def __init__(self, message: Any) -> None:
+    def __init__(self, message: Any, beside: Beside | None = None) -> None:
         self.message = message
+        self.arrays: Arrays = []
+        self._beside = beside
         try:
             self._heads, self._data = (_Chunks(message[name]) for name in ("heads", "data"))
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise WireError(f"the experiments are damaged: {type(error).__name__}: {error}.") from error
         if len(self._heads) != len(self._data):
             raise WireError(f"{len(self._heads)} experiments came with the data of {len(self._data)}.")
@@ -53,7 +56,8 @@ class PackedExperiments:
         Raises:
             WireError: a saved quantity has a type that the format does not know.
         """
-        pack = packer()
+        arrays: Arrays = []
+        pack, pack_data = packer(), packer(arrays)
         heads, data = [], []
         try:
             for experiment in experiments:
@@ -68,10 +72,13 @@ class PackedExperiments:
                     del rest["memory"]
                     parts[1] = [memory.size, memory.outcomes, memory.digits]
                 heads.append(pack(head))
-                data.append(pack(parts))
+                data.append(pack_data(parts))
         except UNPACKABLE as error:
             raise WireError(f"cannot be sent: {error}") from error
-        return cls({"heads": list(_chunks(heads)), "data": list(_chunks(data))})
+        message = {"heads": list(_chunks(heads)), "data": list(_chunks(data))}
+        packed = cls(message, InMemory([bytes_of(array) for array in arrays]))
+        packed.arrays = arrays
+        return packed
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -84,7 +91,7 @@ class PackedExperiments:
         """
         try:
             return {**unpack(self._heads[index])}
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise _damaged(index, error) from error
 
     def data(self, index: int) -> dict[str, Any]:
@@ -94,13 +101,13 @@ class PackedExperiments:
             WireError: it is damaged.
         """
         try:
-            counts, memory, rest = unpack(self._data[index])
+            counts, memory, rest = unpack(self._data[index], beside=self._beside)
             found = {**rest}
             if counts is not None:
                 found["counts"] = PackedCounts(*counts)
             if memory is not None:
                 found["memory"] = PackedMemory(*memory)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise _damaged(index, error) from error
         return found
 

@@ -1,15 +1,42 @@
-"""What a slice came back with: msgpack and arrays, nothing that executes when it is read."""
+"""What a slice came back with: msgpack and arrays, nothing that executes when it is read.
+
+A result with large arrays has one frame more around it::
+
+    bytes 0-4   as of every message
+    byte  5     b"+" the arrays follow, b"=" they were handed over
+    bytes 6-    little-endian: how many arrays (4 bytes); of each its bytes (8), and as how many it lies here (8),
+                fewer if zstandard made it shorter
+    then        the message itself, after its length (8 bytes)
+    then        the arrays, one after the other
+"""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
+from itertools import accumulate
+
+import zstandard
+
 from ..errors import WireError
 from ..plan import Plan, Slice, SliceResult
-from .envelope import seal, unseal
+from .beside import Beside, InMemory, bytes_of, of_file
+from .envelope import DAMAGE, MAGIC, VERSION, seal, unseal
 from .experiments import PackedExperiments
+from .handover import Address, hand_over
+
+_MARK = b"%s%cr" % (MAGIC, VERSION)
+_HERE, _HANDED_OVER = b"+", b"="
+_SAMPLES, _SAMPLE = 16, 4096  # pieces of an array, and their bytes, by which it is told whether it compresses
+_WORTH = 0.7  # of its bytes: what compresses no better travels as it is
 
 
-def encode_result(result: SliceResult) -> bytes:
+def encode_result(result: SliceResult, mailbox: Address | None = None) -> bytes | bytearray:
     """The bytes of ``result``, whose experiments are :class:`.PackedExperiments`.
+
+    Args:
+        result: of a slice.
+        mailbox: where its large arrays are handed over, if somebody is there.
 
     Raises:
         WireError: a number has a type that the format does not know.
@@ -25,23 +52,42 @@ def encode_result(result: SliceResult) -> bytes:
         "paths": [list(path) for path in sorted(result.paths)],
         "caches": [[kind, *uses] for kind, uses in sorted(result.caches.items())],
     }
-    return seal(b"r", body)
+    arrays = list(result.experiments.arrays)
+    message = seal(b"r", body, arrays)
+    if not arrays:
+        return message
+    parts = [bytes_of(array) for array in arrays]
+    if mailbox is not None and hand_over(mailbox, parts):
+        return _framed(_HANDED_OVER, message, [part.nbytes for part in parts], ())
+    return _framed(_HERE, message, [part.nbytes for part in parts], [_shorter(part) for part in parts])
 
 
-def decode_result(message: bytes) -> SliceResult:
+def is_handed_over(message: bytes | memoryview) -> bool:
+    """Whether the arrays of a result are in a mailbox, and not in ``message``."""
+    return bytes(message[:6]) == _MARK + _HANDED_OVER
+
+
+def decode_result(message: bytes | memoryview, descriptor: int | None = None) -> SliceResult:
     """The inverse of :func:`encode_result`.
 
     It runs on the client, on what a worker sent: nothing in it is executed. Its experiments are decoded, and found
     damaged, when they are asked for.
 
+    Args:
+        message: that was sent.
+        descriptor: of the file with the arrays, if they were handed over; it is closed with them.
+
     Raises:
         WireError: damaged bytes, or of another version or kind.
     """
-    body = unseal(b"r", message)
+    beside: Beside | None = None
+    if bytes(message[:6]) in (_MARK + _HERE, _MARK + _HANDED_OVER):
+        message, beside = _unframed(memoryview(message), descriptor)
+    body = unseal(b"r", message, beside)
     try:
         return SliceResult(
             index=body["index"],
-            experiments=PackedExperiments(body["experiments"]),
+            experiments=PackedExperiments(body["experiments"], beside),
             metadata=body["metadata"],
             seconds=body["seconds"],
             arrays=tuple(body["arrays"]),
@@ -56,6 +102,54 @@ def decode_result(message: bytes) -> SliceResult:
             f"the result lacks what this release expects: {type(error).__name__}: {error}; install the same release "
             "on client and workers."
         ) from error
+
+
+def _framed(how: bytes, message: bytes, sizes: Sequence[int], parts: Sequence[memoryview | bytes]) -> bytearray:
+    lengths = [len(part) for part in parts] or [0] * len(sizes)
+    head = b"".join(struct.pack("<QQ", *pair) for pair in zip(sizes, lengths, strict=True))
+    framed = bytearray(_MARK + how)
+    framed += struct.pack("<I", len(sizes)) + head + struct.pack("<Q", len(message)) + message
+    whole = bytearray(len(framed) + sum(lengths))
+    whole[: len(framed)] = framed
+    place = len(framed)
+    for part in parts:
+        whole[place : place + len(part)] = part
+        place += len(part)
+    return whole
+
+
+def _unframed(framed: memoryview, descriptor: int | None) -> tuple[memoryview, Beside]:
+    """The message itself, and what lies beside it."""
+    try:
+        (count,) = struct.unpack_from("<I", framed, 6)
+        pairs = [struct.unpack_from("<QQ", framed, 10 + 16 * place) for place in range(count)]
+        start = 18 + 16 * count
+        (length,) = struct.unpack_from("<Q", framed, start - 8)
+        message, rest = framed[start : start + length], framed[start + length :]
+        if len(message) < length:
+            raise ValueError("it ends in the middle")
+        sizes = [size for size, _ in pairs]
+        if descriptor is not None:
+            return message, of_file(descriptor, sizes)
+        ends = list(accumulate(length for _, length in pairs))
+        parts = [rest[end - length : end] for end, (_, length) in zip(ends, pairs, strict=True)]
+        return message, InMemory(parts, sizes)
+    except (*DAMAGE, OSError) as error:
+        raise WireError(
+            f"the arrays of a result are damaged: {type(error).__name__}: {error}; install the same release on "
+            "client and workers."
+        ) from error
+
+
+def _shorter(part: memoryview) -> memoryview | bytes:
+    """``part``, compressed if that is worth it: many states are noise to a compressor, and some are all zeros."""
+    step = max(_SAMPLE, part.nbytes // _SAMPLES)
+    sample = b"".join(part[place : place + _SAMPLE] for place in range(0, part.nbytes, step))
+    compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
+    if len(compress(sample)) > _WORTH * len(sample):
+        return part
+    found = compress(part)
+    return found if len(found) < part.nbytes else part
 
 
 def check_result(result: SliceResult, plan: Plan, piece: Slice) -> None:

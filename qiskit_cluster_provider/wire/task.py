@@ -24,6 +24,7 @@ from ..plan import Batch, Item, Output, Plan, Simulator, Slice
 from ..plan.noise import is_lasting
 from .circuits import encode_circuits
 from .envelope import seal, unseal
+from .handover import Address
 from .outputs import encode_output
 
 _MESSAGES: deque[tuple[Any, bytes]] = deque(maxlen=8)
@@ -75,7 +76,10 @@ class TaskRun:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A slice as the worker sees it. Bundles, context, noises and outputs are messages, or names of blobs."""
+    """A slice as the worker sees it. Bundles, context, noises and outputs are messages, or names of blobs.
+
+    Large arrays of its result are wanted in ``mailbox``, if that is on the worker's machine.
+    """
 
     index: int
     runs: tuple[TaskRun, ...]
@@ -83,6 +87,7 @@ class Task:
     context: bytes | str
     noises: tuple[bytes | str, ...]
     outputs: tuple[bytes | str, ...]
+    mailbox: Address | None = None
 
     @property
     def blobs(self) -> list[str]:
@@ -126,8 +131,12 @@ class Encoder:
         self._made: dict[Any, bytes | str] = {}
         self._context = self._blob(_encode_context(work.options, work.simulator))
 
-    def encode(self, piece: Slice) -> tuple[tuple[str, ...], bytes]:
+    def encode(self, piece: Slice, mailbox: Address | None = None) -> tuple[tuple[str, ...], bytes]:
         """The names of the blobs that the task of ``piece`` needs, and its message.
+
+        Args:
+            piece: of the plan.
+            mailbox: where large arrays of its result are wanted, if it is simulated on this machine.
 
         Raises:
             WireError: a circuit of it cannot be sent; the message has its name.
@@ -166,6 +175,7 @@ class Encoder:
             "context": self._context,
             "noises": noises.messages,
             "outputs": outputs.messages,
+            "mailbox": None if mailbox is None else list(mailbox),
         }
         return tuple(dict.fromkeys(part for part in parts if isinstance(part, str))), seal(b"t", body)
 
@@ -227,7 +237,8 @@ def decode_task(message: bytes) -> Task:
         for run in body["runs"]
     )
     parts = [tuple(body[name]) for name in ("bundles", "noises", "outputs")]
-    return Task(body["index"], runs, parts[0], body["context"], parts[1], parts[2])
+    mailbox = None if body["mailbox"] is None else tuple(body["mailbox"])
+    return Task(body["index"], runs, parts[0], body["context"], parts[1], parts[2], mailbox)
 
 
 def _encode_context(options: Mapping[str, Any], simulator: Simulator) -> bytes:

@@ -34,7 +34,7 @@ class Simulation:
     def __init__(self) -> None:
         self.cache = Cache()
 
-    def run(self, message: bytes, fetch: Fetch, memory: int = 0) -> bytes:
+    def run(self, message: bytes, fetch: Fetch, memory: int = 0) -> bytes | bytearray:
         """Simulate the slice in ``message``.
 
         Args:
@@ -54,7 +54,7 @@ class Simulation:
             noises=[reader.decoded("noise models", part, _decode_noise)[0] for part in task.noises],
             outputs=[reader.decoded("outputs", part, wire.decode_output) for part in task.outputs],
         )
-        return wire.encode_result(simulate(task.index, task.runs, parts, self.cache, start))
+        return wire.encode_result(simulate(task.index, task.runs, parts, self.cache, start), task.mailbox)
 
 
 @dataclass(frozen=True, eq=False)

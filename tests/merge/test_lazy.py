@@ -83,7 +83,7 @@ def decoded(monkeypatch):
     found = []
 
     def noting(name, function):
-        return lambda *arguments: found.append(name) or function(*arguments)
+        return lambda *arguments, **named: found.append(name) or function(*arguments, **named)
 
     monkeypatch.setattr(wire, "unpack", noting("document", wire.unpack))
     for kind in (packing.PackedCounts, packing.PackedMemory):

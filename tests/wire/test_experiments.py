@@ -39,12 +39,23 @@ def test_each_comes_back_whatever_its_neighbours_are(sizes):
 
 
 def test_what_is_large_is_alone_and_not_held():
-    packed = PackedExperiments.of(experiment(index, 10**5 if index == 3 else 0) for index in range(6))
+    some = [experiment(index) for index in range(6)]
+    some[3]["data"]["text"] = "x" * 10**6
+    packed = PackedExperiments.of(some)
     assert [number for number, _ in packed.message["data"]] == [3, 1, 2]
     assert [number for number, _ in packed.message["heads"]] == [6]
     module._opened.cache_clear()
     packed.data(3)
     assert module._opened.cache_info().currsize == 0
+
+
+def test_large_arrays_lie_beside_the_message_and_each_reader_gets_its_own():
+    packed = PackedExperiments.of(experiment(index, 10**5) for index in range(4))
+    assert [len(array) for array in packed.arrays] == [10**5] * 4
+    assert sum(len(frame) for _, frame in packed.message["data"]) < 1000
+    first = packed.data(2)["state"]
+    first[:] = 0
+    assert packed.data(2)["state"].tolist() == [2j] * 10**5
 
 
 def test_one_is_decoded_and_not_the_others(monkeypatch):
