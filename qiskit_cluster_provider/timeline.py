@@ -17,6 +17,7 @@ COLOURS = {
     "died": "#c8323b",
     "overran": "#e0812d",
     "error": "#7b2d8b",
+    "unready": "#b5a642",
     "lost": "#8c6d46",
     "disconnected": "#5b7c99",
     "cancelled": "#9a9a9a",
@@ -28,7 +29,13 @@ _TROUBLE = "#f2c1c1"
 _WAIT = "#dcdcdc"
 _SVG_BARS = 2000  # a notebook that holds more gets slow
 _JITTER = 0.02  # seconds by which news of two slices of one thread may overtake each other
-_RAN = ("died", "overran", "error", "running")  # outcomes that say that somebody has begun, even if nobody told when
+_RAN = (
+    "died",
+    "overran",
+    "unready",
+    "error",
+    "running",
+)  # outcomes that say that somebody has begun, even if nobody told when
 
 Trouble = tuple[float, float, str]
 

@@ -222,6 +222,9 @@ class ClusterDispatch(Dispatch):
             self._emit(SliceSplit(self.job_id, index, len(again), said, outcome))
         else:
             self._given_up(index, outcome, found, ledger)
+            if outcome == "unready" and not ledger.results:  # no other slice would fare better
+                said = "; nothing could be simulated: mend that machine, or choose another"
+                raise ClusterConnectionError(amended(ledger.lost[index], said))
 
     def _begun(self) -> set[int]:
         return {index for index, future in self._inflight.items() if self._transport.running(future)}

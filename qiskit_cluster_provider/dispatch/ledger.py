@@ -48,9 +48,9 @@ class Attempt:
         worker: who had it; empty if nobody began, or if nobody tells (executors).
         submitted, started, ended: seconds since the job began; ``started`` is ``None`` if nobody began or tells.
             If it has not ended, ``ended`` is now.
-        outcome: ``done``; ``error`` of Aer's or ours; ``died`` and ``overran`` of its child; ``lost`` with its
-            worker; ``disconnected`` from the scheduler; ``cancelled``; or, before the end, ``queued`` and
-            ``running``.
+        outcome: ``done``; ``error`` of Aer's or ours; ``died`` and ``overran`` of its child; ``unready``: no child
+            could be started for it; ``lost`` with its worker; ``disconnected`` from the scheduler; ``cancelled``;
+            or, before the end, ``queued`` and ``running``.
         reason: in words, unless it is done. The first line says it; what follows are the last words or the
             traceback of the process that simulated.
         then: what was done about it, for example ``sent again``; empty if nothing had to be.
@@ -82,7 +82,7 @@ def fate(outcomes: Sequence[str], size: int, retries: int, suspected: bool = Fal
     """The rule for a slice whose tries ended with ``outcomes``, the newest last.
 
     What kills or outlasts its child twice is split until the culprit is alone; what was lost with its worker
-    is no culprit.
+    is no culprit, and neither is what found no child that could be started.
 
     Args:
         outcomes: as in :class:`Attempt`.
@@ -93,7 +93,7 @@ def fate(outcomes: Sequence[str], size: int, retries: int, suspected: bool = Fal
     last, counts = outcomes[-1], Counter(outcomes)
     if last == "disconnected":
         return Fate.AGAIN if counts[last] <= _DISCONNECTIONS else Fate.LOST
-    if last == "lost":
+    if last in ("lost", "unready"):
         return Fate.AGAIN if counts[last] <= retries else Fate.LOST
     if last not in ("died", "overran"):
         return Fate.LOST

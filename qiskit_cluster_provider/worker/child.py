@@ -6,7 +6,6 @@ import fcntl
 import gc
 import logging
 import os
-import select
 import signal
 import sys
 import traceback
@@ -25,7 +24,7 @@ def tie_to_parent(lifeline: int) -> None:
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([lifeline], [], [], 0)[0]:  # it went while this process started: there will be no signal
+    if frames.waits(lifeline, 0):  # it went while this process started: there will be no signal
         sys.exit(0)
 
 
@@ -36,12 +35,17 @@ def _offer_to_the_kernel() -> None:
 
 
 def main() -> None:
-    """Serve slices on stdin and stdout."""
-    tie_to_parent(int(sys.argv[1]))
+    """Serve slices on a socket, whose descriptor is the first argument; the second is the lifeline's.
+
+    Neither is a standard stream: what a library prints, even before this line runs, does not mix with the frames.
+    """
+    channel, lifeline = (int(argument) for argument in sys.argv[1:])
+    for descriptor in (channel, lifeline):
+        os.set_inheritable(descriptor, False)
+    tie_to_parent(lifeline)
     _offer_to_the_kernel()
-    requests = sys.stdin.buffer
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not mix with the frames
+    requests: BinaryIO = open(channel, "rb")  # noqa: SIM115  (until the process ends)
+    replies: BinaryIO = open(channel, "wb", closefd=False)  # noqa: SIM115
     logging.getLogger("qiskit_aer").setLevel(logging.ERROR)  # failures are in the result
 
     from .simulate import Simulation
@@ -56,23 +60,27 @@ def main() -> None:
     frames.write(replies, frames.READY)
     while True:
         try:
-            _, (payload, memory) = frames.read(requests)
-        except EOFError:
+            _, (payload, memory, path) = frames.read(requests)
+        except (EOFError, ConnectionError):
             return
+        _import_from(path.decode(errors="surrogateescape").split("\0"))
         _serve(replies, lambda: simulation.run(payload, fetch, int(memory)))  # noqa: B023  (called at once)
+
+
+def _import_from(folders: list[str]) -> None:
+    """Let what a circuit brings along be found where the worker finds it: after all that is imported already, and
+    behind all that is installed, so that no file of the user's takes the place of a module of ours.
+    """
+    sys.path.extend(folder for folder in folders if folder and folder not in sys.path)
 
 
 def _serve(replies: BinaryIO, work: object) -> None:
     try:
         result = work()  # type: ignore[operator]
-    except EOFError:
+    except (EOFError, ConnectionError):
         raise
     except Exception as error:
         text = f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}"
         frames.write(replies, frames.ERROR, text.encode())
     else:
         frames.write(replies, frames.DONE, result)
-
-
-if __name__ == "__main__":
-    main()

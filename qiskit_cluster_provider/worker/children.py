@@ -1,31 +1,36 @@
 """Long-lived child processes that simulate, one for each slice that runs at the same time.
 
-Plain ``subprocess`` and pipes: a Dask worker may be daemonic, and daemonic processes may not have children by
-``multiprocessing``.
+Plain ``subprocess`` and a socket: a Dask worker may be daemonic, and daemonic processes may not have children by
+``multiprocessing``. A child costs this process three descriptors: the socket, the lifeline, and what it says.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import select
+import socket
 import subprocess
-import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import BinaryIO, cast
+from contextlib import ExitStack, contextmanager, suppress
+from typing import BinaryIO
 
+from .. import processes
 from . import frames
 from .call import Call
-from .deaths import how, last_words, said
+from .deaths import NotStarted, how, last_words, said
 from .environment import child_environment
 from .memory import memory_kills
 
 _POLL = 0.1  # seconds between looks whether a slice is still wanted
 _START_TIMEOUT = 120.0  # seconds for the imports of a new child
+_EXIT_WITHIN = 10.0  # seconds between the end of a child's connection and its own
+_PAUSES = (0.2, 1.0)  # seconds before a child is started again that could not be
+
+_CHILD = "qiskit_cluster_provider.worker.child"
 
 Unwanted = Callable[[], bool] | None
 
@@ -54,25 +59,38 @@ class Child:
         self.worker = ""  # that it was last busy for
         self.cancelled = False
         self.overran = False
-        self._ready = False
+        self.killed = False
         self._kills = memory_kills()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the child)
-        self._said = 0  # bytes that it wrote there before its present slice
-        lifeline, self._lifeline = os.pipe()
+        self._said = 0  # bytes that it wrote before its present slice
         try:
+            self._begin(threads)
+        except (OSError, processes.NoPython) as error:
+            raise NotStarted.because(error) from error
+
+    def _begin(self, threads: int) -> None:
+        command = processes.command(_CHILD)
+        self._python = command[0]
+        with ExitStack() as temporary, ExitStack() as kept:
+            ours, theirs = socket.socketpair()
+            kept.callback(ours.close)
+            temporary.callback(theirs.close)
+            self._stderr: BinaryIO = kept.enter_context(tempfile.TemporaryFile())
+            lifeline, self._lifeline = os.pipe()
+            kept.callback(os.close, self._lifeline)
+            temporary.callback(os.close, lifeline)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "qiskit_cluster_provider.worker.child", str(lifeline)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                [*command, str(theirs.fileno()), str(lifeline)],
+                stdin=subprocess.DEVNULL,
+                stdout=self._stderr,  # what libraries print is no frame
                 stderr=self._stderr,
-                pass_fds=[lifeline],
+                pass_fds=[theirs.fileno(), lifeline],
                 env=child_environment(threads),
                 start_new_session=True,  # a Ctrl-C in the terminal is the client's, not the child's
             )
-        finally:
-            os.close(lifeline)
-        self._stdin = cast(BinaryIO, self._process.stdin)
-        self._stdout = cast(BinaryIO, self._process.stdout)
+            kept.pop_all()  # until close()
+        channel = ours.detach()
+        self._replies: BinaryIO = open(channel, "rb")  # noqa: SIM115
+        self._requests: BinaryIO = open(channel, "wb", closefd=False)  # noqa: SIM115
 
     @property
     def pid(self) -> int:
@@ -82,7 +100,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether it can take another slice."""
-        return self._process.poll() is None
+        return not self.killed and self._process.poll() is None
 
     def run(
         self,
@@ -101,39 +119,62 @@ class Child:
             memory: MB that Aer may use; 0 leaves it to Aer.
             unwanted: it ends early once this is true.
         """
+        self._said = said(self._stderr)
         try:
-            if not self._ready:
-                with self._limit(_START_TIMEOUT):
-                    frames.read(self._stdout)
-                self._ready = True
-            self._said = said(self._stderr)
             with self._limit(call.timeout):
                 letter, parts = self._converse(payload, blobs, memory, unwanted)
-        except (EOFError, BrokenPipeError) as error:
+        except (EOFError, ConnectionError, frames.FrameError) as error:
             if self.cancelled:
                 raise SliceCancelled(f"slice {call.slice} was cancelled") from None
             if self.overran:
-                if not self._ready:
-                    raise ChildDied(
-                        f"the simulating process was not ready after {_START_TIMEOUT:.0f} s{self._last_words()}"
-                    ) from None
                 raise SliceOverran(f"it took longer than {call.timeout:g} s{self._last_words(silent='')}") from None
-            end = how(self._process.wait(), memory_kills() > self._kills)
-            raise ChildDied(f"the simulating process {end}{self._last_words()}") from error
+            raise ChildDied(f"the simulating process {self._end(error)}{self._last_words()}") from error
         if letter == frames.ERROR:
             raise SliceError(parts[0].decode())
         return parts[0]
 
+    def wait_until_ready(self, unwanted: Unwanted = None) -> None:
+        """Wait for the end of its imports, which have nothing to do with the circuit that it is to run.
+
+        Raises:
+            NotStarted: it ended, or was not ready in time.
+            SliceCancelled: nobody wants it any more.
+        """
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not frames.waits(self._replies, _POLL):
+            if unwanted is not None and unwanted():
+                self.cancelled = True
+                self.kill()
+            elif time.monotonic() > deadline:
+                raise NotStarted(f"it was not ready after {_START_TIMEOUT:.0f} s{self._last_words(silent='')}")
+        try:
+            frames.read(self._replies)
+        except (EOFError, ConnectionError, frames.FrameError) as error:
+            if self.cancelled:
+                raise SliceCancelled("its job was cancelled, or its worker is closing") from None
+            look = f"; try there: {self._python} -c 'import qiskit_aer'"
+            raise NotStarted(f"it {self._end(error)}{look}{self._last_words()}") from error
+
+    def _end(self, error: Exception) -> str:
+        """How it ended, for a message; the pool ends it if it has not."""
+        if isinstance(error, frames.FrameError):
+            return f"broke its connection: {error}"
+        try:
+            return how(self._process.wait(_EXIT_WITHIN), memory_kills() > self._kills)
+        except subprocess.TimeoutExpired:
+            return "closed its connection"
+
     def _converse(
         self, payload: bytes, blobs: Mapping[str, bytes], memory: int, unwanted: Unwanted
     ) -> tuple[bytes, list[bytes]]:
-        frames.write(self._stdin, frames.RUN, payload, str(memory).encode())
+        path = "\0".join(processes.search_path()).encode(errors="surrogateescape")
+        frames.write(self._requests, frames.RUN, payload, str(memory).encode(), path)
         while True:
             self._wait(unwanted)
-            letter, parts = frames.read(self._stdout)
+            letter, parts = frames.read(self._replies)
             if letter != frames.NEED:
                 return letter, parts
-            frames.write(self._stdin, frames.BLOBS, *(blobs[part.decode()] for part in parts))
+            frames.write(self._requests, frames.BLOBS, *(blobs[part.decode()] for part in parts))
 
     @contextmanager
     def _limit(self, seconds: float) -> Iterator[None]:
@@ -144,7 +185,7 @@ class Child:
 
         def end() -> None:
             self.overran = True
-            self._process.kill()
+            self.kill()
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True
@@ -156,6 +197,7 @@ class Child:
 
     def kill(self) -> None:
         """End it at once."""
+        self.killed = True
         self._process.kill()
 
     def let_go(self) -> None:
@@ -166,20 +208,19 @@ class Child:
         """End it and let go of its pipes."""
         self._process.kill()
         self._process.wait()
-        for stream in (self._stdin, self._stdout, self._stderr):
-            try:
-                stream.close()
-            except BrokenPipeError:  # bytes that it never read
-                continue
+        with suppress(ConnectionError):  # bytes that it never read
+            self._requests.close()
+        self._replies.close()
+        self._stderr.close()
         os.close(self._lifeline)
 
     def _wait(self, unwanted: Unwanted) -> None:
         if unwanted is None:
             return
-        while not select.select([self._stdout], [], [], _POLL)[0]:
+        while not frames.waits(self._replies, _POLL):
             if unwanted():
                 self.cancelled = True
-                self._process.kill()
+                self.kill()
 
     def _last_words(self, silent: str = ", without a word") -> str:
         return last_words(self._stderr, self._said) or silent
@@ -194,6 +235,8 @@ class ChildPool:
         self._busy: dict[Child, tuple[str, str]] = {}  # of which job, for which worker
         self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
         self._closing: set[str] = set()  # workers
+        # A start is a second of imports: more of them at once than there are CPUs would only wait for each other.
+        self._starts = threading.Semaphore(max(2, os.cpu_count() or 1))
 
     def run(
         self,
@@ -205,8 +248,13 @@ class ChildPool:
         memory: int = 0,
         unwanted: Unwanted = None,
     ) -> bytes:
-        """Run a slice for ``worker`` on an idle child, or on a new one, until ``unwanted()`` is true."""
-        child = self._take(call.job_id, worker, threads)
+        """Run a slice for ``worker`` on an idle child, or on a new one, until ``unwanted()`` is true.
+
+        Raises:
+            NotStarted: there is none, and none can be started.
+            ChildDied, SliceOverran, SliceError, SliceCancelled: what became of the slice.
+        """
+        child = self._take(call.job_id, worker, threads, unwanted)
         try:
             return child.run(call, payload, blobs, memory, unwanted)
         except BaseException as error:
@@ -214,13 +262,16 @@ class ChildPool:
                 child.kill()  # the pipes may hold half a message
             raise
         finally:
-            with self._lock:
-                self._busy.pop(child, None)
-                healthy = child.alive and not (child.cancelled or child.overran)
-                if healthy:
-                    self._idle.append(child)
-            if not healthy:
-                child.close()
+            self._put_back(child)
+
+    def _put_back(self, child: Child) -> None:
+        with self._lock:
+            self._busy.pop(child, None)
+            healthy = child.alive
+            if healthy:
+                self._idle.append(child)
+        if not healthy:
+            child.close()
 
     def end_job(self, job_id: str) -> int:
         """Kill the children that are busy with ``job_id``, and start no more for it; returns how many."""
@@ -264,21 +315,73 @@ class ChildPool:
         for child in (*self._idle, *self._busy):
             child.let_go()
         self._lock, self._idle, self._busy = threading.Lock(), [], {}
+        self._starts = threading.Semaphore(max(2, os.cpu_count() or 1))
 
-    def _take(self, job_id: str, worker: str, threads: int) -> Child:
+    def _take(self, job_id: str, worker: str, threads: int, unwanted: Unwanted) -> Child:
+        """An idle child, else a new one. Where none can be started for now, a busy one will be idle some time."""
+        failures = 0
+        while True:
+            child = self._idle_one(job_id, worker, threads)
+            if child is not None:
+                return child
+            if failures <= len(_PAUSES):
+                try:
+                    return self._start(job_id, worker, threads, unwanted)
+                except NotStarted as error:
+                    failures, reason = failures + 1, error
+                    if error.scarce:
+                        self.close_idle()  # of another number of threads; what they hold may be what is missing
+            if failures > len(_PAUSES) or reason.final:
+                with self._lock:
+                    hope = reason.scarce and any(child.threads == threads for child in self._busy)
+                if not hope:
+                    raise reason
+                failures = len(_PAUSES) + 1
+            self._pause(_POLL if failures > len(_PAUSES) else _PAUSES[failures - 1], unwanted)
+
+    def _idle_one(self, job_id: str, worker: str, threads: int) -> Child | None:
         with self._lock:
-            if job_id in self._ended or worker in self._closing:
-                raise SliceCancelled("its job was cancelled, or its worker is closing")
+            self._check_wanted(job_id, worker)
             dead = [child for child in self._idle if not child.alive]
             fitting = [child for child in self._idle if child.alive and child.threads == threads]
             fitting.sort(key=lambda child: child.worker == worker)  # it remembers what that worker had before
             self._idle = [child for child in self._idle if child.alive and child not in fitting[-1:]]
-            child = fitting[-1] if fitting else Child(threads)
-            child.worker = worker
-            self._busy[child] = job_id, worker
+            if fitting:
+                fitting[-1].worker = worker
+                self._busy[fitting[-1]] = job_id, worker
         for corpse in dead:
             corpse.close()
-        return child
+        return fitting[-1] if fitting else None
+
+    def _start(self, job_id: str, worker: str, threads: int, unwanted: Unwanted) -> Child:
+        starts = self._starts
+        while not starts.acquire(timeout=_POLL):
+            self._pause(0, unwanted)
+        try:
+            with self._lock:
+                self._check_wanted(job_id, worker)
+                child = Child(threads)
+                child.worker = worker
+                self._busy[child] = job_id, worker
+            try:
+                child.wait_until_ready(unwanted)
+            except BaseException:
+                child.kill()
+                self._put_back(child)
+                raise
+            return child
+        finally:
+            starts.release()
+
+    def _check_wanted(self, job_id: str, worker: str) -> None:
+        if job_id in self._ended or worker in self._closing:
+            raise SliceCancelled("its job was cancelled, or its worker is closing")
+
+    @staticmethod
+    def _pause(seconds: float, unwanted: Unwanted) -> None:
+        if unwanted is not None and unwanted():
+            raise SliceCancelled("its job was cancelled, or its worker is closing")
+        time.sleep(seconds)
 
 
 POOL = ChildPool()

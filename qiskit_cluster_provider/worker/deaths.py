@@ -1,12 +1,44 @@
-"""How a child ended, in words."""
+"""How a child ended, or why it did not begin, in words."""
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 from typing import IO
 
 _LAST_WORDS = 2000  # bytes of an ended child's stderr that go into the error
+
+
+_SCARCE = {
+    errno.EMFILE: "this process has its {files} files open; raise its limit (ulimit -n), or run fewer slices at once",
+    errno.ENFILE: "the machine has too many files open; run fewer slices at once",
+    errno.EAGAIN: "the limit of processes and threads is reached (ulimit -u, or pids.max of a container); raise it",
+    errno.ENOMEM: "there is no memory for one more process; run fewer slices at once",
+}
+
+
+class NotStarted(RuntimeError):
+    """A child could not be started, or ended before it was ready: that is the machine's fault, and no circuit's.
+
+    Attributes:
+        scarce: the machine has not enough of something, so that it may be possible later.
+        final: another try cannot help.
+    """
+
+    def __init__(self, reason: str, *, scarce: bool = False, final: bool = False) -> None:
+        super().__init__(f"a simulating process cannot be started: {reason}")
+        self.scarce = scarce
+        self.final = final
+
+    @classmethod
+    def because(cls, error: Exception) -> NotStarted:
+        """Of what the start raised."""
+        if not isinstance(error, OSError):
+            return cls(str(error), final=True)
+        hint = _SCARCE.get(error.errno or 0, "").format(files=resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        return cls(f"{error}" + (f"; {hint}" if hint else ""), scarce=bool(hint))
 
 
 def how(code: int, killed_for_memory: bool) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from ..versions import key, report
 from .call import Call
 from .children import POOL, ChildDied, SliceCancelled, SliceError, SliceOverran
+from .deaths import NotStarted
 from .memory import memory_limit
 from .permits import NotEnoughThreads, Permits, Threads
 
@@ -24,6 +25,7 @@ OUTCOMES = {
     "done": "the result",
     "error": "Aer or this package raised; the text has the child's traceback",
     "died": "the child ended by a signal or an exit; the text has its last words",
+    "unready": "no child could be started here; the text says why",
     "overran": "it took longer than it may, and its child was ended",
     "small": "this worker has too few threads",
     "unfit": "this worker has other versions than the client; a JSON object with them and its name",
@@ -73,6 +75,8 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         return "overran", str(error).encode()
     except ChildDied as error:
         return "died", str(error).encode()
+    except NotStarted as error:
+        return "unready", str(error).encode()
     except NotEnoughThreads as error:
         return "small", str(error).encode()
     except (SliceError, OSError) as error:

@@ -1,18 +1,29 @@
-"""Frames on the pipes between a worker and its child: one letter, a length, the bytes."""
+"""Frames between a worker and its child: a magic word and one letter, a length, the bytes."""
 
 from __future__ import annotations
 
+import os
+import select
 import struct
 from typing import BinaryIO
 
 READY, RUN, BLOBS, NEED, DONE, ERROR = b"S", b"R", b"B", b"N", b"D", b"E"
-_HEAD = struct.Struct("<cQ")
+_LETTERS = frozenset((READY, RUN, BLOBS, NEED, DONE, ERROR))
+_MAGIC = b"qiskit:"
+_HEAD = struct.Struct("<7scQ")
+# What a process holds fits into the memory and the swap of its machine; that nobody has more swap than ten times its
+# memory keeps a false length from being believed.
+_LONGEST = 10 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+class FrameError(RuntimeError):
+    """What came is no frame: something else writes to the descriptor."""
 
 
 def write(stream: BinaryIO, letter: bytes, *parts: bytes) -> None:
     """Write one frame; its bytes are a count and the parts, each with its length."""
     body = b"".join(struct.pack("<Q", len(part)) + part for part in parts)
-    stream.write(_HEAD.pack(letter, len(body)))
+    stream.write(_HEAD.pack(_MAGIC, letter, len(body)))
     stream.write(body)
     stream.flush()
 
@@ -22,15 +33,28 @@ def read(stream: BinaryIO) -> tuple[bytes, list[bytes]]:
 
     Raises:
         EOFError: the other side has gone.
+        FrameError: what came is no frame.
     """
-    letter, length = _HEAD.unpack(_exactly(stream, _HEAD.size))
+    head = _exactly(stream, _HEAD.size)
+    magic, letter, length = _HEAD.unpack(head)
+    if magic != _MAGIC or letter not in _LETTERS or length > _LONGEST:
+        raise FrameError(f"{head!r} came between two processes of this package where a message should begin")
     body = memoryview(_exactly(stream, length))
     parts = []
     while body:
-        (size,) = struct.unpack("<Q", body[:8])
+        size = int.from_bytes(body[:8], "little")
+        if len(body) < 8 + size:
+            raise FrameError(f"a message of {length} bytes says that a part of it has {size}")
         parts.append(bytes(body[8 : 8 + size]))
         body = body[8 + size :]
     return letter, parts
+
+
+def waits(stream: BinaryIO | int, seconds: float) -> bool:
+    """Whether something can be read within ``seconds``. By ``poll``, which knows no largest descriptor."""
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import distributed  # noqa: F401  (brings its settings)
 import pytest
 from qiskit.circuit import QuantumCircuit
 
+from qiskit_cluster_provider import processes
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, cut, prepare
 from qiskit_cluster_provider.wire import Encoder, decode_result
@@ -111,6 +113,7 @@ def test_a_killed_child_is_a_death_with_its_signal(pool):
     from qiskit_cluster_provider.worker.children import ChildDied
 
     seen = []
+    pool.run(call(), "w", 1, task(), {})  # one that has started: a death before that is another matter
 
     def run():
         with pytest.raises(ChildDied, match="SIGKILL") as died:
@@ -119,7 +122,7 @@ def test_a_killed_child_is_a_death_with_its_signal(pool):
 
     thread = threading.Thread(target=run)
     thread.start()
-    while not pool.pids():
+    while not any(pool.pids().values()):
         threading.Event().wait(0.01)
     os.kill(next(iter(pool.pids())), signal.SIGKILL)
     thread.join(20)
@@ -225,10 +228,13 @@ def test_a_child_whose_worker_went_while_it_started_ends():
 
     lifeline, other_end = os.pipe()
     os.close(other_end)
-    command = [sys.executable, "-m", "qiskit_cluster_provider.worker.child", str(lifeline)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lifeline]) as child:
+    ours, theirs = socket.socketpair()
+    command = [*processes.command("qiskit_cluster_provider.worker.child"), str(theirs.fileno()), str(lifeline)]
+    with ours, subprocess.Popen(command, pass_fds=[theirs.fileno(), lifeline]) as child:
         os.close(lifeline)
-        frames.write(child.stdin, frames.RUN, task(endless()))
+        theirs.close()
+        with ours.makefile("wb") as requests:
+            frames.write(requests, frames.RUN, task(endless()))
         try:
             assert child.wait(timeout=20) == 0
         finally:

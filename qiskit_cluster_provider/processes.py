@@ -1,0 +1,104 @@
+"""Processes of ours: which Python runs them, and what they find in their environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from multiprocessing import spawn
+from pathlib import Path
+
+MARK = "QISKIT_CLUSTER_PROVIDER_PROCESS"
+"""The variable that says to a process that we started it: it starts none of its own."""
+
+_START = str(Path(__file__).with_name("process_start.py"))
+_PYTHON = re.compile(r"(?:python|pypy)[\d.]*t?(?:-dbg|_d)?(?:\.exe)?", re.IGNORECASE)
+_ANSWER = "qiskit-cluster-provider: a Python"
+_ANSWER_WITHIN = 20.0  # seconds for a program to show that it is a Python
+_MEND = (
+    "name the Python of an environment that has this package, multiprocessing.set_executable('/path/to/python'), or "
+    "simulate in this process with placement='here'"
+)
+
+
+class NoPython(RuntimeError):
+    """There is no Python that could run a process of ours; says why, and what to do."""
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """What runs ``main()`` of one of our modules in a process of its own.
+
+    Neither the current directory nor a script's folder can be imported from there (``-P``).
+
+    Raises:
+        NoPython: there is no Python to run it, or this is such a process itself.
+    """
+    return [python(), "-P", _START, module, *arguments]
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """``variables`` as a process of ours gets them: marked, and with a ``PYTHONPATH`` without the current directory.
+
+    An empty entry of it means that directory. What the user put there stays importable for what a circuit brings
+    along, see :func:`search_path`.
+    """
+    changed = {**variables, MARK: "1"}
+    here = _here()
+    entries = [e for e in variables.get("PYTHONPATH", "").split(os.pathsep) if e and os.path.abspath(e) != here]
+    changed["PYTHONPATH"] = os.pathsep.join(entries)
+    if not entries:
+        del changed["PYTHONPATH"]
+    return changed
+
+
+def search_path() -> list[str]:
+    """The folders from which this process imports, as absolute paths."""
+    here = _here()
+    return [os.path.join(here, entry) for entry in sys.path if isinstance(entry, str) and (entry or here)]
+
+
+def python() -> str:
+    """The program that runs processes of ours: the one that multiprocessing uses, which a user can set.
+
+    Raises:
+        NoPython: it is no Python, or this is a process of ours itself.
+    """
+    if os.environ.get(MARK):
+        raise NoPython(
+            "this process was itself started to simulate, and starts no others. Keep what runs circuits behind "
+            "if __name__ == '__main__':, or, if the program is an executable of its own, " + _MEND
+        )
+    program = os.fsdecode(spawn.get_executable() or "")
+    if getattr(sys, "frozen", False) and program == sys.executable:
+        raise NoPython(f"{program} is a program of its own and no Python, so that it cannot run simulations; {_MEND}")
+    if not _PYTHON.fullmatch(os.path.basename(program)) and not _is_python(program):
+        raise NoPython(f"{program or 'sys.executable, which is empty,'} does not answer as a Python; {_MEND}")
+    return program
+
+
+@cache
+def _is_python(program: str) -> bool:
+    """Ask a program whose name does not say so. It is marked: whatever it does, it starts no others of ours."""
+    try:
+        asked = subprocess.run(
+            [program, "-I", "-S", "-c", f"print({_ANSWER!r})"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(os.environ),
+            timeout=_ANSWER_WITHIN,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0 and asked.stdout.decode(errors="replace").strip() == _ANSWER
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # somebody removed it
+        return ""
