@@ -60,6 +60,7 @@ class Child:
         self.cancelled = False
         self.overran = False
         self.killed = False
+        self.ready = False
         self._kills = memory_kills()
         self._said = 0  # bytes that it wrote before its present slice
         try:
@@ -154,6 +155,7 @@ class Child:
                 raise SliceCancelled("its job was cancelled, or its worker is closing") from None
             look = f"; try there: {self._python} -c 'import qiskit_aer'"
             raise NotStarted(f"it {self._end(error)}{look}{self._last_words()}") from error
+        self.ready = True
 
     def _end(self, error: Exception) -> str:
         """How it ended, for a message; the pool ends it if it has not."""
@@ -306,9 +308,9 @@ class ChildPool:
         self.close_idle()
 
     def pids(self) -> dict[int, bool]:
-        """Process id of each child, and whether it is busy."""
+        """Process id of each child, and whether it is busy with a slice; one that starts is not yet."""
         with self._lock:
-            return {c.pid: True for c in self._busy} | {c.pid: False for c in self._idle}
+            return {c.pid: c.ready for c in self._busy} | {c.pid: False for c in self._idle}
 
     def forget(self) -> None:
         """Leave the children to the process that started them; for a fork of it."""
