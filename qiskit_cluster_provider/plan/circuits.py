@@ -15,6 +15,7 @@ from .instructions import PLAIN, instructions
 from .model import Batch, Item, Simulator, Work
 from .noise import met
 from .seeds import draw_base_seed
+from .seen import seen
 from .shots import check_divisible
 from .snapshots import Snapshot
 from .templates import Templates
@@ -49,6 +50,7 @@ def prepare(
                 f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit; leave it out or make it one."
             )
     binds = _check_binds(circuits, parameter_binds)
+    circuits = seen(circuits)
 
     items = tuple(_items(circuits, binds))
     return gather(

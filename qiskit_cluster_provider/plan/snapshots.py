@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -63,7 +62,7 @@ class Snapshot:
 
 
 def snapshot_of(circuit: QuantumCircuit) -> Snapshot:
-    """A copy, and whether its rows must be bound.
+    """A copy, and whether its rows must be bound. ``circuit`` is as :func:`.seen.seen` gives it.
 
     Rows go to Aer as one template and its values. Where Aer's public call would not bind them as Qiskit does, the
     worker puts the values in their places itself, or binds each row (:mod:`qiskit_cluster_provider.worker.aer`):
@@ -75,7 +74,6 @@ def snapshot_of(circuit: QuantumCircuit) -> Snapshot:
       phase: without save instructions it is dropped.
     """
     copied = circuit.copy()
-    _own_states(copied)
     copied.metadata = {}
     copied._layout = None  # only a transpiler's next pass would want it, and it is large
     if not circuit.num_parameters:
@@ -90,21 +88,6 @@ def snapshot_of(circuit: QuantumCircuit) -> Snapshot:
     without.global_phase = 0.0
     # A circuit whose only parameters are in its phase would lose its parameter sets.
     return Snapshot(without, False) if without.num_parameters else Snapshot(copied, True)
-
-
-def _own_states(circuit: QuantumCircuit) -> None:
-    """Give ``circuit``, a copy, Initialize instructions of its own: Qiskit's copies share what they prepare.
-
-    Those in blocks of control flow stay shared, since Qiskit 2.6 cannot replace a block of a copy.
-    """
-    if "initialize" not in circuit.count_ops():
-        return
-    for index, step in enumerate(circuit.data):
-        if step.name == "initialize":
-            own = copy.copy(step.operation)
-            own._stateprep = copy.copy(own._stateprep)
-            own._stateprep._params = list(own._stateprep._params)
-            circuit.data[index] = step.replace(operation=own)
 
 
 def is_free(value: Any) -> bool:

@@ -15,6 +15,7 @@ from ..errors import ClusterError, InvalidPubError, PubTypeError
 from ..mode import simulating
 from ..options import SliceOptions
 from ..plan import Work
+from ..plan.seen import seen
 from ..primitive_job import ClusterPrimitiveJob, Merge
 from .options import PrimitiveOptions
 
@@ -64,13 +65,16 @@ def effective(
     return backend, aer_options, slice_options
 
 
-def coerced(pubs: Iterable[Any], coerce: Callable[[Any], P], freeze: Callable[[P, QuantumCircuit], P]) -> list[P]:
+def coerced(
+    pubs: Iterable[Any], coerce: Callable[[Any], P], freeze: Callable[[P, QuantumCircuit], P], copies: bool = False
+) -> list[P]:
     """PUBs as Qiskit's containers, with copies of their circuits, which the user may go on to change.
 
     Args:
         pubs: what the user gave to ``run``.
         coerce: one of them to a container.
         freeze: a container with another circuit.
+        copies: as in :func:`..plan.seen.seen`.
 
     Raises:
         InvalidPubError: with the PUB's index.
@@ -79,7 +83,6 @@ def coerced(pubs: Iterable[Any], coerce: Callable[[Any], P], freeze: Callable[[P
     single = isinstance(pubs, (QuantumCircuit, SamplerPub, EstimatorPub))
     if single or not (hasattr(pubs, "__iter__") or hasattr(pubs, "__getitem__")):
         raise PubTypeError(f"run() takes a list of PUBs, not a {type(pubs).__name__}; put it into brackets.")
-    copies: dict[int, tuple[QuantumCircuit, QuantumCircuit]] = {}
     found = []
     for index, pub in enumerate(pubs):
         if isinstance(pub, str):  # it has a length, and Qiskit would say so
@@ -94,11 +97,13 @@ def coerced(pubs: Iterable[Any], coerce: Callable[[Any], P], freeze: Callable[[P
             raise InvalidPubError(f"PUB {index}: {' '.join(map(str, error.args))}") from error
         except AttributeError as error:  # Qiskit looks into whatever it is given
             raise PubTypeError(f"PUB {index} cannot be read: {error}.") from error
-        circuit = one.circuit
-        if id(circuit) not in copies:
-            copies[id(circuit)] = circuit, circuit.copy()
-        found.append(freeze(one, copies[id(circuit)][1]))
-    return found
+        found.append(one)
+    own: dict[int, QuantumCircuit] = {}
+    theirs = [one.circuit for one in found]
+    for circuit, now in zip(theirs, seen(theirs, copies), strict=True):
+        if id(circuit) not in own:
+            own[id(circuit)] = circuit.copy() if now is circuit else now
+    return [freeze(one, own[id(one.circuit)]) for one in found]
 
 
 def begin(

@@ -107,6 +107,7 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
             lambda pub, circuit: EstimatorPub(
                 circuit, pub.observables, pub.parameter_values, pub.precision, validate=False
             ),
+            copies=True,
         )
         for index, pub in enumerate(ready):
             if not math.isfinite(pub.precision):

@@ -10,6 +10,7 @@ from qiskit.circuit.library import RXGate, RZGate
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, prepare, templates
 from qiskit_cluster_provider.plan.patterns import outline_of, read, same
+from qiskit_cluster_provider.plan.seen import seen
 from qiskit_cluster_provider.plan.templates import Memory, Templates
 
 from ..parity.circuits import circuits
@@ -28,6 +29,7 @@ def bound(*angles, name="bound", phase=0.0):
 
 
 def snapshots(batch, memory=None):
+    batch = seen(batch)
     templates = Templates(batch, Memory() if memory is None else memory)
     return [templates.of(circuit) for circuit in batch]
 

@@ -1,0 +1,150 @@
+"""Circuits as Aer would see them now.
+
+Aer reads the operations of a circuit as Python objects, and so sees what somebody has changed in one: the matrix of a
+gate, an angle, a block of control flow. Qiskit keeps numbers, matrices and blocks a second time, as they were when
+the operation was appended. It reads, copies and writes circuits by these.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import CircuitInstruction, Gate, Instruction, QuantumCircuit
+from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES, ControlFlowOp
+from qiskit.circuit.library import get_standard_gate_name_mapping
+
+from .instructions import matrix_of
+
+_FIXED = frozenset({"measure", "reset", "barrier"})  # Aer sees nothing of them but their bits
+_PLAIN = (_FIXED | {"unitary"} | frozenset(get_standard_gate_name_mapping())) - {"delay"}
+_LOOKS = 2000
+"""Plain instructions of a run that are looked at one by one: to make the object of a gate takes a microsecond or two.
+Of a circuit beyond that only the first gate with numbers is, which tells how the circuit was made."""
+
+
+def seen(circuits: Iterable[QuantumCircuit], copies: bool = False) -> list[QuantumCircuit]:
+    """For each circuit itself, or a copy if it has what was changed in place, or can still be.
+
+    Args:
+        circuits: of the user.
+        copies: as Aer sees copies of them by Qiskit, which is what Aer's EstimatorV2 runs.
+    """
+    eye = _Eye()
+    found: dict[int, QuantumCircuit] = {}
+    given = list(circuits)
+    for circuit in given:
+        if id(circuit) not in found:
+            if not copies:
+                found[id(circuit)] = eye.look(circuit)
+            else:
+                found[id(circuit)] = circuit if _PLAIN.issuperset(circuit.count_ops()) else eye.look(circuit.copy())
+    return [found[id(circuit)] for circuit in given]
+
+
+class _Eye:
+    """Looks at the circuits of a run."""
+
+    def __init__(self) -> None:
+        self._looks = _LOOKS
+        self._errors: dict[int, Any] = {}
+
+    def look(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        names = circuit.count_ops()
+        if not CONTROL_FLOW_OP_NAMES.isdisjoint(names):
+            return self._rebuilt(circuit)  # Qiskit cannot replace a block of a copy
+        if _FIXED.issuperset(names):
+            return circuit
+        closely = self._closely(circuit)
+        if not closely and _PLAIN.issuperset(names):
+            return circuit
+        changed = {}
+        for index, step in enumerate(circuit.data):
+            operation = self._changed(step, closely)
+            if operation is not None:
+                changed[index] = operation
+        if not changed:
+            return circuit
+        own = circuit.copy()
+        for index, operation in changed.items():
+            own.data[index] = _with(circuit.data[index], operation)
+        own.metadata = circuit.metadata
+        return own
+
+    def _closely(self, circuit: QuantumCircuit) -> bool:
+        """Whether each plain gate of ``circuit`` is looked at."""
+        data = circuit.data
+        self._looks -= len(data)
+        if self._looks >= 0:
+            return True
+        first = next((i for i, step in enumerate(data) if step.params or matrix_of(step) is not None), None)
+        # An operation that the circuit does not hold is made anew for each that asks.
+        return first is not None and data[first].operation is data[first].operation
+
+    def _changed(self, step: CircuitInstruction, closely: bool) -> Instruction | None:
+        """An operation in the place of that of ``step``; ``None`` if a copy of the circuit has the right one."""
+        if step.name in _FIXED:
+            return None
+        matrix = matrix_of(step)
+        if matrix is None and not step.is_standard_gate():
+            return self._own(step.operation)
+        if not closely:
+            return None
+        operation = step.operation
+        if not getattr(operation, "mutable", True):
+            return None
+        try:
+            same = operation.name == step.name and operation.label == step.label
+            if matrix is None:
+                same = same and operation.params == step.params
+            else:
+                same = same and np.array_equal(operation.params[0], matrix)
+        except ValueError:  # an array in the place of a number
+            same = False
+        return None if same else self._own(operation)
+
+    def _rebuilt(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        own = circuit.copy_empty_like()
+        for step in circuit.data:
+            own._append(step if step.name in _FIXED else _with(step, self._own(step.operation)))
+        own.metadata = circuit.metadata
+        return own
+
+    def _own(self, value: Any) -> Any:
+        """``value``, sharing nothing with it that can be changed."""
+        if isinstance(value, np.ndarray):
+            return value.copy()
+        if type(value) in (list, tuple):
+            return type(value)(map(self._own, value))
+        if type(value) is dict:
+            return {key: self._own(one) for key, one in value.items()}
+        if isinstance(value, QuantumCircuit):
+            return self._rebuilt(value)
+        if isinstance(value, ControlFlowOp):
+            return value.replace_blocks(map(self._rebuilt, value.blocks))
+        if not isinstance(value, Instruction) or not value.mutable:
+            return value
+        error = getattr(value, "_quantum_error", None)
+        if error is not None and id(error) not in self._errors:
+            self._errors[id(error)] = self._whole(error)
+        own = self._whole(value)
+        if error is not None:
+            own._quantum_error = self._errors[id(error)]
+        return own
+
+    def _whole(self, value: Any) -> Any:
+        own = copy.copy(value)
+        vars(own).update({name: self._own(one) for name, one in vars(value).items()})
+        return own
+
+
+def _with(step: CircuitInstruction, operation: Any) -> CircuitInstruction:
+    """``step`` with another operation, by the name that Aer knows it by."""
+    new = step.replace(operation=operation)
+    if new.name == operation.name:
+        return new
+    return step.replace(
+        operation=Gate(operation.name, operation.num_qubits, list(operation.params), label=operation.label)
+    )
