@@ -5,6 +5,9 @@ what a few qubits need of it takes milliseconds. Aer looks an error up by the op
 stands, so that errors on other qubits are never sampled. But Aer decides by all errors of the model *how* it
 simulates: one Kraus error anywhere changes the method that ``automatic`` takes, and the path on which shots are
 sampled. So of every sort of error that would be missing, one stays, where no circuit meets it.
+
+Only what is known is read: the classes of errors that Aer 0.18 has, themselves and not their subclasses. A model in
+which anything else stands is copied and sent whole.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
@@ -31,7 +34,10 @@ _KNOWN = frozenset(
 )
 """What a NoiseModel of qiskit-aer 0.18 is made of. One with more than that is sent as it is."""
 
+_MODEL = ("qiskit_aer.noise.noise_model", "NoiseModel")
+_READOUT = ("qiskit_aer.noise.errors.readout_error", "ReadoutError")
 _RELAXATION = ("qiskit_aer.noise.passes.relaxation_noise_pass", "RelaxationNoisePass")
+_LOCAL = ("qiskit_aer.noise.passes.local_noise_pass", "LocalNoisePass")
 
 Qubits = frozenset[int]
 
@@ -49,11 +55,13 @@ def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
         noise_model: a ``NoiseModel``, which stays as it is, or ``None``.
         batches: of the run.
     """
-    if noise_model is None or not set(vars(noise_model)) <= _KNOWN:
-        return noise_model
+    if noise_model is None:
+        return None
+    if not _is_known(noise_model):
+        return copy.deepcopy(noise_model)  # which the user may change as soon as run() has returned
     qubits = frozenset(_used(batches))
-    if not all(map(_is_relaxation, noise_model._custom_noise_passes)):
-        return _part(noise_model, qubits)  # nobody knows what others depend on
+    if not all(_class_of(one) == _RELAXATION for one in noise_model._custom_noise_passes):
+        return _part(noise_model, qubits)  # nobody knows on what the function of a LocalNoisePass depends
     key = (qubits, *_fingerprint(noise_model))
     with _LOCK:
         if key in _LASTING:
@@ -98,14 +106,28 @@ def _fingerprint(model: Any) -> tuple[Hashable, ...]:
     )
 
 
-def _is_relaxation(one: Any) -> bool:
-    """Whether it is the pass that a device's noise model has for delays."""
-    return (type(one).__module__, type(one).__name__) == _RELAXATION
+def _class_of(thing: Any) -> tuple[str, str]:
+    """Module and name of its class, which tell Aer's classes without an import of Aer."""
+    return type(thing).__module__, type(thing).__qualname__
+
+
+def _is_known(model: Any) -> bool:
+    """Whether all that stands in ``model`` is of classes that this module can read."""
+    if _class_of(model) != _MODEL or not set(vars(model)) <= _KNOWN:
+        return False
+    quantum = [*model._default_quantum_errors.values()]
+    quantum += [error for errors in model._local_quantum_errors.values() for error in errors.values()]
+    readouts = [model._default_readout_error, *model._local_readout_errors.values()]
+    return (
+        {*map(_class_of, quantum)} <= _READERS.keys()
+        and {_class_of(error) for error in readouts if error is not None} <= {_READOUT}
+        and {*map(_class_of, model._custom_noise_passes)} <= {_RELAXATION, _LOCAL}
+    )
 
 
 def _content(error: Any) -> tuple[Hashable, ...]:
-    """What could be changed in an error: its numbers, and its circuits by their length."""
-    return _bytes(error.probabilities), *(len(circuit._data) for circuit in error.circuits)
+    """What could be changed in a quantum error."""
+    return _READERS[_class_of(error)].content(error)
 
 
 def _numbers(error: Any) -> Hashable:
@@ -149,6 +171,48 @@ def _part(noise_model: Any, qubits: Qubits) -> Any:
 
 
 Sorts = frozenset[tuple[str, int]]
+
+
+class _Reader(NamedTuple):
+    """How the errors of one class are read.
+
+    Attributes:
+        content: of an error: all that could be changed in it.
+        sorts: of an error: what Aer looks for when it decides how to simulate.
+    """
+
+    content: Callable[[Any], tuple[Hashable, ...]]
+    sorts: Callable[[Any], Sorts]
+
+
+def _circuits(error: Any) -> tuple[Hashable, ...]:
+    """The numbers of a QuantumError, and its circuits by their length."""
+    return _bytes(error.probabilities), *(len(circuit._data) for circuit in error.circuits)
+
+
+def _steps(error: Any) -> Sorts:
+    """The instructions of a QuantumError, and on how many qubits each stands."""
+    return frozenset((step.name, len(step.qubits)) for circuit in error.circuits for step in circuit.data)
+
+
+_QUANTUM = "qiskit_aer.noise.errors."
+_READERS = {
+    (f"{_QUANTUM}quantum_error", "QuantumError"): _Reader(_circuits, _steps),
+    (f"{_QUANTUM}pauli_error", "PauliError"): _Reader(
+        lambda error: (_bytes(error.probabilities), *_paulis(error.paulis)),
+        lambda error: frozenset([("pauli", error.num_qubits)]),  # Aer makes these gates of it
+    ),
+    (f"{_QUANTUM}pauli_lindblad_error", "PauliLindbladError"): _Reader(
+        lambda error: (_bytes(error.rates), *_paulis(error.generators)),
+        lambda error: frozenset([("pauli_lindblad", error.num_qubits)]),
+    ),
+}
+
+
+def _paulis(paulis: Any) -> tuple[bytes, bytes, bytes]:
+    return paulis.x.tobytes(), paulis.z.tobytes(), paulis.phase.tobytes()
+
+
 _READ: dict[int, tuple[weakref.ref[Any], Hashable, Sorts]] = {}
 """The sorts of the errors that were met, by ``id``: to read those of a large device takes a tenth of a second."""
 
@@ -159,7 +223,7 @@ def _sorts(error: Any) -> Sorts:
     read = _READ.get(key)
     if read is not None and read[0]() is error and read[1] == content:
         return read[2]
-    found = frozenset((step.name, len(step.qubits)) for circuit in error.circuits for step in circuit.data)
+    found = _READERS[_class_of(error)].sorts(error)
     _READ[key] = weakref.ref(error, lambda _: _READ.pop(key, None)), content, found
     return found
 

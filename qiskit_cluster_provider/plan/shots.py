@@ -134,7 +134,7 @@ def _noisy_operations(noise_model: Any) -> Noisy:
     if noise_model is None:
         return found
     for error in noise_model.to_dict().get("errors", []):
-        if error["type"] != "qerror":
+        if error.get("type") == "roerror":  # of the readout; all other types are drawn while a shot is simulated
             continue
         for name in error["operations"]:
             if "gate_qubits" not in error:

@@ -20,6 +20,8 @@ from qiskit_aer.noise import (
     thermal_relaxation_error,
 )
 
+from .. import noise_errors
+
 
 @dataclass
 class Recipe:
@@ -207,7 +209,13 @@ NOISE = {
     "local": _local,
     "empty": NoiseModel,
     "own": lambda: _noise((depolarizing_error(0.2, 1), ["mine", "unitary"]), basis_gates=["cx", "mine"]),
+    "later": lambda: _noise((noise_errors.LaterError(1), ONE), (amplitude_damping_error(0.2), ["id"])),
+    **{
+        name: lambda kind=kind: _noise((noise_errors.make(kind, 1), ONE), (noise_errors.make(kind, 2), TWO))
+        for name, kind in noise_errors.classes().items()
+    },
 }
+"""By a name each; those of all classes of error that the installed Aer has are found by looking."""
 
 
 def noise(name):

@@ -179,7 +179,7 @@ def test_what_a_later_release_adds_is_sent_as_it_is(device):
     whole = _whole(device)
     circuit = QuantumCircuit(1)
     circuit.x(0)
-    assert sent(whole, circuit) is whole
+    assert sent(whole, circuit) == whole
 
 
 def flipped(probability):
