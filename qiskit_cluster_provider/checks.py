@@ -10,13 +10,12 @@ from qiskit.circuit import Instruction, Operation, QuantumCircuit
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
 from qiskit.exceptions import QiskitError
 from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES, assemble_circuits
-from qiskit_aer.backends.backend_utils import BASIS_GATES
 from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise import NoiseModel
 
 from .errors import ClusterConfigError, InvalidCircuitError, InvalidPubError, OptionTypeError
 from .options import check_aer_values
-from .plan import Batch, Item, Work, full_state
+from .plan import Batch, Work
 from .plan.contents import Contents, contents_of
 from .plan.instructions import instructions
 from .plan.pubs import pub_name
@@ -41,9 +40,6 @@ _OTHERS = {
 }  # fmt: skip
 _KNOWN = _FLOW | _GATES | _OTHERS
 
-_MOST_BYTES = 2**48
-"""No machine has as much memory: 256 TiB."""
-_NON_CLIFFORD = set(BASIS_GATES["statevector"]) - set(BASIS_GATES["stabilizer"])
 _DATA = ("counts", "memory")
 """Names under which Aer's result keeps something else."""
 
@@ -102,10 +98,7 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
             contents = item.fact("contents", contents_of)
             tame &= contents.tame
             reason = (
-                _unknown(item.circuit, contents, basis)
-                or _not_finite(contents)
-                or _clashing(contents, batch, work)
-                or _too_wide(item, contents, work)
+                _unknown(item.circuit, contents, basis) or _not_finite(contents) or _clashing(contents, batch, work)
             )
             if reason is None:
                 continue
@@ -132,17 +125,6 @@ def _clashing(contents: Contents, batch: Batch, work: Work) -> str | None:
     for label in taken.intersection(contents.labels):
         return f"saves under the label {label!r}, which is the name of Aer's own {label}; choose another label."
     return None
-
-
-def _too_wide(item: Item, contents: Contents, work: Work) -> str | None:
-    method = str(work.options.get("method", "automatic"))
-    if method == "automatic":
-        # With a limit, Aer chooses a method that fits. Without one it may take the statevector, which crashes.
-        limit = int(work.options.get("max_memory_mb", 0))
-        if 0 <= limit <= _MOST_BYTES >> 20 or _NON_CLIFFORD.isdisjoint(contents.names):
-            return None
-    state = full_state(item, work, "statevector" if method == "automatic" else method, _MOST_BYTES)
-    return None if state is None else state.lacks("no machine has as much")
 
 
 def _unknown(circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] | None) -> str | None:

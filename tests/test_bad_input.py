@@ -242,23 +242,6 @@ RUNS = {
     "memory for a label": Bad(
         saved(("statevector", {"label": "memory"})), InvalidCircuitError, "'memory'", options={"memory": True}
     ),
-    # Size
-    "45 qubits": Bad(
-        wide(45), InvalidCircuitError, r"16 \* 2\*\*45 bytes.*product", options={"method": "statevector"}
-    ),
-    "23 qubits of a matrix": Bad(
-        wide(23), InvalidCircuitError, r"2\*\*46 bytes .*for 23", options={"method": "density_matrix"}
-    ),
-    "unused qubits kept": Bad(
-        wide(50, chain=False),
-        InvalidCircuitError,
-        r"2\*\*50",
-        options={"method": "statevector", "enable_truncation": False},
-    ),
-    "62 qubits without a limit": Bad(
-        wide(62), InvalidCircuitError, r"2\*\*62", options={"method": "statevector", "max_memory_mb": -1}
-    ),
-    "62 qubits, automatic": Bad(wide(62), InvalidCircuitError, r"2\*\*62", options={"max_memory_mb": -1}),
 }
 
 
@@ -380,7 +363,6 @@ ESTIMATES = {
     "precision inf": ((QuantumCircuit(1), "Z", None, INF), InvalidPubError, "PUB 1.*precision"),
     "precision -1": ((QuantumCircuit(1), "Z", None, -1.0), InvalidPubError, "PUB 1.*precision"),
     "precision text": ((QuantumCircuit(1), "Z", None, "x"), PubTypeError, "PUB 1.*precision"),
-    "too wide": ((wide(45), "Z" * 45), InvalidPubError, rf"{PUB} needs 16 \* 2\*\*45 bytes"),
 }
 
 
@@ -592,6 +574,18 @@ def valid():
     found["62 of which one matters"] = wide(62, chain=False), {"max_memory_mb": -1}
     found["62 qubits, Clifford"] = wide(62, gate="s"), {"max_memory_mb": -1}
     found["62 qubits, MPS"] = wide(62), {"method": "matrix_product_state"}
+    product = QuantumCircuit(100, 1)
+    product.h(0)
+    product.t(0)
+    product.cx(0, 1)
+    product.save_matrix_product_state()
+    product.measure(1, 0)
+    found["100 qubits, MPS since it is saved"] = product, {"max_memory_mb": -1}
+    clifford = QuantumCircuit(100)
+    clifford.h(range(100))
+    clifford.save_stabilizer()
+    clifford.save_expectation_value(Pauli("Z" * 100), range(100))
+    found["100 qubits, stabilizer since it is saved"] = clifford, {"max_memory_mb": -1}
     found["an infinite delay of nothing"] = rotated(1e300), {}
     return found
 

@@ -54,7 +54,7 @@ class ClusterDispatch(Dispatch):
         encoder = Encoder(plan)
         ledger, order = self._planned(plan)
         with self._lock:
-            refused = ledger.refuse(too_big(self.work, limit) if (limit := self._transport.memory()) else {})
+            refused = ledger.refuse(too_big(self.work, self._transport.memory()))
             order += range(len(order), len(ledger.infos))  # parts of those that hold what was refused
             self._waiting.extend(index for index in order if index not in ledger.culprits)
         for index in refused:

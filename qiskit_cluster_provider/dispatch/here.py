@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import traceback
 
-from ..plan import Needs, Plan, cut
+from ..plan import Needs, Plan, cut, too_big
 from .base import Dispatch
+from .ledger import Fate
 
 HERE = "here"
 """Stands for the worker."""
@@ -29,7 +30,12 @@ class HereDispatch(Dispatch):
 
         plan = cut_here(self.needs)
         ledger, order = self._planned(plan)
-        for index in order:
+        with self._lock:
+            refused = ledger.refuse(too_big(self.work))
+            order += range(len(order), len(ledger.infos))  # parts of those that hold what was refused
+        for index in refused:
+            self._given_up(index, "refused", Fate.CULPRIT, ledger)
+        for index in (index for index in order if index not in ledger.culprits):
             if self._cancelled:
                 return
             with self._lock:
@@ -37,7 +43,7 @@ class HereDispatch(Dispatch):
             self._on_started(index, HERE)
             began = time.thread_time()
             try:
-                result = simulate_here(self.work, plan.slices[index])
+                result = simulate_here(self.work, ledger.plan.slices[index])
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}"
                 with self._lock:

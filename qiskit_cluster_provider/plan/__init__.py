@@ -9,7 +9,7 @@ from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readou
 from .packed import PackedCounts, PackedMemory
 from .placement import Placement, place
 from .slices import cut, longest_first, parts
-from .width import full_state, too_big
+from .width import too_big
 
 __all__ = [
     "Batch",
@@ -34,7 +34,6 @@ __all__ = [
     "SliceResult",
     "Work",
     "cut",
-    "full_state",
     "longest_first",
     "parts",
     "place",

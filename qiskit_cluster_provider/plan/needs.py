@@ -161,9 +161,9 @@ def _state_bytes(shape: Shape, options: Mapping[str, Any], noisy: bool) -> float
     """Bytes of the state of one experiment; 0 for methods that store none in full."""
     method = str(options.get("method", "automatic"))
     qubits = shape.qubits
+    if method == "automatic":
+        method = "statevector" if noisy and shape.automatic == "stabilizer" else shape.automatic
     power = DENSE.get(method, 0)
-    if method == "automatic" and (noisy or not shape.clifford):
-        power = 1
     if not power or power * qubits > _MOST_DENSE:
         return 0.0
     number = 8 if str(options.get("precision", "double")) == "single" else 16

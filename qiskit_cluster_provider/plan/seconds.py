@@ -77,7 +77,9 @@ def method_of(shape: Shape, shots: int, work: Work) -> str:
     method = str(work.options.get("method", "automatic"))
     if method != "automatic":
         return method
-    if shape.clifford and (work.noise_model is None or shape.qubits > 30):
+    if shape.automatic not in ("stabilizer", "statevector"):
+        return shape.automatic
+    if shape.automatic == "stabilizer" and (work.noise_model is None or shape.qubits > 30):
         return "stabilizer"
     if work.noise_model is not None and not shape.by_shot and shots > 2**shape.qubits:
         return "density_matrix"  # Aer's rule: when that takes less than a state vector for each shot

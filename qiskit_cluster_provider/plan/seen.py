@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import CircuitInstruction, Gate, Instruction, QuantumCircuit
+from qiskit.circuit import CircuitError, CircuitInstruction, Gate, Instruction, QuantumCircuit
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES, ControlFlowOp
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
@@ -89,7 +89,8 @@ class _Eye:
             return None
         matrix = matrix_of(step)
         if matrix is None and not step.is_standard_gate():
-            return self._own(step.operation)
+            operation = _object(step)
+            return None if operation is None else self._own(operation)
         if not closely:
             return None
         operation = step.operation
@@ -108,7 +109,8 @@ class _Eye:
     def _rebuilt(self, circuit: QuantumCircuit) -> QuantumCircuit:
         own = circuit.copy_empty_like()
         for step in circuit.data:
-            own._append(step if step.name in _FIXED else _with(step, self._own(step.operation)))
+            operation = None if step.name in _FIXED else _object(step)
+            own._append(step if operation is None else _with(step, self._own(operation)))
         own.metadata = circuit.metadata
         return own
 
@@ -138,6 +140,14 @@ class _Eye:
         own = copy.copy(value)
         vars(own).update({name: self._own(one) for name, one in vars(value).items()})
         return own
+
+
+def _object(step: CircuitInstruction) -> Any | None:
+    """The operation of ``step``; ``None`` for a delay of a wrong number, which Qiskit cannot make again."""
+    try:
+        return step.operation
+    except CircuitError:
+        return None
 
 
 def _with(step: CircuitInstruction, operation: Any) -> CircuitInstruction:

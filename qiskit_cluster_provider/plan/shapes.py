@@ -17,6 +17,22 @@ _BY_SHOT = frozenset({"reset", "kraus", "quantum_channel", "initialize", *_FLOW}
 _SAVED_STATES = frozenset(
     ["save_statevector", "save_state", "save_density_matrix", "save_unitary", "save_superop", "save_statevector_dict"]
 )
+_ASKED_FOR = {
+    "save_matrix_product_state": "matrix_product_state",
+    "set_matrix_product_state": "matrix_product_state",
+    "save_unitary": "unitary",
+    "set_unitary": "unitary",
+    "save_superop": "superop",
+    "set_superop": "superop",
+    "set_density_matrix": "density_matrix",
+    "superop": "density_matrix",
+    "save_stabilizer": "stabilizer",
+    "save_clifford": "stabilizer",
+    "set_stabilizer": "stabilizer",
+}
+"""Instructions that Aer's state vector lacks -> the first method that Aer tries and that has them."""
+_AMPLITUDES = frozenset({"save_statevector", "save_statevector_dict", "save_density_matrix", "save_amplitudes"})
+"""What the stabilizer method cannot save."""
 _AFTER_SAMPLING = frozenset({"measure", "barrier", "delay"})
 _NARROW = 8  # qubits: so few that it does not matter how many of them are idle
 
@@ -29,7 +45,7 @@ class Shape(NamedTuple):
         qubits: that something acts on.
         unitaries: those of the gates that are given as matrices.
         matrices: as many plain gates would cost what these cost.
-        clifford: only Clifford gates, measurements and resets.
+        automatic: the method that Aer's ``automatic`` takes for it if there is no noise.
         by_shot: its shots are simulated one by one, even without noise.
         saves: instructions that save something.
         states: those that save its state.
@@ -40,7 +56,7 @@ class Shape(NamedTuple):
     qubits: int
     unitaries: int
     matrices: float
-    clifford: bool
+    automatic: str
     by_shot: bool
     saves: int
     states: int
@@ -50,22 +66,31 @@ class Shape(NamedTuple):
 def shape_of(circuit: QuantumCircuit) -> Shape:
     """Read ``circuit``."""
     names = circuit.count_ops()
-    gates, repeats = sum(names.values()), False
+    gates, repeats, everywhere = sum(names.values()), False, set(names)
     if not _FLOW.isdisjoint(names):
         gates = sum(_weight(step.operation) for step in circuit.data)
-        repeats = any(operation.name == "while_loop" for operation in instructions(circuit))
+        everywhere = {operation.name for operation in instructions(circuit)}
+        repeats = "while_loop" in everywhere
     measured = names.get("measure", 0)
     return Shape(
         gates=gates,
         qubits=circuit.num_qubits if circuit.num_qubits <= _NARROW else _used(circuit),
         unitaries=names.get("unitary", 0),
         matrices=sum(_dense(step) for step in circuit.data if step.name == "unitary") if "unitary" in names else 0.0,
-        clifford=all(name in CLIFFORD or name in _NO_GATES or name.startswith("save_") for name in names),
+        automatic=_automatic(everywhere),
         by_shot=not _BY_SHOT.isdisjoint(names) or (measured > 0 and not _measures_last(circuit, measured)),
         saves=sum(count for name, count in names.items() if name.startswith("save_")),
         states=sum(count for name, count in names.items() if name in _SAVED_STATES),
         repeats=repeats,
     )
+
+
+def _automatic(names: set[str]) -> str:
+    for name, method in _ASKED_FOR.items():
+        if name in names:
+            return method
+    plain = all(name in CLIFFORD or name in _NO_GATES or name.startswith("save_") for name in names)
+    return "stabilizer" if plain and _AMPLITUDES.isdisjoint(names) else "statevector"
 
 
 def _dense(step: CircuitInstruction) -> float:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .model import Item, Work
+from .shapes import shape_of
 from .shots import views
 
 DENSE = {"statevector": 1, "density_matrix": 2, "unitary": 2, "superop": 4}
 """Method -> the state of n qubits has 2 ** (this * n) numbers."""
+_MOST_BYTES = 2**48
+"""No machine has as much memory: 256 TiB."""
+_NARROW = 10  # qubits: no method stores more than that for them
 _ADVICE = (
     "method='matrix_product_state' simulates many qubits with little entanglement, 'stabilizer' Clifford circuits"
 )
@@ -58,23 +62,40 @@ def full_state(item: Item, work: Work, method: str, more_than: int) -> State | N
     return state if state.bytes > more_than else None
 
 
-def too_big(work: Work, limit: int) -> dict[int, str]:
-    """Items that do not fit on any worker -> why. Only those whose method is pinned; Aer chooses the others'.
+def too_big(work: Work, limit: int = 0) -> dict[int, str]:
+    """Items that do not fit on any worker -> why.
+
+    Of those whose method Aer chooses, only what it would crash on: without a limit of memory it tries any size.
 
     Args:
         work: of a run.
-        limit: MB of the largest worker.
+        limit: MB of the largest worker; 0 if nobody knows.
     """
-    if "max_memory_mb" in work.options:
-        return {}  # the user knows better
-    method = str(work.options.get("method", "automatic"))
+    room = _MOST_BYTES
+    if limit and "max_memory_mb" not in work.options:  # else the user knows better
+        room = min(room, limit << 20)
     found: dict[int, str] = {}
     known: dict[int, State | None] = {}
     for index, item in enumerate(work.items):
         key = id(item.circuit)
         if key not in known:
-            known[key] = full_state(item, work, method, limit << 20)
+            method = _dense_method(item, work)
+            known[key] = None if method is None else full_state(item, work, method, room)
         state = known[key]
         if state is not None:
-            found[index] = state.lacks(f"the largest worker has {limit:,} MB. Take workers with more memory")
+            found[index] = state.lacks(
+                "no machine has as much"
+                if state.bytes > _MOST_BYTES
+                else f"the largest worker has {limit:,} MB. Take workers with more memory"
+            )
     return found
+
+
+def _dense_method(item: Item, work: Work) -> str | None:
+    """The method that must store the whole state of ``item``; ``None`` if Aer is left to find out."""
+    method = str(work.options.get("method", "automatic"))
+    if method == "automatic":
+        if 0 <= int(work.options.get("max_memory_mb", 0)) <= _MOST_BYTES >> 20 or item.circuit.num_qubits <= _NARROW:
+            return None
+        method = item.fact("shape", shape_of).automatic
+    return method if method in DENSE else None

@@ -1,14 +1,19 @@
 """What does not fit is refused with the figures, what is large waits for its place, an OOM kill has a name."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
-from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.circuit import Instruction, Parameter, QuantumCircuit
+from qiskit.quantum_info import Kraus, Pauli, StabilizerState
+from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from qiskit_cluster_provider import ClusterProvider, SamplerV2
+from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
 from qiskit_cluster_provider.errors import PubsFailedError
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Needs, Simulator, cut, prepare, too_big
+from qiskit_cluster_provider.plan.shapes import shape_of
 from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
 from qiskit_cluster_provider.worker.deaths import how
 from qiskit_cluster_provider.worker.memory import memory_kills, memory_limit
@@ -51,6 +56,120 @@ def test_what_fits_on_no_worker_is_refused_with_the_figures_and_costs_nobody_els
     theirs = aer.run(batch, seed_simulator=3, memory=True, method="statevector").result()
     for index in (0, 1, 3, 5):
         assert ours.get_memory(index) == theirs.get_memory(index)
+
+
+SIZES = {
+    "45 qubits": (45, {"method": "statevector"}, r"16 * 2**45 bytes"),
+    "46 qubits, single": (46, {"method": "statevector", "precision": "single"}, r"8 * 2**46 bytes"),
+    "70 qubits": (70, {"method": "statevector"}, r"16 * 2**70 bytes"),
+    "62 qubits without a limit": (62, {"method": "statevector", "max_memory_mb": -1}, r"2**62"),
+    "62 qubits without a limit, automatic": (62, {"max_memory_mb": -1}, r"2**62"),
+    "23 qubits of a density matrix": (23, {"method": "density_matrix"}, r"2**46 bytes"),
+    "70 qubits of a density matrix": (70, {"method": "density_matrix"}, r"2**140 bytes"),
+    "23 qubits of a unitary": (23, {"method": "unitary"}, r"2**46 bytes"),
+    "12 qubits of a superoperator": (12, {"method": "superop"}, r"2**48 bytes"),
+}
+
+
+@pytest.mark.parametrize("how", ["cluster", "here", "executor"])
+@pytest.mark.parametrize("what", SIZES)
+def test_what_is_larger_than_any_machine_fails_alone(backend, aer, same, what, how):
+    qubits, options, says = SIZES[what]
+    unitary = options.get("method") in ("unitary", "superop")
+    batch = [quick("a"), wide(qubits, "too big"), quick("b")]
+    if unitary:
+        for index, circuit in enumerate(batch):
+            batch[index] = circuit.remove_final_measurements(inplace=False)
+            getattr(batch[index], f"save_{options['method']}")()
+    options = {"seed_simulator": 3, "shots": 50, **options}
+    with ThreadPoolExecutor(1) as pool:
+        where = {"executor": pool} if how == "executor" else {"placement": how}
+        job = backend.run(batch, **options, **where)
+        result = job.result(timeout=60)
+    assert [one.success for one in result.results] == [True, False, True]
+    assert says in result.results[1].status
+    assert "'too big' (index 1)" in result.results[1].status
+    assert "no machine has as much" in result.results[1].status or how == "cluster"
+    theirs = aer.run([batch[0], quick("unused"), batch[2]][:: 2 if unitary else 1], **options).result()
+    for index in (0, 2):
+        one = theirs.results[index // 2 if unitary else index]
+        if not unitary:
+            assert result.get_counts(index) == theirs.get_counts(index)
+        assert one.success
+
+
+def test_the_text_of_a_plan_says_nothing_wrong_of_what_is_too_large(backend):
+    text = str(backend.explain([quick(), wide(70)], method="statevector"))
+    assert "2 experiments" in text
+
+
+def test_each_range_of_shots_of_what_is_too_large_is_refused(backend, aer):
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["h"])
+    options = {"method": "statevector", "noise_model": noise, "shots": 40, "seed_simulator": 5}
+    batch = [quick("a"), wide(50, "too big"), quick("b")]
+    result = backend.run(batch, max_shot_size=10, **options).result(timeout=60)
+    assert [one.success for one in result.results] == [True, False, True]
+    assert "2**50" in result.results[1].status
+    theirs = aer.run([quick("a"), quick("-"), quick("b")], **options).result()
+    assert [result.get_counts(i) for i in (0, 2)] == [theirs.get_counts(i) for i in (0, 2)]
+
+
+@pytest.mark.parametrize("estimation", ["exact", "shots"])
+def test_an_estimators_pub_that_is_larger_than_any_machine(backend, estimation):
+    options = {"backend_options": {"method": "statevector"}, "estimation": estimation, "default_precision": 0.1}
+    big = wide(50, "too big").remove_final_measurements(inplace=False)
+    job = EstimatorV2(backend, options=options).run([(QuantumCircuit(1), "Z"), (big, "Z" * 50)])
+    with pytest.raises(PubsFailedError, match=r"1 of 2 PUBs failed: PUB 1 \(circuit 'too big'\).* 2\*\*50"):
+        job.result(timeout=60)
+    assert job.partial_result()[0].data.evs.shape == ()
+
+
+AUTOMATIC = {
+    "save_matrix_product_state": lambda c: c.save_matrix_product_state(),
+    "save_unitary": lambda c: c.save_unitary(),
+    "save_superop": lambda c: c.save_superop(),
+    "save_statevector": lambda c: c.save_statevector(),
+    "save_statevector_dict": lambda c: c.save_statevector_dict(),
+    "save_density_matrix": lambda c: c.save_density_matrix(),
+    "save_amplitudes": lambda c: c.save_amplitudes([0]),
+    "save_amplitudes_sq": lambda c: c.save_amplitudes_squared([0]),
+    "save_probabilities": lambda c: c.save_probabilities(),
+    "save_probabilities_dict": lambda c: c.save_probabilities_dict(),
+    "save_expval": lambda c: c.save_expectation_value(Pauli("Z"), [0]),
+    "save_expval_var": lambda c: c.save_expectation_value_variance(Pauli("Z"), [0]),
+    "save_state": lambda c: c.save_state(),
+    "save_stabilizer": lambda c: c.save_stabilizer(),
+    "save_clifford": lambda c: c.save_clifford(),
+    "kraus": lambda c: c.append(Kraus([np.diag([1, 0.6]), [[0, 0.8], [0, 0]]]).to_instruction(), [0]),
+    "superop": lambda c: c.append(Instruction("superop", 1, 0, [np.eye(4)]), [0]),
+    "set_statevector": lambda c: c.set_statevector([1, 0, 0, 0]),
+    "set_density_matrix": lambda c: c.set_density_matrix(np.diag([1, 0, 0, 0])),
+    "set_stabilizer": lambda c: c.set_stabilizer(StabilizerState(QuantumCircuit(2))),
+    "in a loop": lambda c: c.for_loop(range(1), None, saving_products(), [0, 1], []),
+}
+
+
+def saving_products():
+    body = QuantumCircuit(2)
+    body.save_matrix_product_state()
+    return body
+
+
+@pytest.mark.parametrize("clifford", [True, False])
+@pytest.mark.parametrize("name", AUTOMATIC)
+def test_the_method_that_aer_chooses_by_what_stands_in_a_circuit(aer, name, clifford):
+    circuit = QuantumCircuit(2, 1)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    if not clifford:
+        circuit.t(0)
+    AUTOMATIC[name](circuit)
+    if name not in ("save_unitary", "save_superop"):
+        circuit.measure(0, 0)
+    result = aer.run(circuit, shots=5).result().results[0]
+    if result.success:  # else Aer says that no method has all of it
+        assert shape_of(circuit).automatic == result.metadata["method"]
 
 
 def test_aer_refuses_what_it_chooses_itself_and_we_say_what_to_do(backend):
