@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from multiprocessing import spawn
 from pathlib import Path
 
 MARK = "QISKIT_CLUSTER_PROVIDER_PROCESS"
 """The variable that says to a process that we started it: it starts none of its own."""
 
+_SAFE_PATH = "PYTHONSAFEPATH"
 _START = str(Path(__file__).with_name("process_start.py"))
-_PYTHON = re.compile(r"(?:python|pypy)[\d.]*t?(?:-dbg|_d)?(?:\.exe)?", re.IGNORECASE)
 _ANSWER = "qiskit-cluster-provider: a Python"
+_IS_PYTHON: dict[str, bool] = {}
 _ANSWER_WITHIN = 20.0  # seconds for a program to show that it is a Python
 _MEND = (
-    "name the Python of an environment that has this package, multiprocessing.set_executable('/path/to/python'), or "
+    "name the Python of an environment with this package, by multiprocessing.set_executable('/path/to/python'), or "
     "simulate in this process with placement='here'"
 )
 
@@ -34,7 +35,7 @@ def command(module: str, *arguments: str) -> list[str]:
     Neither the current directory nor a script's folder can be imported from there (``-P``).
 
     Raises:
-        NoPython: there is no Python to run it, or this is such a process itself.
+        NoPython, OSError: there is no Python to run it, or this is such a process itself; see :func:`python`.
     """
     return [python(), "-P", _START, module, *arguments]
 
@@ -54,6 +55,20 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return changed
 
 
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """Let no Python that others start meanwhile, multiprocessing for example, import from the current directory."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_SAFE_PATH, None)
+        else:
+            os.environ[_SAFE_PATH] = before
+
+
 def search_path() -> list[str]:
     """The folders from which this process imports, as absolute paths."""
     here = _here()
@@ -63,8 +78,11 @@ def search_path() -> list[str]:
 def python() -> str:
     """The program that runs processes of ours: the one that multiprocessing uses, which a user can set.
 
+    It is asked once whether it is a Python, which takes some 20 ms.
+
     Raises:
-        NoPython: it is no Python, or this is a process of ours itself.
+        NoPython: it is none, or this is a process of ours itself.
+        OSError: it cannot be asked now.
     """
     if os.environ.get(MARK):
         raise NoPython(
@@ -74,14 +92,15 @@ def python() -> str:
     program = os.fsdecode(spawn.get_executable() or "")
     if getattr(sys, "frozen", False) and program == sys.executable:
         raise NoPython(f"{program} is a program of its own and no Python, so that it cannot run simulations; {_MEND}")
-    if not _PYTHON.fullmatch(os.path.basename(program)) and not _is_python(program):
-        raise NoPython(f"{program or 'sys.executable, which is empty,'} does not answer as a Python; {_MEND}")
+    if program not in _IS_PYTHON:
+        _IS_PYTHON[program] = _answers(program)
+    if not _IS_PYTHON[program]:
+        raise NoPython(f"{program} does not answer as a Python; {_MEND}")
     return program
 
 
-@cache
-def _is_python(program: str) -> bool:
-    """Ask a program whose name does not say so. It is marked: whatever it does, it starts no others of ours."""
+def _answers(program: str) -> bool:
+    """Whether it shows that it is one: a name says nothing. It is marked, and starts no others whatever it does."""
     try:
         asked = subprocess.run(
             [program, "-I", "-S", "-c", f"print({_ANSWER!r})"],
@@ -92,8 +111,12 @@ def _is_python(program: str) -> bool:
             timeout=_ANSWER_WITHIN,
             check=False,
         )
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return False
+    except (FileNotFoundError, PermissionError, NotADirectoryError, subprocess.TimeoutExpired) as error:
+        raise NoPython(f"{program or 'sys.executable, which is empty,'} is no Python: {error}; {_MEND}") from error
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        raise NoPython(f"{program} is no Python: {error}; {_MEND}") from error
     return asked.returncode == 0 and asked.stdout.decode(errors="replace").strip() == _ANSWER
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .. import processes
 from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError, MissingExtraError
 from .base import ClusterKind
 from .batch_config import BatchConfig, HTCondorConfig, LsfConfig, OarConfig, PbsConfig, SgeConfig, SlurmConfig
@@ -152,6 +153,9 @@ class BatchKind(ClusterKind):
                     f"or set {section}.{name} in Dask's configuration."
                 )
         given = {key: value for key, value in config if key not in _CHANGED and value is not None}
+        given["python"] = (
+            f"{config.python or defaults.get('python') or _own_python()} -P"  # nothing from its directory
+        )
         options = {**defaults.get("scheduler-options", {}), **(config.scheduler_options or {})}
         if config.security is True:
             if importlib.util.find_spec("cryptography") is None:
@@ -173,6 +177,13 @@ class BatchKind(ClusterKind):
             raise ClusterConfigError(f"dask-jobqueue refuses the settings: {error}. {config.usage()}") from error
         built.look, built.states = self.look, self.states
         return built
+
+
+def _own_python() -> str:
+    try:
+        return processes.python()
+    except (processes.NoPython, OSError) as error:
+        raise ClusterConfigError(f"{error}; or give python=, the program that runs the workers.") from error
 
 
 def job_script(name: str, kind: ClusterKind, config: Any) -> str:

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from ..errors import MissingExtraError
+from .. import processes
+from ..errors import ClusterConnectionError, MissingExtraError
 from ..worker.memory import memory_limit
 from .base import ClusterConfig, ClusterKind
 from .findings import Finding
@@ -94,6 +95,10 @@ class LocalKind(ClusterKind):
         from ..worker import end_worker
         from ..worker.children import POOL
 
+        try:
+            processes.python()
+        except (processes.NoPython, OSError) as error:
+            raise ClusterConnectionError(f"aer-local cannot be started: {error}.") from error
         if config.security and importlib.util.find_spec("cryptography") is None:
             raise MissingExtraError(
                 "security=True needs cryptography; install it: pip install 'qiskit-cluster-provider[tls]'"
@@ -101,7 +106,7 @@ class LocalKind(ClusterKind):
         where: dict[str, Any] = {} if config.processes else {"memory_limit": 0}
         if config.processes or config.security:
             where["host"] = "127.0.0.1"  # else all is in this process, and nothing but the dashboard listens
-        with without_ctrl_c():
+        with processes.safe_path(), without_ctrl_c():
             cluster = LocalCluster(
                 n_workers=config.workers,
                 threads_per_worker=config.threads_per_worker,

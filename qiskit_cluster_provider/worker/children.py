@@ -237,6 +237,7 @@ class ChildPool:
         self._busy: dict[Child, tuple[str, str]] = {}  # of which job, for which worker
         self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
         self._closing: set[str] = set()  # workers
+        self._hopeless = False  # the last start failed for good: until one succeeds, each slice tries once
         # A start is a second of imports: more of them at once than there are CPUs would only wait for each other.
         self._starts = threading.Semaphore(max(2, os.cpu_count() or 1))
 
@@ -326,20 +327,23 @@ class ChildPool:
             child = self._idle_one(job_id, worker, threads)
             if child is not None:
                 return child
-            if failures <= len(_PAUSES):
+            pauses = () if self._hopeless else _PAUSES
+            if failures <= len(pauses):
                 try:
                     return self._start(job_id, worker, threads, unwanted)
                 except NotStarted as error:
                     failures, reason = failures + 1, error
                     if error.scarce:
                         self.close_idle()  # of another number of threads; what they hold may be what is missing
-            if failures > len(_PAUSES) or reason.final:
-                with self._lock:
-                    hope = reason.scarce and any(child.threads == threads for child in self._busy)
-                if not hope:
+            if failures <= len(pauses) and not reason.final:
+                self._pause(pauses[failures - 1], unwanted)
+                continue
+            failures = len(_PAUSES) + 1
+            with self._lock:
+                if not (reason.scarce and any(child.threads == threads for child in self._busy)):
+                    self._hopeless = True
                     raise reason
-                failures = len(_PAUSES) + 1
-            self._pause(_POLL if failures > len(_PAUSES) else _PAUSES[failures - 1], unwanted)
+            self._pause(_POLL, unwanted)
 
     def _idle_one(self, job_id: str, worker: str, threads: int) -> Child | None:
         with self._lock:
@@ -371,6 +375,7 @@ class ChildPool:
                 child.kill()
                 self._put_back(child)
                 raise
+            self._hopeless = False
             return child
         finally:
             starts.release()

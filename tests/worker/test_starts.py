@@ -142,19 +142,17 @@ def test_too_little_memory_for_the_imports(pool, folder):
 
 def test_imports_that_take_too_long(pool, folder, monkeypatch):
     monkeypatch.setattr(children, "_START_TIMEOUT", 0.3)
-    (folder / "sitecustomize.py").write_text("import signal; signal.pause()")
+    (folder / "sitecustomize.py").write_text(
+        "import signal, sys\nif 'qiskit_cluster_provider.worker.child' in sys.orig_argv:\n    signal.pause()\n"
+    )
     outcome, text = run_slice(tuple(call()), task())
     assert outcome == "unready"
     assert b"not ready after 0 s" in text
 
 
 def test_a_python_that_is_not_there(pool, monkeypatch, tmp_path):
-    before = multiprocessing.spawn.get_executable()
-    multiprocessing.spawn.set_executable(str(tmp_path / "python3"))
-    try:
-        outcome, text = run_slice(tuple(call()), task())
-    finally:
-        multiprocessing.spawn.set_executable(before)
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", str(tmp_path / "python3"))
+    outcome, text = run_slice(tuple(call()), task())
     assert outcome == "unready"
     assert b"No such file" in text
 

@@ -76,7 +76,7 @@ def command(container: Object, own: Mapping[str, str], address: str) -> list[str
         case ["python" | "python3", *rest]:
             return [sys.executable, *rest]
         case ["kopf", *rest]:
-            return [sys.executable, "-m", "kopf", *rest]
+            return [sys.executable, "-P", "-m", "kopf", *rest]
         case [name, *_] if shutil.which(name) is None:
             raise StartError(f'exec: "{name}": executable file not found in $PATH')
     return words
@@ -100,7 +100,7 @@ def _dask(name: str, arguments: list[str], address: str) -> list[str]:
             break
     if not any(word.partition("=")[0] in ("--host", "--listen-address", "--interface") for word in arguments):
         arguments += ["--host", address]
-    return [sys.executable, "-m", _DASK[name], *arguments, "--dashboard-address", f"{address}:{port}"]
+    return [sys.executable, "-P", "-m", _DASK[name], *arguments, "--dashboard-address", f"{address}:{port}"]
 
 
 def _field(pod: Object, path: str) -> str:
