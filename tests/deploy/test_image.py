@@ -57,7 +57,7 @@ def test_the_image_can_be_used_by_kubernetes():
         assert user == f"{security['runAsUser']}:{security['runAsGroup']}"
     assert not values(final, "ENTRYPOINT"), "args are given as they are"
     assert not values(final, "CMD")
-    assert "PATH=/opt/worker/bin:$PATH" in values(final, "ENV")
+    assert {"PATH=/opt/worker/bin:$PATH", "PYTHONSAFEPATH=1"} <= set(values(final, "ENV"))
 
 
 def test_all_that_is_copied_may_be_read():
