@@ -45,7 +45,7 @@ class DaskTransport:
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
         self._job_id = ""
-        self._started: Callable[[int, str], None] = lambda index, worker: None
+        self._started: Callable[[int, str], None] = _nobody_listens
         self._count = itertools.count()
         self._view = View(None)
         self._named: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may, or should, run it
@@ -189,6 +189,7 @@ class DaskTransport:
 
     def close(self) -> None:
         """Stop listening, and let Dask forget the blobs that are not kept for later jobs."""
+        self._started = _nobody_listens  # the job holds us, and its results are large: they go when it goes
         self._blobs.clear()
         self._view.forget(self._job_id)
         for shares, address in self._places.values():
@@ -225,3 +226,7 @@ class DaskTransport:
             f"max_parallel_threads={self._threads}, but the largest worker has {largest} threads; start workers "
             f"with threads_per_worker={self._threads} (dask worker --nthreads {self._threads})"
         )
+
+
+def _nobody_listens(index: int, worker: str) -> None:
+    """For events of a job that is not open."""

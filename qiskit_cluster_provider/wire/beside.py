@@ -75,24 +75,31 @@ class InMemory:
         return found
 
 
+class OpenFile:
+    """A descriptor that is closed with this object."""
+
+    all: ClassVar[weakref.WeakSet[OpenFile]] = weakref.WeakSet()
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor).atexit = False
+        self.all.add(self)
+
+
 class InFile:
     """Arrays in a file without a name, that cannot change any more; each is mapped when it is read.
 
     Pages that the reader writes to are copied then, and no others.
 
     Args:
-        descriptor: of the file; it is closed with this object.
-        sizes: of the arrays.
+        file: with the arrays.
+        sizes: of them.
     """
 
-    _open: ClassVar[weakref.WeakSet[InFile]] = weakref.WeakSet()
-
-    def __init__(self, descriptor: int, sizes: Sequence[int]) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: OpenFile, sizes: Sequence[int]) -> None:
+        self._file = file
         self._sizes = list(sizes)
         self._starts = starts(sizes)
-        weakref.finalize(self, os.close, descriptor).atexit = False
-        self._open.add(self)
 
     def size(self, place: int) -> int:
         """As :class:`Beside` says."""
@@ -103,24 +110,23 @@ class InFile:
         size = self._sizes[place]
         if size >= _MAPPED:
             try:
-                return _map(self._descriptor, self._starts[place], size)
+                return _map(self._file.descriptor, self._starts[place], size)
             except OSError:
                 pass  # no room for another one, which a copy does not need
-        return _copied(self._descriptor, self._starts[place], size)
+        return _copied(self._file.descriptor, self._starts[place], size)
 
 
-def of_file(descriptor: int, sizes: Sequence[int]) -> Beside:
-    """The arrays in a file that cannot change any more; takes over ``descriptor``.
+def of_file(file: OpenFile, sizes: Sequence[int]) -> Beside:
+    """The arrays in a file that cannot change any more.
 
     Raises:
         ValueError: the file has not as many bytes.
     """
-    file = InFile(descriptor, sizes)
-    if os.fstat(descriptor).st_size < starts(sizes[:-1])[-1] + sum(sizes[-1:]):
+    if os.fstat(file.descriptor).st_size < starts(sizes[:-1])[-1] + sum(sizes[-1:]):
         raise ValueError(f"the file is shorter than its arrays of {sum(sizes)} bytes")
-    if sum(sizes) >= _KEPT and len(InFile._open) <= _DESCRIPTORS:
-        return file
-    return InMemory([_copied(descriptor, start, size) for start, size in zip(starts(sizes), sizes, strict=False)])
+    if sum(sizes) >= _KEPT and len(OpenFile.all) <= _DESCRIPTORS:
+        return InFile(file, sizes)
+    return InMemory([_copied(file.descriptor, *one) for one in zip(starts(sizes), sizes, strict=False)])
 
 
 def starts(sizes: Sequence[int]) -> list[int]:

@@ -26,6 +26,7 @@ with suppress(ImportError):  # where it is missing, memfd_create is too
 
 _NAME = b"\0qiskit-cluster-"  # with a zero first, it is a name of the kernel's and no file
 _TICKET = 16  # bytes
+_INT = struct.Struct("i")
 _BACKLOG = 128  # that the kernel keeps for us
 _SILENT = 64  # connections that have said nothing yet; more than that nobody of ours opens
 _PATIENCE = 5.0  # seconds for a socket on this machine
@@ -111,9 +112,11 @@ class Mailbox:
             self._silent.pop(0).close()
 
     def _receive(self, connection: socket.socket) -> None:
+        # Not socket.recv_fds, which forgets its flags: a stranger who says nothing must not be waited for.
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-        ticket, descriptors, _, _ = socket.recv_fds(connection, _TICKET, 1, flags)
-        for descriptor in descriptors:
+        ticket, control, _, _ = connection.recvmsg(_TICKET, socket.CMSG_LEN(_INT.size), flags)
+        kinds = socket.SOL_SOCKET, socket.SCM_RIGHTS
+        for descriptor in [_INT.unpack(data)[0] for *kind, data in control if tuple(kind) == kinds]:
             index = self._tickets.get(ticket)
             if index is None or index in self._found or not _is_sealed(descriptor):
                 os.close(descriptor)

@@ -20,7 +20,7 @@ import zstandard
 
 from ..errors import WireError
 from ..plan import Plan, Slice, SliceResult
-from .beside import Beside, InMemory, bytes_of, of_file
+from .beside import Beside, InMemory, OpenFile, bytes_of, of_file
 from .envelope import DAMAGE, MAGIC, VERSION, seal, unseal
 from .experiments import PackedExperiments
 from .handover import Address, hand_over
@@ -120,6 +120,7 @@ def _framed(how: bytes, message: bytes, sizes: Sequence[int], parts: Sequence[me
 
 def _unframed(framed: memoryview, descriptor: int | None) -> tuple[memoryview, Beside]:
     """The message itself, and what lies beside it."""
+    file = None if descriptor is None else OpenFile(descriptor)
     try:
         (count,) = struct.unpack_from("<I", framed, 6)
         pairs = [struct.unpack_from("<QQ", framed, 10 + 16 * place) for place in range(count)]
@@ -129,8 +130,8 @@ def _unframed(framed: memoryview, descriptor: int | None) -> tuple[memoryview, B
         if len(message) < length:
             raise ValueError("it ends in the middle")
         sizes = [size for size, _ in pairs]
-        if descriptor is not None:
-            return message, of_file(descriptor, sizes)
+        if file is not None:
+            return message, of_file(file, sizes)
         ends = list(accumulate(length for _, length in pairs))
         parts = [rest[end - length : end] for end, (_, length) in zip(ends, pairs, strict=True)]
         return message, InMemory(parts, sizes)

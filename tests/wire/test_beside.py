@@ -9,7 +9,7 @@ import pytest
 from qiskit_cluster_provider.errors import WireError
 from qiskit_cluster_provider.plan import SliceResult
 from qiskit_cluster_provider.wire import Mailbox, PackedExperiments, decode_result, encode_result, is_handed_over
-from qiskit_cluster_provider.wire.beside import LARGE, InFile, of_file
+from qiskit_cluster_provider.wire.beside import LARGE, InFile, OpenFile, of_file
 from qiskit_cluster_provider.wire.handover import hand_over
 
 linux = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="files without a name are Linux's")
@@ -224,7 +224,7 @@ def test_a_file_that_is_too_short(mailbox):
 def test_when_no_map_is_to_be_had_it_is_read(mailbox, monkeypatch):
     monkeypatch.setattr("qiskit_cluster_provider.wire.beside._map", refuse)
     state = RNG.random(2**20)
-    file = of_file(descriptor_of(mailbox, state), [state.nbytes])
+    file = of_file(OpenFile(descriptor_of(mailbox, state)), [state.nbytes])
     assert isinstance(file, InFile)
     assert np.frombuffer(file.read(0)).tolist() == state.tolist()
 

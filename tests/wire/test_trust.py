@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cloudpickle
 import msgpack
+import numpy as np
 import pytest
 import zstandard
 from hypothesis import given
@@ -38,6 +39,22 @@ def result(body, flag=b"-"):
 def array(dtype, shape, data, size=None):
     head = msgpack.packb([dtype, shape, False])
     return msgpack.ExtType(1, struct.pack("<I", len(head) if size is None else size) + head + data)
+
+
+def beside(place, dtype, shape):
+    return msgpack.ExtType(4, msgpack.packb([place, dtype, shape, False]))
+
+
+def beside_it(good, parts, *arrays):
+    """A message with arrays that follow it: what they are said to be, and what is there."""
+    message = result(msgpack.packb({**good, "arrays": list(arrays), "index": good["index"] if parts else "none"}))
+    sizes = b"".join(struct.pack("<QQ", size, len(part)) for size, part in parts)
+    head = struct.pack("<I", len(parts)) + sizes + struct.pack("<Q", len(message) + (not parts))
+    return result(head + message + b"".join(part for _, part in parts), b"+")
+
+
+def bomb(size):
+    return b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", size)
 
 
 def nested(levels):
@@ -75,8 +92,22 @@ def messages(file):
         "two bodies": result(msgpack.packb({}) * 2),
         "half a body": result(msgpack.packb(good)[:-3]),
         "no zstandard": result(b"garbage", b"z"),
-        "an exabyte, as zstandard says": result(b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 2**60), b"z"),
+        "an exabyte, as zstandard says": result(bomb(2**60), b"z"),
         "tuples without end": result(nested(5_000)),
+        "arrays beside nothing": result(msgpack.packb({**good, "arrays": [beside(0, "<f8", [1])]})),
+        "no arrays at all": beside_it(good, []),
+        "an array that is not there": beside_it(good, [(8, bytes(8))], beside(1, "<f8", [1])),
+        "an array before the first": beside_it(good, [(8, bytes(8))], beside(-1, "<f8", [1])),
+        "an array of objects beside": beside_it(good, [(len(evil), evil)], beside(0, "|O", [len(evil) // 8])),
+        "an array beside of no shape": beside_it(good, [(8, bytes(8))], beside(0, "<f8", [-1])),
+        "an array beside of another size": beside_it(good, [(8, bytes(8))], beside(0, "<f8", [2**40])),
+        "no words about an array": beside_it(good, [(8, bytes(8))], msgpack.ExtType(4, b"\xc0")),
+        "an array that is cut off": beside_it(good, [(2**40, bytes(8))], beside(0, "<f8", [2**37])),
+        "an array that says it is long": beside_it(good, [(2**40, bomb(2**40))], beside(0, "<u1", [2**40])),
+        "an array that is longer": beside_it(good, [(8, zstandard.compress(bytes(9)))], beside(0, "<u1", [8])),
+        "more arrays than bytes": result(struct.pack("<I", 2**32 - 1) + bytes(32), b"+"),
+        "arrays before a message": result(struct.pack("<IQQQ", 1, 8, 8, 2**60) + bytes(32), b"+"),
+        "a pickle after no arrays": result(struct.pack("<IQ", 0, len(evil)) + evil, b"+"),
     }
 
 
@@ -116,7 +147,7 @@ def test_a_job_with_such_a_result_loses_its_slice_and_nothing_else(tmp_path, nam
     assert not file.exists()
 
 
-@given(st.binary(max_size=200), st.sampled_from([b"-", b"z"]))
+@given(st.binary(max_size=200), st.sampled_from([b"-", b"z", b"+"]))
 def test_no_bytes_do_anything_but_a_wire_error(body, flag):
     with pytest.raises(WireError):
         decode_result(result(body, flag))
@@ -131,6 +162,19 @@ def test_a_result_with_a_changed_byte_is_a_result_or_a_wire_error(data):
         found = decode_result(bytes(message)).experiments
         for index in range(len(found)):
             found.head(index), found.data(index)
+    except WireError:
+        return
+
+
+@given(st.data())
+def test_large_arrays_with_a_changed_byte_are_arrays_or_a_wire_error(data):
+    """The frame around the message, and what compressed well; what lies there as it is has no checksum."""
+    experiments = PackedExperiments.of([{"data": {"a": np.zeros(2**15), "b": np.arange(2**15), "c": np.ones(2**15)}}])
+    message = bytearray(encode_result(SliceResult(0, experiments, {}, 0.1)))
+    place = data.draw(st.one_of(st.integers(0, 300), st.integers(0, len(message) - 1)))
+    message[place] = data.draw(st.integers(0, 255))
+    try:
+        decode_result(bytes(message)).experiments.data(0)
     except WireError:
         return
 
