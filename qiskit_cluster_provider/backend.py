@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import html
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from qiskit.circuit import QuantumCircuit
@@ -22,7 +22,8 @@ from .explanation import Explanation, explain, sizes_of
 from .job import ClusterJob
 from .on_cluster import OnCluster
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
-from .plan import Simulator, Work, prepare
+from .parameterizations import parametrized
+from .plan import Simulator, Work, checked, prepare
 
 
 class ClusterBackend(OnCluster, BackendV2):
@@ -151,6 +152,8 @@ class ClusterBackend(OnCluster, BackendV2):
             parameter_binds: for each circuit ``{parameter: [value of set 0, value of set 1, ...]}``. The sets
                 travel as arrays; no bound circuit is made here.
             run_options: override options for this run. ``job_tags``, a list of texts, is kept in ``job.metadata``.
+                ``parameterizations``, Aer's lists of values for the places of its operations, stands for
+                ``parameter_binds`` if these are not given.
 
         Returns:
             The submitted job.
@@ -193,7 +196,7 @@ class ClusterBackend(OnCluster, BackendV2):
     def _work(
         self,
         circuits: QuantumCircuit | Iterable[QuantumCircuit],
-        parameter_binds: list[Mapping[Any, Any]] | None,
+        parameter_binds: Sequence[Mapping[Any, Any]] | None,
         run_options: Mapping[str, Any],
         what: str,
     ) -> tuple[Work, SliceOptions]:
@@ -203,8 +206,13 @@ class ClusterBackend(OnCluster, BackendV2):
             raise CircuitTypeError(
                 f"{what}() takes a circuit or a list of circuits, not a {type(circuits).__name__}."
             ) from error
+        run_options = dict(run_options)
+        places = run_options.pop("parameterizations", None)
         aer_options, slice_options = self._effective(run_options, f"{self.name}.{what}()", stacklevel=5)
-        return prepare(list(given), parameter_binds, aer_options, slice_options, self._simulator()), slice_options
+        batch, binds = list(given), parameter_binds
+        if places and not binds:  # Aer, too, takes the binds if it is given both
+            batch, binds = parametrized(checked(batch), places)
+        return prepare(batch, binds, aer_options, slice_options, self._simulator()), slice_options
 
     # What the primitives use too
 

@@ -13,6 +13,7 @@ from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES, assemble_cir
 from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise import NoiseModel
 
+from . import aer_errors as aer_errors
 from .errors import ClusterConfigError, InvalidCircuitError, InvalidPubError, OptionTypeError
 from .options import check_aer_values
 from .plan import Batch, Work

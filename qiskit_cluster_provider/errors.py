@@ -24,7 +24,8 @@
             ├── PubsFailedError             PUBs that Aer could not run; the others are kept
             └── SlicesLostError             slices that no retry could save; the others are kept
 
-A message states the fact and then the next step.
+ClusterConfigError, InvalidCircuitError and InvalidPubError, and what is below them, are AerErrors too as soon as
+there is a backend (:mod:`.aer_errors`). A message states the fact and then the next step.
 """
 
 from __future__ import annotations

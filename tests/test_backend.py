@@ -126,7 +126,6 @@ def test_run_takes_what_aers_takes(backend):
         ({"max_jobsize": 3}, UnknownOptionError, "'max_job_size'"),
         ({"shot": 3}, UnknownOptionError, "'shots'"),
         ({"seed": 3}, UnknownOptionError, "'seed_simulator'"),
-        ({"parameterizations": []}, UnknownOptionError, "parameterizations"),
         ({"max_job_size": 0}, ClusterConfigError, "at least 1"),
         ({"max_job_size": 1.5}, ClusterConfigError, "whole number"),
         ({"max_shot_size": True}, ClusterConfigError, "whole number"),

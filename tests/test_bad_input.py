@@ -2,7 +2,10 @@
 
 import inspect
 import math
+import pickle
 import re
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,7 +29,7 @@ from qiskit.circuit.library import (
 )
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Clifford, Kraus, Pauli, SuperOp, random_unitary
-from qiskit_aer import AerSimulator, primitives
+from qiskit_aer import AerError, AerSimulator, primitives
 from qiskit_aer.backends import aer_compiler
 from qiskit_aer.noise import depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
@@ -248,8 +251,9 @@ RUNS = {
 @pytest.mark.parametrize("what", RUNS)
 def test_bad_runs(backend, what):
     bad = RUNS[what]
-    with pytest.raises(bad.error, match=bad.says):
+    with pytest.raises(bad.error, match=bad.says) as caught:
         backend.run(bad.circuits, bad.binds, **(bad.options or {}))
+    assert isinstance(caught.value, AerError), "code that was written for Aer catches it"
 
 
 def test_backends_outlive_bad_runs(backend, aer, same):
@@ -258,6 +262,29 @@ def test_backends_outlive_bad_runs(backend, aer, same):
             backend.run(bad.circuits, bad.binds, **(bad.options or {}))
     batch, options = [quick(f"q{i}") for i in range(5)], {"seed_simulator": 3, "memory": True}
     same(backend.run(batch, **options).result(timeout=60), aer.run(batch, **options).result())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ClusterConfigError, UnknownOptionError, OptionTypeError, InvalidCircuitError, InvalidPubError, PubTypeError],
+)
+def test_an_error_that_is_aers_too_travels_as_it_is(kind):
+    error = kind("This is so; do that.")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert issubclass(kind, AerError)
+    assert issubclass(kind, QiskitError)
+    assert issubclass(kind, ValueError)
+    assert str(again) == again.message == "This is so; do that."
+    code = "import pickle, sys; error = pickle.load(sys.stdin.buffer); print(error, 'qiskit_aer' in sys.modules)"
+    there = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(error), capture_output=True, check=True)
+    assert there.stdout == b"This is so; do that. False\n", "where Aer is not loaded it is read without it"
+
+
+def test_an_unknown_option_and_method_raise_what_aer_raises(backend):
+    for options in ({"method": "magic"}, {"shotz": 5}):
+        with pytest.raises(AerError):
+            backend._with_options({}).set_options(**options)
 
 
 OPTIONS = [

@@ -2,7 +2,7 @@
 
 from .answers import Experiment, Experiments, SliceResult
 from .calibration import Calibration
-from .circuits import prepare
+from .circuits import checked, prepare
 from .model import Batch, Item, Plan, Run, Simulator, Slice, Work
 from .needs import Needs
 from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
@@ -33,6 +33,7 @@ __all__ = [
     "Slice",
     "SliceResult",
     "Work",
+    "checked",
     "cut",
     "longest_first",
     "parts",

@@ -42,13 +42,7 @@ def prepare(
         ShotSlicingError: ``max_shot_size`` would change the answer.
         CircuitTypeError: something in ``circuits`` is not a circuit.
     """
-    if not circuits:
-        raise InvalidCircuitError("run() got no circuits; give it at least one.")
-    for index, circuit in enumerate(circuits):
-        if not isinstance(circuit, QuantumCircuit):
-            raise CircuitTypeError(
-                f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit; leave it out or make it one."
-            )
+    checked(circuits)
     binds = _check_binds(circuits, parameter_binds)
     circuits = seen(circuits)
 
@@ -59,6 +53,23 @@ def prepare(
         slice_options,
         simulator,
     )
+
+
+def checked(circuits: Sequence[QuantumCircuit]) -> Sequence[QuantumCircuit]:
+    """``circuits``, which are some, and circuits.
+
+    Raises:
+        InvalidCircuitError: there is none.
+        CircuitTypeError: something in ``circuits`` is not a circuit.
+    """
+    if not circuits:
+        raise InvalidCircuitError("run() got no circuits; give it at least one.")
+    for index, circuit in enumerate(circuits):
+        if not isinstance(circuit, QuantumCircuit):
+            raise CircuitTypeError(
+                f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit; leave it out or make it one."
+            )
+    return circuits
 
 
 def gather(
