@@ -16,6 +16,7 @@ from ..plan.cost import least
 from ..progress import ClusterTrouble, SliceRetried, SliceSplit
 from ..wire import Encoder, Mailbox, check_result, decode_result, is_handed_over
 from ..worker.call import Call
+from ..worker.reply import bytes_of
 from .base import Dispatch
 from .capacity import capacity_now
 from .ledger import Fate, Ledger
@@ -175,7 +176,7 @@ class ClusterDispatch(Dispatch):
             self._failed(index, *self._transport.outcome(error), ledger)
             return
         if outcome == "done":
-            self._keep(index, message, ledger)
+            self._keep(index, bytes_of(message), ledger)
         elif outcome == "unfit":
             theirs = json.loads(message)
             where = f"worker {theirs['worker']}"

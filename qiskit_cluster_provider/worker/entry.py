@@ -19,8 +19,9 @@ from .children import POOL, ChildDied, SliceCancelled, SliceError, SliceOverran
 from .deaths import NotStarted
 from .memory import memory_limit
 from .permits import NotEnoughThreads, Permits, Threads
+from .reply import Reply, shared
 
-Outcome = tuple[str, bytes]
+Outcome = tuple[str, bytes | Reply]
 OUTCOMES = {
     "done": "the result",
     "error": "Aer or this package raised; the text has the child's traceback",
@@ -48,7 +49,8 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         blobs: the messages that ``call`` names, in its order.
 
     Returns:
-        ``("done", the result's message)``; or a word of :data:`OUTCOMES` and a text in UTF-8.
+        ``("done", the result's message)``, a :class:`.reply.Reply` if it is large and goes through Dask; or a word of
+        :data:`OUTCOMES` and a text in UTF-8.
     """
     request = Call(*call)
     worker = _dask_worker()
@@ -81,7 +83,7 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         return "small", str(error).encode()
     except (SliceError, OSError) as error:
         return "error", str(error).encode()
-    return "done", message
+    return "done", message if worker is None else shared(message)
 
 
 def _memory(worker: Any) -> Permits:

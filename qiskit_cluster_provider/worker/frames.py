@@ -11,6 +11,7 @@ READY, RUN, BLOBS, NEED, DONE, ERROR = b"S", b"R", b"B", b"N", b"D", b"E"
 _LETTERS = frozenset((READY, RUN, BLOBS, NEED, DONE, ERROR))
 _MAGIC = b"qiskit:"
 _HEAD = struct.Struct("<7scQ")
+_SIZE = struct.Struct("<Q")
 # What a process holds fits into the memory and the swap of its machine; that nobody has more swap than ten times its
 # memory keeps a false length from being believed.
 _LONGEST = 10 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -20,11 +21,12 @@ class FrameError(RuntimeError):
     """What came is no frame: something else writes to the descriptor."""
 
 
-def write(stream: BinaryIO, letter: bytes, *parts: bytes) -> None:
+def write(stream: BinaryIO, letter: bytes, *parts: bytes | bytearray) -> None:
     """Write one frame; its bytes are a count and the parts, each with its length."""
-    body = b"".join(struct.pack("<Q", len(part)) + part for part in parts)
-    stream.write(_HEAD.pack(_MAGIC, letter, len(body)))
-    stream.write(body)
+    stream.write(_HEAD.pack(_MAGIC, letter, sum(_SIZE.size + len(part) for part in parts)))
+    for part in parts:  # never put together: one may be as large as a state
+        stream.write(_SIZE.pack(len(part)))
+        stream.write(part)
     stream.flush()
 
 
@@ -39,14 +41,13 @@ def read(stream: BinaryIO) -> tuple[bytes, list[bytes]]:
     magic, letter, length = _HEAD.unpack(head)
     if magic != _MAGIC or letter not in _LETTERS or length > _LONGEST:
         raise FrameError(f"{head!r} came between two processes of this package where a message should begin")
-    body = memoryview(_exactly(stream, length))
-    parts = []
-    while body:
-        size = int.from_bytes(body[:8], "little")
-        if len(body) < 8 + size:
+    parts, left = [], length
+    while left:
+        (size,) = _SIZE.unpack(_exactly(stream, _SIZE.size))
+        left -= _SIZE.size + size
+        if left < 0:
             raise FrameError(f"a message of {length} bytes says that a part of it has {size}")
-        parts.append(bytes(body[8 : 8 + size]))
-        body = body[8 + size :]
+        parts.append(_exactly(stream, size))
     return letter, parts
 
 
