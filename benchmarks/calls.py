@@ -71,6 +71,18 @@ class Circuits:
 
 
 @dataclass(frozen=True, eq=False)
+class States(Circuits):
+    """A batch that saves states, which are read too: a result may have them ready before."""
+
+    def run(self, backend: Any) -> Any:
+        """As of :class:`Circuits`."""
+        result = super().run(backend)
+        for index in range(self.experiments):
+            result.get_statevector(index)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
 class Pubs:
     """PUBs for a primitive: the estimator if there is an observable, else the sampler.
 

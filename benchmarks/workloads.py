@@ -23,7 +23,7 @@ from qiskit.transpiler.passes import BasisTranslator, Optimize1qGatesDecompositi
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 from . import molecule
-from .calls import Call, Circuits, Pubs
+from .calls import Call, Circuits, Pubs, States
 
 DEVICE_GATES = ["cx", "rz", "sx", "x"]
 
@@ -183,6 +183,21 @@ def memory(shots: int, number: int) -> Circuits:
     return Circuits([circuit], options=options, ours={"max_shot_size": -(-shots // 8)})  # only cut if asked for
 
 
+def states(qubits: int, count: int, number: int) -> States:
+    """Few gates, and a state that is returned: nearly all of the cost is its bytes."""
+    rng = np.random.default_rng(number)
+    circuits = []
+    for index in range(count):
+        circuit = QuantumCircuit(qubits, name=f"state{index}")
+        for qubit in range(qubits):
+            circuit.ry(rng.random(), qubit)
+        for qubit in range(qubits - 1):
+            circuit.cx(qubit, qubit + 1)
+        circuit.save_statevector()
+        circuits.append(circuit)
+    return States(circuits, options={"shots": 1})
+
+
 def kernel(points: int, qubits: int, number: int) -> Pubs:
     """A quantum kernel: one PUB for each pair of points, all of one circuit."""
     feature_map = _zz_feature_map(qubits)
@@ -244,6 +259,9 @@ FULL: Sequence[Workload] = [
     Workload("QAOA sweep, 400 points", partial(sweep, 400, 14), sampled=50),
     Workload("LiH UCCSD, energy and gradient", partial(gradient, 93), sampled=4, again=True),
     Workload("one noisy circuit, 100,000 shots", partial(memory, 100_000)),
+    Workload("a saved state of 21 qubits", partial(states, 21, 1)),
+    Workload("a saved state of 23 qubits", partial(states, 23, 1)),
+    Workload("saved states of 21 qubits, 4 circuits", partial(states, 21, 4)),
     Workload("2,000 PUBs × 100 sets", partial(pubs, 2000, 100, 300), sampled=400, once=True),
 ]
 QUICK: Sequence[Workload] = [
@@ -255,5 +273,6 @@ QUICK: Sequence[Workload] = [
     Workload("circuit cutting, 8 subexperiments", partial(cutting, 8), sampled=4),
     Workload("QAOA sweep, 50 points", partial(sweep, 50, 10), sampled=10),
     Workload("one noisy circuit, 4,000 shots", partial(memory, 4000)),
+    Workload("saved states of 16 qubits, 4 circuits", partial(states, 16, 4)),
     Workload("20 PUBs × 20 sets", partial(pubs, 20, 20, None), sampled=10),
 ]

@@ -30,6 +30,8 @@ from .beside import LARGE, Beside, InMemory, array_of
 MAGIC = b"QCP"
 VERSION = WIRE_VERSION
 _COMPRESS_FROM = 512  # bytes; below, the frame of zstandard outweighs its gain
+_SAMPLES, _SAMPLE = 16, 4096  # pieces by which it is told whether much compresses, and their bytes
+_WORTH = 0.7  # of its bytes: what compresses no better travels as it is
 _DEEPEST = 64  # tuples inside each other: each takes much of the C stack, and its end is a crash and no error
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, struct.error, zstandard.ZstdError)
 """What reading of a message raises that is none, and no more than that."""
@@ -54,7 +56,7 @@ def seal(kind: bytes, body: Any, beside: Arrays | None = None) -> bytes:
         message = pack(body, beside)
     except UNPACKABLE as error:
         raise WireError(f"cannot be sent: {error}") from error
-    if len(message) < _COMPRESS_FROM:
+    if len(message) < _COMPRESS_FROM or (len(message) >= LARGE and not compresses(message)):
         return b"%s%c%s-%s" % (MAGIC, VERSION, kind, message)
     return b"%s%c%sz%s" % (MAGIC, VERSION, kind, zstandard.ZstdCompressor(level=3).compress(message))
 
@@ -86,6 +88,13 @@ def unseal(kind: bytes, message: bytes | memoryview, beside: Beside | None = Non
             f"the message is damaged: {type(error).__name__}: {error}; install the same release on client and "
             "workers."
         ) from error
+
+
+def compresses(data: bytes | memoryview) -> bool:
+    """Whether a sample of ``data`` becomes much shorter. Most states are noise to a compressor, some all zeros."""
+    step = max(_SAMPLE, len(data) // _SAMPLES)
+    sample = b"".join(data[place : place + _SAMPLE] for place in range(0, len(data), step))
+    return len(zstandard.ZstdCompressor(level=1).compress(sample)) < _WORTH * len(sample)
 
 
 def pack(body: Any, beside: Arrays | None = None) -> bytes:

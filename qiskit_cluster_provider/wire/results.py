@@ -21,14 +21,12 @@ import zstandard
 from ..errors import WireError
 from ..plan import Plan, Slice, SliceResult
 from .beside import Beside, InMemory, OpenFile, bytes_of, of_file
-from .envelope import DAMAGE, MAGIC, VERSION, seal, unseal
+from .envelope import DAMAGE, MAGIC, VERSION, compresses, seal, unseal
 from .experiments import PackedExperiments
 from .handover import Address, hand_over
 
 _MARK = b"%s%cr" % (MAGIC, VERSION)
 _HERE, _HANDED_OVER = b"+", b"="
-_SAMPLES, _SAMPLE = 16, 4096  # pieces of an array, and their bytes, by which it is told whether it compresses
-_WORTH = 0.7  # of its bytes: what compresses no better travels as it is
 
 
 def encode_result(result: SliceResult, mailbox: Address | None = None) -> bytes | bytearray:
@@ -143,13 +141,10 @@ def _unframed(framed: memoryview, descriptor: int | None) -> tuple[memoryview, B
 
 
 def _shorter(part: memoryview) -> memoryview | bytes:
-    """``part``, compressed if that is worth it: many states are noise to a compressor, and some are all zeros."""
-    step = max(_SAMPLE, part.nbytes // _SAMPLES)
-    sample = b"".join(part[place : place + _SAMPLE] for place in range(0, part.nbytes, step))
-    compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
-    if len(compress(sample)) > _WORTH * len(sample):
+    """``part``, compressed if that is worth it."""
+    if not compresses(part):
         return part
-    found = compress(part)
+    found = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(part)
     return found if len(found) < part.nbytes else part
 
 

@@ -79,6 +79,13 @@ def test_messages_know_their_kind_and_version(size):
         unseal(b"r", b"\x80\x04pickle")
 
 
+def test_noise_is_not_compressed():
+    noise, zeros = np.random.default_rng(1).bytes(10**6), bytes(10**6)
+    assert seal(b"t", noise)[5:6] == b"-"
+    assert seal(b"t", zeros)[5:6] == b"z"
+    assert unseal(b"t", seal(b"t", [noise, zeros])) == [noise, zeros]
+
+
 def test_nothing_in_a_result_can_execute():
     """An array of objects would unpickle; it is refused on reading too."""
     head = msgpack.packb(["|O", [1], False])
