@@ -44,7 +44,7 @@ def prepare(
     """
     checked(circuits)
     binds = _check_binds(circuits, parameter_binds)
-    circuits = seen(circuits)
+    circuits = seen(circuits, noise_model=aer_options.get("noise_model"))
 
     items = tuple(_items(circuits, binds))
     return gather(

@@ -2,7 +2,7 @@
 
 Aer reads the operations of a circuit as Python objects, and so sees what somebody has changed in one: the matrix of a
 gate, an angle, a block of control flow. Qiskit keeps numbers, matrices and blocks a second time, as they were when
-the operation was appended. It reads, copies and writes circuits by these.
+the operation was appended. It reads, copies and writes circuits by these; Aer sees these where it copies first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from qiskit.circuit import CircuitError, CircuitInstruction, Gate, Instruction, QuantumCircuit
-from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES, ControlFlowOp
+from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES, ControlFlowOp, ForLoopOp
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
 from .instructions import matrix_of
@@ -25,22 +25,27 @@ _LOOKS = 2000
 Of a circuit beyond that only the first gate with numbers is, which tells how the circuit was made."""
 
 
-def seen(circuits: Iterable[QuantumCircuit], copies: bool = False) -> list[QuantumCircuit]:
+def seen(circuits: Iterable[QuantumCircuit], copies: bool = False, noise_model: Any = None) -> list[QuantumCircuit]:
     """For each circuit itself, or a copy if it has what was changed in place, or can still be.
 
     Args:
         circuits: of the user.
         copies: as Aer sees copies of them by Qiskit, which is what Aer's EstimatorV2 runs.
+        noise_model: of the run; if it has passes, Aer copies what has delays.
     """
     eye = _Eye()
+    copied = {"delay"} if getattr(noise_model, "_custom_noise_passes", None) else set()
     found: dict[int, QuantumCircuit] = {}
     given = list(circuits)
     for circuit in given:
         if id(circuit) not in found:
-            if not copies:
-                found[id(circuit)] = eye.look(circuit)
+            names = circuit.count_ops()
+            if copies and _PLAIN.issuperset(names):
+                found[id(circuit)] = circuit
+            elif copies or (not copied.isdisjoint(names) and CONTROL_FLOW_OP_NAMES.isdisjoint(names)):
+                found[id(circuit)] = eye.look(circuit.copy())
             else:
-                found[id(circuit)] = circuit if _PLAIN.issuperset(circuit.count_ops()) else eye.look(circuit.copy())
+                found[id(circuit)] = eye.look(circuit)
     return [found[id(circuit)] for circuit in given]
 
 
@@ -54,7 +59,7 @@ class _Eye:
     def look(self, circuit: QuantumCircuit) -> QuantumCircuit:
         names = circuit.count_ops()
         if not CONTROL_FLOW_OP_NAMES.isdisjoint(names):
-            return self._rebuilt(circuit)  # Qiskit cannot replace a block of a copy
+            return self._rebuilt(circuit, copied=True)  # Qiskit cannot replace a block of a copy
         if _FIXED.issuperset(names):
             return circuit
         closely = self._closely(circuit)
@@ -106,11 +111,23 @@ class _Eye:
             same = False
         return None if same else self._own(operation)
 
-    def _rebuilt(self, circuit: QuantumCircuit) -> QuantumCircuit:
+    def _rebuilt(self, circuit: QuantumCircuit, copied: bool = False) -> QuantumCircuit:
+        """All of it anew.
+
+        Args:
+            circuit: of the user, or a block.
+            copied: Aer copies it after it has written out its control flow: the plain gates are those of a copy.
+        """
         own = circuit.copy_empty_like()
-        for step in circuit.data:
-            operation = None if step.name in _FIXED else _object(step)
-            own._append(step if operation is None else _with(step, self._own(operation)))
+        plain = circuit.copy().data if copied else None
+        for index, step in enumerate(circuit.data):
+            if step.name in _FIXED:
+                own._append(step)
+            elif plain is not None and (step.is_standard_gate() or matrix_of(step) is not None):
+                own._append(plain[index])
+            else:
+                operation = _object(step)
+                own._append(step if operation is None else _with(step, self._own(operation)))
         own.metadata = circuit.metadata
         return own
 
@@ -125,7 +142,9 @@ class _Eye:
         if isinstance(value, QuantumCircuit):
             return self._rebuilt(value)
         if isinstance(value, ControlFlowOp):
-            return value.replace_blocks(map(self._rebuilt, value.blocks))
+            # What depends on the number of the round is bound to it, which copies the block.
+            bound = isinstance(value, ForLoopOp) and value.params[1] is not None
+            return value.replace_blocks(self._rebuilt(block, copied=bound) for block in value.blocks)
         if not isinstance(value, Instruction) or not value.mutable:
             return value
         error = getattr(value, "_quantum_error", None)

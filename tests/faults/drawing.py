@@ -297,7 +297,8 @@ def calls(draw):
             options[name] = draw(st.sampled_from(WRONG[name]))
     mine = draw(st.lists(st.sampled_from(sorted(OUR_OPTIONS)), max_size=2, unique=True))
     ours = {name: draw(st.sampled_from(OUR_OPTIONS[name])) for name in mine}
-    return Call(batch, draw(binds(batch, wrong)), options, ours)
+    changes = draw(st.just([]) | st.lists(st.integers(0, 99), max_size=4))
+    return Call(batch, draw(binds(batch, wrong)), options, ours, tuple(changes))
 
 
 @st.composite

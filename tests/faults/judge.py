@@ -8,6 +8,7 @@ from qiskit_cluster_provider.errors import ClusterError
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.testing.compare import _differ
 
+from .in_place import change
 from .recipes import arguments
 
 SLICE_TIMEOUT = 20.0
@@ -19,6 +20,7 @@ REFUSED = {
     r"has -?(nan|inf)|a global phase of|not finite": "numbers that are not finite: garbage in Aer, or a hang",
     r"is (nan|-?inf); Aer needs finite": "the same among the parameters' values",
     r"has no option": "unknown to run(): Aer ignores it in silence",
+    r"matrix_product_state_max_bond_dimension must": "Aer crashes on it where it takes that method",
     r"all lists of values must be of one length": "Aer cuts off what is longer than the first",
     r"parameter_binds has empty lists": "Aer crashes, or leaves the circuit out of the results",
     r"max_shot_size|ShotSlicing": "would change the answer",
@@ -51,6 +53,7 @@ def _judge(backend, oracle, call, verdict):
     job, said = None, None
     try:
         job = backend.run(circuits, binds, **options, **{"retries": 0, **call.ours}, slice_timeout=SLICE_TIMEOUT)
+        change(circuits, call.changes)  # which the job must not see
         ours = job.result(timeout=WATCHDOG)
     except ClusterError as error:
         said, ours = error, None

@@ -21,6 +21,7 @@ from qiskit_aer.noise import (
 )
 
 from .. import noise_errors
+from .in_place import change
 
 
 @dataclass
@@ -42,12 +43,15 @@ class Recipe:
 
 @dataclass
 class Call:
-    """One call of ``run``: circuits, values by the parameters' names, and options for Aer and for us."""
+    """One call of ``run``: circuits, values by the parameters' names, options for Aer and for us, and the places at
+    which circuits are changed in place before it.
+    """
 
     circuits: list[Recipe]
     binds: list[Any] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     ours: dict[str, Any] = field(default_factory=dict)
+    changes: tuple[int, ...] = ()
 
 
 def number(value, parameters):
@@ -226,6 +230,7 @@ def noise(name):
 def arguments(call):
     """Circuits, binds and Aer's options of ``call``, as ``run`` takes them."""
     circuits = [build(one) for one in call.circuits]
+    change(circuits, call.changes)
     binds = call.binds
     if binds is not None:
         known = {p.name: p for circuit in circuits for p in circuit.parameters}

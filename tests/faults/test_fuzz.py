@@ -78,6 +78,10 @@ def test_the_judge_sees_another_number(workers, oracle):
             other = Call(call.circuits, call.binds, {**call.options, "seed_simulator": 2})
             return oracle.ask(other, how)
 
+    class Unaware:
+        def ask(self, call, how="batch"):
+            return oracle.ask(Call(call.circuits, call.binds, call.options), how)
+
     class Refusing:
         def run(self, *args, **options):
             raise ClusterConfigError("I do not like it.")
@@ -89,5 +93,9 @@ def test_the_judge_sees_another_number(workers, oracle):
     call = Call([Recipe(1, 1, [H, ("measure", 0, 0)])], options={"seed_simulator": 1, "shots": 100, "memory": True})
     assert judge(workers, oracle, call) == []
     assert "counts" in " ".join(judge(workers, Lying(), call))
+    turned = [("gate", "RYGate", [0.5], [0], None), ("if", 0, [H], [H]), ("measure", 0, 0)]
+    call = Call([Recipe(1, 1, turned)], options=call.options, changes=(0, 1))
+    assert judge(workers, oracle, call) == []
+    assert "counts" in " ".join(judge(workers, Unaware(), call))
     assert "I do not like it" in judge(Refusing(), oracle, call)[0]
     assert "died" in judge(workers, Dying(), call)[0]

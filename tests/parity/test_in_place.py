@@ -16,6 +16,7 @@ from qiskit.circuit.library import (
 )
 from qiskit.quantum_info import Kraus, SparsePauliOp, SuperOp
 from qiskit_aer.noise import NoiseModel, amplitude_damping_error, pauli_error
+from qiskit_aer.noise.passes import RelaxationNoisePass
 from qiskit_aer.primitives import EstimatorV2 as AerEstimatorV2
 
 from qiskit_cluster_provider import EstimatorV2, SamplerV2
@@ -284,6 +285,40 @@ def state_in_a_block():
     return flow(when, body)[0], lambda: gate.params.__setitem__(slice(None), [0j, 1 + 0j])
 
 
+def beside_a_block():
+    gate, array = RXGate(0.0), identity()
+    circuit = appended(gate)
+    circuit.unitary(array, [0])
+    circuit.append(Kraus(DAMPING).to_instruction(), [0])
+    when(circuit, QuantumCircuit(1, 1))
+    circuit.measure(0, 0)
+
+    def change():
+        gate.params = [np.pi]  # Aer copies what has control flow, and sees nothing of this
+        array[:] = X
+        for value in circuit.data[3].operation.params:
+            value[:] = X @ value
+
+    return circuit, change
+
+
+def in_a_round():
+    gate, number, inner = RXGate(0.0), Parameter("number"), RXGate(0.0)
+    nested = QuantumCircuit(1, 1)
+    nested.append(inner, [0])
+    body = QuantumCircuit(1, 1)
+    body.append(gate, [0])
+    body.rz(number, 0)
+    when(body, nested)
+    circuit, _ = flow(lambda c, body: c.for_loop(range(3), number, body, [0], [0]), body)
+
+    def change():
+        gate.params = [1.0]  # a round is a copy
+        inner.params = [0.4]
+
+    return circuit, change
+
+
 def other_blocks():
     circuit, _ = flow(when)
     other = QuantumCircuit(1, 1)
@@ -303,7 +338,8 @@ CASES = [
     controlled_angle, control_state, name, custom_gate, kraus, superoperator, prepared, prepared_by_letters, diagonal,
     paulis, multiplexer, channel, inside_a_channel, delay, save_label, saved_amplitudes, saved_operator, set_state,
     phase, block, block_through_data, block_of_the_other_branch, block_of_a_loop, block_of_a_switch, block_of_a_while,
-    nested, nested_through_data, matrix_in_a_block, angle_in_a_block, state_in_a_block, other_blocks, condition,
+    nested, nested_through_data, matrix_in_a_block, angle_in_a_block, state_in_a_block, beside_a_block,
+    in_a_round, other_blocks, condition,
 ]  # fmt: skip
 UNSEEN = {angle_of_a_new_object, delay}  # changes without an effect on the result
 OPTIONS = {"shots": 30, "seed_simulator": 5}
@@ -362,6 +398,20 @@ def test_a_label_that_noise_is_for(backend, aer, same):
     theirs = aer.run(circuit, **options).result()
     assert theirs.get_counts() != before
     same(backend.run(circuit, **options).result(), theirs)
+
+
+@pytest.mark.parametrize("delayed", [True, False])
+@pytest.mark.filterwarnings("ignore:Instruction duration not found")
+def test_a_model_with_passes_copies_what_has_delays(backend, aer, same, delayed):
+    noise = NoiseModel()
+    noise._custom_noise_passes.append(RelaxationNoisePass([50e3], [70e3], dt=1e-9))
+    circuit, change = angle()
+    if delayed:
+        circuit.delay(3, 0)
+    change()
+    theirs = aer.run(circuit, noise_model=noise, **OPTIONS).result()
+    assert set(theirs.get_counts()) == ({"0"} if delayed else {"1"})
+    same(backend.run(circuit, noise_model=noise, **OPTIONS).result(), theirs)
 
 
 def test_the_sampler_sees_it_too(backend):
