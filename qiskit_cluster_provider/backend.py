@@ -24,6 +24,8 @@ from .on_cluster import OnCluster
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from .parameterizations import parametrized
 from .plan import Simulator, Work, checked, prepare
+from .plan import Simulator, Work, prepare
+from .simulator_name import SimulatorName
 
 
 class ClusterBackend(OnCluster, BackendV2):
@@ -56,7 +58,7 @@ class ClusterBackend(OnCluster, BackendV2):
             self._aer = AerSimulator(**aers)
         super().__init__(
             provider=provider,
-            name=connection.name,
+            name=connection.name if self._aer._from_backend else SimulatorName(connection.name),
             description=f"{connection.kind.description}; simulates with {self._aer.name}",
             backend_version=self._aer.configuration().backend_version,
         )

@@ -1,6 +1,9 @@
 """A ClusterBackend stands in for an AerSimulator: target, options, run, errors and warnings."""
 
+import copy
 import inspect
+import json
+import pickle
 import warnings
 
 import numpy as np
@@ -10,6 +13,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import quantum_volume
 from qiskit.exceptions import QiskitError
 from qiskit.providers import BackendV2
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
@@ -236,3 +240,28 @@ def test_a_deep_copy_has_options_of_its_own_on_the_same_cluster(backend):
     assert events
     assert other.connection is backend.connection
     assert (backend.options.shots, backend.options.method) == (10, "automatic")
+
+
+def test_name_of_a_simulator(provider):
+    """Libraries look for the word simulator in a name; it is else a text like any other."""
+    name = provider.get_backend("aer-local").name
+    assert all(word in name for word in ("simulator", "aer", "aer_simulator", "local"))
+    assert "device" not in name
+    with pytest.raises(TypeError):
+        1 in name  # noqa: B015
+    assert name == "aer-local"
+    assert {"aer-local": 1}[name] == 1
+    assert (str(name), f"{name}", repr(name), json.dumps([name])) == (
+        "aer-local",
+        "aer-local",
+        "'aer-local'",
+        '["aer-local"]',
+    )
+    for plain in (pickle.loads(pickle.dumps(name)), copy.deepcopy(name), copy.copy(name), str(name)):
+        assert type(plain) is str
+        assert plain == "aer-local"
+
+
+def test_name_with_a_device(provider):
+    """Aer's own has the word too, but then libraries ignore the device's couplings."""
+    assert "simulator" not in provider.get_backend("aer-local", from_backend=GenericBackendV2(2)).name

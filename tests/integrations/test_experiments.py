@@ -1,6 +1,7 @@
 """qiskit-experiments: randomized benchmarking on a ClusterBackend measures the noise that is there."""
 
 import pytest
+from qiskit.circuit.library import CXGate, SXGate
 from qiskit.transpiler import CouplingMap
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, depolarizing_error
@@ -11,7 +12,7 @@ from qiskit_cluster_provider import SamplerV2
 pytest.importorskip("qiskit_experiments", reason="pip install 'qiskit-cluster-provider[integrations]'")
 
 from qiskit_experiments.framework import AnalysisStatus, ExperimentStatus
-from qiskit_experiments.library import StandardRB
+from qiskit_experiments.library import InterleavedRB, StandardRB
 
 # Of qiskit-ibm-runtime's own sampler, in which the experiment puts a backend.
 pytestmark = pytest.mark.filterwarnings("ignore:The SamplerV2 class is deprecated:DeprecationWarning")
@@ -78,7 +79,35 @@ def test_device_with_its_noise(provider):
 
 
 def test_noise_without_device(provider):
-    """The experiment takes a backend for a device unless its name has the word simulator; it must be told more."""
     backend = provider.get_backend("aer-local", workers=2, noise_model=noise())
     transpiling = {"basis_gates": ["rz", "sx", "x", "cx"], "coupling_map": CouplingMap([(0, 1), (1, 0)])}
     check(benchmark(backend, transpiling), AerSimulator(noise_model=noise()), transpiling)
+
+
+def all_counts(backend, experiment, seed):
+    experiment.set_transpile_options(basis_gates=["rz", "sx", "x", "cx"])
+    experiment.set_run_options(shots=400, seed_simulator=seed)
+    data = experiment.run(backend).block_for_results()
+    assert data.status() is ExperimentStatus.DONE, data.errors()
+    assert data.analysis_status() is AnalysisStatus.DONE
+    return [one["counts"] for one in data.data()], data.analysis_results("EPC", dataframe=True).value.iloc[0]
+
+
+@pytest.mark.parametrize("seed", [8, 9])
+@pytest.mark.parametrize("qubits", [[0], [0, 1]])
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_without_device_and_coupling_map(provider, qubits, interleaved, seed):
+    """The experiment asks whether the backend's name has the word simulator, and takes it for a device if not."""
+
+    def experiment():
+        if interleaved:
+            gate = CXGate() if len(qubits) == 2 else SXGate()
+            return InterleavedRB(gate, qubits, [1, 10, 25, 50], num_samples=2, seed=seed)
+        return StandardRB(qubits, [1, 10, 25, 50], num_samples=2, seed=seed)
+
+    backend = provider.get_backend("aer-local", workers=2, noise_model=noise())
+    ours, mine = all_counts(backend, experiment(), seed)
+    theirs, its = all_counts(AerSimulator(noise_model=noise()), experiment(), seed)
+    assert len(ours) == (16 if interleaved else 8)
+    assert ours == theirs
+    assert mine.nominal_value == pytest.approx(its.nominal_value, rel=1e-6)
