@@ -44,6 +44,7 @@ class Source:
         self._circuits = [(item.name, item.circuit.name, item.metadata) for item in work.items]
         self._firsts = [item.first for item in work.items]
         self._by_shot = work.seed_mode == "aer"
+        self._binds_at_run_time = bool(work.options.get("runtime_parameter_bind_enable"))
         self._lost = dict(lost)
         ordered = sorted(plan.slices, key=lambda piece: (piece.experiments[0], piece.shots or (0, 0)))
         self._starts = [piece.experiments[0] for piece in ordered]
@@ -138,8 +139,12 @@ class Source:
         head = merge_heads(heads, by_shot=self._by_shot)
         if not head["success"]:
             return self._missing(index, str(head["status"]), head)
-        name, _, metadata = self._circuits[self._item_of(index)]
-        return {**head, "header": {**head["header"], "name": name, "metadata": metadata}}
+        item = self._item_of(index)
+        name, _, metadata = self._circuits[item]
+        found = {**head, "header": {**head["header"], "name": name, "metadata": metadata}}
+        if self._binds_at_run_time and (rows := [*self._firsts, self.size][item + 1] - self._firsts[item]) > 1:
+            found["metadata"] = _bound_at_run_time(head["metadata"], index - self._firsts[item], rows)
+        return found
 
     def _missing(self, index: int, reason: str, head: Mapping[str, Any] | None = None) -> Experiment:
         """An experiment without data. Its status names the circuit, its header lets it be found by name.
@@ -183,3 +188,13 @@ class Source:
         return WireError(
             f"experiment {index}, circuit {self._circuits[item][0]!r} (index {item}), cannot be read: {said}"
         )
+
+
+def _bound_at_run_time(metadata: Mapping[str, Any], row: int, rows: int) -> dict[str, Any]:
+    """What Aer 0.18 tells of one of several rows that it bound while it ran; a slice may have had one of them alone.
+
+    Where it draws noise for each shot (``circuit``) it does not fuse gates, and says nothing of fusion.
+    """
+    own = {"runtime_parameter_bind": True, "num_bind_params": rows, "bind_param_index": row}
+    left_out = {"fusion"} if metadata.get("noise") == "circuit" else set()
+    return {key: value for key, value in metadata.items() if key not in left_out} | own

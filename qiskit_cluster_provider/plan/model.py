@@ -172,7 +172,12 @@ class Work:
         return bisect_right(self._firsts, experiment) - 1
 
     def rows(self, start: int, stop: int) -> list[list[tuple[int, int, int]]]:
-        """:meth:`pieces`, grouped: neighbours of one circuit of which the same is asked are rows of one template."""
+        """:meth:`pieces`, grouped: neighbours of one circuit of which the same is asked are rows of one template.
+
+        Not with ``runtime_parameter_bind_enable``, where Aer tells of each row which one of its circuit's it is.
+        """
+        if self.options.get("runtime_parameter_bind_enable"):
+            return [[piece] for piece in self.pieces(start, stop)]
         groups: list[list[tuple[int, int, int]]] = []
         last: Item | None = None
         for piece in self.pieces(start, stop):

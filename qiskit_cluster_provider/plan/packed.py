@@ -1,12 +1,14 @@
 """Counts and memory as bytes: so they travel and are kept, until somebody asks for Aer's dictionaries and lists.
 
-An outcome is as many bytes as the largest of its kind needs, the most significant one first. Aer writes outcomes of
-up to 64 bits as numbers, and longer ones with all their digits, zeros too.
+An outcome is as many bytes as the largest of its kind needs, the most significant one first. Aer 0.18 writes a
+register in words of 64 bits: the first one, which may have fewer, without leading zeros, and all others with their 16
+digits. So 127 bits that are all zero are ``0x`` and 17 zeros, and 128 are ``0x`` and 32. An experiment without
+classical bits has one outcome, the empty text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 _OF_NUMBERS = 16  # digits that a number of 64 bits has at most
+_NO_BITS = -1  # instead of a number of digits: each outcome is the empty text
 _WORDS = (1, 2, 4, 8)  # bytes of numbers that numpy knows
 
 Rows = npt.NDArray[np.uint8]
@@ -27,7 +30,7 @@ class PackedCounts:
         size: bytes of an outcome.
         outcomes: in Aer's order.
         numbers: one for each outcome, little-endian, each of 1, 2, 4 or 8 bytes.
-        digits: hexadecimal ones of each outcome; 0 for as many as it needs.
+        digits: hexadecimal ones that an outcome has at least; 0 for as many as it needs; -1 if there are no bits.
 
     Raises:
         ValueError: they do not fit together.
@@ -112,31 +115,33 @@ def joined(parts: Sequence[PackedMemory]) -> PackedMemory:
 
 
 def _common(parts: Sequence[PackedCounts | PackedMemory]) -> int:
-    found = {part.digits for part in parts if part.outcomes}
-    return found.pop() if len(found) == 1 else 0
+    return min((part.digits for part in parts if part.outcomes), default=0)
 
 
 def _check(size: Any, outcomes: Any, digits: Any) -> None:
-    if type(digits) is not int or not 0 <= digits <= 2 * (size if type(size) is int else 0):
+    if type(digits) is not int or not _NO_BITS <= digits <= 2 * (size if type(size) is int else 0):
         raise ValueError(f"{digits!r:.20} is no number of digits")
     if type(size) is not int or size < 1 or type(outcomes) is not bytes or len(outcomes) % size:
         raise ValueError(f"a {type(outcomes).__name__} that holds no outcomes of {size!r:.20} bytes")
 
 
-def _packed(texts: Iterable[str]) -> tuple[int, bytes]:
-    size = (max(map(len, texts), default=3) - 1) // 2  # two hexadecimal digits a byte, after the "0x"
+def _packed(texts: Collection[str]) -> tuple[int, bytes]:
+    size = max(1, (max(map(len, texts), default=3) - 1) // 2)  # two hexadecimal digits a byte, after the "0x"
     return size, bytes.fromhex("".join([text[2:].zfill(2 * size) for text in texts]))
 
 
-def _digits(texts: Iterable[str]) -> int:
-    lengths = set(map(len, texts))
-    digits = lengths.pop() - 2 if len(lengths) == 1 else 0
+def _digits(texts: Collection[str]) -> int:
+    if not all(texts):
+        return _NO_BITS
+    digits = min(map(len, texts), default=0) - 2
     return digits if digits > _OF_NUMBERS else 0
 
 
 def _texts(size: int, outcomes: bytes, digits: int) -> list[str]:
+    if digits == _NO_BITS:
+        return [""] * (len(outcomes) // size)
     if digits:
-        return [f"0x{row.hex()[-digits:]}" for row in _cut(size, outcomes)]
+        return [f"0x{row.hex().lstrip('0').zfill(digits)}" for row in _cut(size, outcomes)]
     numbers = outcomes if size == 1 else [int.from_bytes(row, "big") for row in _cut(size, outcomes)]
     return list(map(hex, numbers))
 

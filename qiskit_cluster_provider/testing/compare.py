@@ -18,9 +18,6 @@ MAY_DIFFER = frozenset(
         "parallel_experiments",
         "parallel_shots",
         "parallel_state_update",
-        "runtime_parameter_bind",  # with runtime_parameter_bind_enable: whether a batch has several sets
-        "bind_param_index",
-        "num_bind_params",  # parameter sets in Aer's batch; our batches are smaller
     }
 )
 """Metadata that describes the run and not its answer."""

@@ -141,9 +141,14 @@ class Aer:
             found: dict[str, Any] = job.result().to_dict()
         return found
 
+    @property
+    def binds_at_run_time(self) -> bool:
+        """Whether Aer gets the rows of a circuit as they are, and binds them while it simulates."""
+        return bool(self._options.get("runtime_parameter_bind_enable"))
+
     def _entries(self, templates: Sequence[Template]) -> list[Entry] | None:
         """``templates`` in the form of Aer's C++; ``None`` if one must take the public way, as all then do."""
-        if not available() or self._options.get("runtime_parameter_bind_enable"):
+        if not available() or self.binds_at_run_time:
             return None
         entries = []
         for template in templates:

@@ -50,7 +50,8 @@ class Job:
 
 def templates_of(aer: Aer, jobs: Sequence[Job]) -> list[Template]:
     """What Aer runs for ``jobs``, none of which shares states."""
-    return _joined([template for job in jobs for template in _templates(aer, job)])
+    found = [template for job in jobs for template in _templates(aer, job)]
+    return found if aer.binds_at_run_time else _joined(found)  # Aer tells how many rows it has bound
 
 
 def _templates(aer: Aer, job: Job) -> list[Template]:

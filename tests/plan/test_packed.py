@@ -45,6 +45,28 @@ def test_memories_are_joined(parts):
     assert found == [shot for part in parts for shot in part]
 
 
+def as_aer_writes(number, bits):
+    """Words of 64 bits, the first one without leading zeros if it is shorter."""
+    if bits == 0:
+        return ""
+    head, words = divmod(bits, 64)[1], bits // 64
+    text = f"{number:0{16 * words}x}" if not head else f"{number:0{16 * words + 1}x}"
+    return "0x" + text if bits > 64 else hex(number)
+
+
+@given(st.sampled_from([0, 1, 5, 63, 64, 65, 68, 127, 128, 129, 200]), st.data())
+def test_registers_of_any_width(bits, data):
+    """Zeros lead where Aer writes them, whichever outcomes a range of shots has."""
+    numbers = st.integers(0, 2**bits - 1) | st.integers(0, min(3, 2**bits - 1))
+    ranges = data.draw(st.lists(st.lists(numbers, min_size=1), min_size=1, max_size=3))
+    memories = [[as_aer_writes(number, bits) for number in part] for part in ranges]
+    assert [PackedMemory.of(part).unpacked() for part in memories] == memories
+    whole = [shot for part in memories for shot in part]
+    assert joined([PackedMemory.of(part) for part in memories]).unpacked() == whole
+    counts = [PackedCounts.of({one: part.count(one) for one in part}) for part in memories]
+    assert added(counts).unpacked() == {one: whole.count(one) for one in whole}
+
+
 def memory_of_a_million_shots():
     shots = 1_000_000
     memory = [hex(number) for number in range(32)] * (shots // 32)
