@@ -339,9 +339,10 @@ def test_a_command_that_dask_has_no_more(reason, restarts):
     assert trouble.final
 
 
-def test_without_the_right_to_forward_ports(kubernetes):
-    kubernetes.forbid("get", "pods/portforward")
-    words = "no right to get pods/portforward in default, to reach the scheduler.*deploy/helm-access.yaml"
+@pytest.mark.parametrize("verb", ["get", "create"])
+def test_without_the_right_to_forward_ports(kubernetes, verb):
+    kubernetes.forbid(verb, "pods/portforward")
+    words = f"no right to {verb} pods/portforward in default, to reach the scheduler.*deploy/helm-access.yaml"
     with ClusterProvider() as provider, pytest.raises(ClusterConnectionError, match=words):
         provider.get_backend("aer-helm")
     with pytest.raises(ClusterConnectionError, match=words):

@@ -2,17 +2,21 @@
 
 import socket
 import time
+from pathlib import Path
 
+import certifi
 import pytest
 import yaml
+from kr8s._auth import KubeAuth
 from typer.testing import CliRunner
 
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.cli import app
 from qiskit_cluster_provider.clusters.examination import examine
-from qiskit_cluster_provider.clusters.kubernetes import api
+from qiskit_cluster_provider.clusters.kubernetes import api, rights
+from qiskit_cluster_provider.clusters.kubernetes.forward import Forward
 from qiskit_cluster_provider.clusters.kubernetes.rights import RIGHTS
-from qiskit_cluster_provider.errors import ClusterConnectionError
+from qiskit_cluster_provider.errors import ClusterApiError, ClusterConnectionError
 from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
 
 from ..faults.processes import free_port
@@ -90,6 +94,47 @@ def test_each_right(look, refused, lab, monkeypatch, right, verb):
         assert finding.ok is None
         with ClusterProvider() as provider:
             provider.get_backend("aer-k8s", **lab.settings)
+
+
+def test_in_a_pod_nobody_forwards_ports(look, lab, monkeypatch):
+    rules = without(without(ROLE, "get", rights.PORT_FORWARD), "create", rights.PORT_FORWARD)
+    monkeypatch.setenv("KUBECONFIG", str(lab.account(rules)))
+    assert look()["rights"].ok is False
+    assert look(port_forward=False)["rights"].ok
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    assert look()["rights"].ok
+
+
+@pytest.mark.stand_in("be reached from a pod without TLS")
+def test_the_namespace_in_a_pod_is_its_own(look, lab, monkeypatch, tmp_path):
+    config = yaml.safe_load(lab.kubeconfig.read_text())
+    (user,) = config["users"]
+    (tmp_path / "token").write_text(user["user"]["token"])
+    (tmp_path / "ca.crt").write_text(Path(certifi.where()).read_text())
+    (tmp_path / "namespace").write_text(lab.namespace + "\n")
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/kubeconfig")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    monkeypatch.setattr(api, "_ACCOUNT", str(tmp_path))
+    server = config["clusters"][0]["cluster"]["server"]
+    monkeypatch.setattr(KubeAuth, "_format_server_address", staticmethod(lambda host, port: server))
+    found = look()
+    assert f"(this pod's ServiceAccount, namespace {lab.namespace})" in found["API server"].said
+    assert found["rights"].ok, "asked for in the namespace where they are granted"
+    (tmp_path / "namespace").unlink()
+    assert "namespace default)" in look()["API server"].said
+
+
+@pytest.mark.parametrize("verb", ["get", "create"])
+def test_a_forward_that_is_refused_is_told_at_once(lab, backend, monkeypatch, verb):
+    account = lab.account(without(ROLE, verb, rights.PORT_FORWARD))
+    monkeypatch.setenv("KUBECONFIG", str(account))
+    start = time.monotonic()
+    with pytest.raises(ClusterApiError, match=r"refused with 403.*get pods/portforward.*1\.35") as raised:
+        Forward(lab.namespace, f"{backend.cluster.name}-scheduler", 8786)
+    assert raised.value.status == 403
+    assert "kubectl apply -f deploy/rbac.yaml" in str(raised.value)
+    assert time.monotonic() - start < 5
 
 
 def test_no_kubeconfig(refused, monkeypatch):

@@ -301,6 +301,16 @@ def test_a_right_can_be_taken(http):
     assert allowed("list")
 
 
+@pytest.mark.parametrize("verb", ["get", "create"])
+def test_a_port_forward_needs_two_verbs(http, verb):
+    http.cluster.forbid(verb, "pods/portforward")
+    answer = http("GET", f"{PODS_PATH}/any/portforward")
+    assert answer.status_code == 403
+    assert f'cannot {verb} resource "pods/portforward"' in answer.json()["message"]
+    http.cluster.grant_all()
+    assert http("GET", f"{PODS_PATH}/any/portforward").status_code == 404, "it may, and there is no such pod"
+
+
 def test_patches_and_scale(http):
     path = f"{DEPLOYMENTS_PATH}/idle"
     http("POST", DEPLOYMENTS_PATH, deployment("idle", 0, pod_spec()))

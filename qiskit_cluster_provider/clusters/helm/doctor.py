@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -11,8 +10,8 @@ from ..clients import end_client, new_client
 from ..findings import Finding
 from ..kubernetes.api import connected
 from ..kubernetes.doctor import failed, login, namespace_finding, reached, reviewed, rights
-from ..kubernetes.forward import Way, is_inside
-from ..kubernetes.rights import HELM_RIGHTS
+from ..kubernetes.forward import Way, is_outside
+from ..kubernetes.rights import HELM_RIGHTS, of_use
 from ..running import running
 from .config import HelmConfig
 from .release import RIGHTS_FILE, Release, find
@@ -23,8 +22,8 @@ _CONNECT_WITHIN = 5.0  # seconds
 
 def findings(config: HelmConfig) -> Iterator[Finding]:
     """For ``aer-helm``."""
-    outside = not is_inside(os.environ) if config.port_forward is None else config.port_forward
-    wanted = [right for right in HELM_RIGHTS if outside or right.resource != "pods/portforward"]
+    outside = is_outside(config.port_forward)
+    wanted = of_use(HELM_RIGHTS, outside)
     try:
         with connected(RIGHTS_FILE) as api:
             namespace = config.namespace or api.namespace
@@ -58,7 +57,7 @@ def _release(release: Release, forward: bool) -> Iterator[Finding]:
         return
     if now.running < wanted:
         yield Finding("pods", f"{now.running} of {wanted} workers are ready", None, release.pods_shown_by)
-    with closing(Way(release.namespace, release.service, forward)) as way:
+    with closing(Way(release.namespace, release.service, forward, RIGHTS_FILE)) as way:
         yield from _scheduler(release, *way.to(*release.comm))
 
 

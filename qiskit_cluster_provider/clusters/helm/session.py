@@ -14,14 +14,14 @@ from ..kubernetes.clients import connect, end_clients
 from ..kubernetes.deployed import await_pods
 from ..kubernetes.doctor import reviewed, rights
 from ..kubernetes.forward import Way
-from ..kubernetes.rights import HELM_RIGHTS
+from ..kubernetes.rights import HELM_RIGHTS, PORT_FORWARD
 from ..kubernetes.showing import Show, showing
 from .cluster import HelmCluster
 from .config import HelmConfig
 from .release import RIGHTS_FILE, Release, find
 
 _SPEAKS_WITHIN = 3.0  # seconds
-_FORWARD = tuple(right for right in HELM_RIGHTS if right.resource == "pods/portforward")
+_FORWARD = tuple(right for right in HELM_RIGHTS if right.resource == PORT_FORWARD)
 
 
 @contextmanager
@@ -31,7 +31,9 @@ def opened(config: HelmConfig) -> Iterator[Client]:
         with connected(RIGHTS_FILE) as api, showing(config.quiet) as show:
             release = find(api, config.namespace or api.namespace, config.release)
             release.check()
-            way = stack.enter_context(closing(Way(release.namespace, release.service, config.port_forward)))
+            way = stack.enter_context(
+                closing(Way(release.namespace, release.service, config.port_forward, RIGHTS_FILE))
+            )
             if way.outside:
                 _check_forward(api, release.namespace)
             if config.workers is not None:

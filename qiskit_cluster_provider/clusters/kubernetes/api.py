@@ -32,6 +32,7 @@ INSTALL = (
 """The operator, as its documentation says."""
 OPERATOR = "app.kubernetes.io/name=dask-kubernetes-operator"
 RIGHTS_FILE = "deploy/rbac.yaml"
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # what a pod is given
 Answer = dict[str, Any] | ClusterApiError
 _OF_THE_FILE = (
     *(ValueError, KeyError, TypeError, IndexError, AttributeError),
@@ -45,7 +46,7 @@ class Api:
     """The API server that the kubeconfig, or a pod's ServiceAccount, leads to. Make one with :func:`connected`.
 
     Attributes:
-        namespace: of the context.
+        namespace: of the context, or the pod's own.
         server: its URL.
         context: the kubeconfig's; empty in a pod.
     """
@@ -160,12 +161,23 @@ async def logged_in() -> Any:
     Raises:
         ClusterApiError: there is no way to a cluster, or it does not answer.
     """
-    client = kr8s.asyncio.Api(bypass_factory=True)
+    client = kr8s.asyncio.Api(bypass_factory=True, serviceaccount=_ACCOUNT)
     client.timeout = ANSWER_WITHIN
     try:
-        return await client
+        await client
     except Exception as error:
         raise translated(error, str(client.auth.server or "")) from error
+    if not client.auth.active_context and (own := _own_namespace()):
+        client.auth.namespace = own  # kr8s, which thinks that it knows one, says "default"
+    return client
+
+
+def _own_namespace() -> str:
+    """The namespace of the pod that this process runs in; empty if nobody says."""
+    try:
+        return Path(_ACCOUNT, "namespace").read_text().strip()
+    except OSError:
+        return ""
 
 
 def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE) -> ClusterError:
@@ -210,6 +222,25 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
             said = f"it lacks a context, a cluster or a user ({said})"
         return ClusterApiError(f"the kubeconfig {file} cannot be used: {said}. kubectl config view")
     return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")
+
+
+def refused_forward(status: int, pod: str, rights_file: str) -> ClusterApiError:
+    """The API server lets nobody through to a pod, for whom it has no words: they stay behind in the websocket."""
+    if status == 403:
+        return ClusterApiError(
+            f"a port-forward to {pod} is refused with 403: your user has no right to get pods/portforward or, from "
+            f"Kubernetes 1.35 on, to create it. Ask who runs the cluster for both: kubectl apply -f {rights_file}",
+            status,
+        )
+    if status == 401:
+        return ClusterApiError(
+            f"the login is refused for a port-forward to {pod}. Log in anew: kubectl auth whoami", status
+        )
+    return ClusterApiError(
+        f"a port-forward to {pod} is refused with {status}. Does a proxy on the way to the API server let websockets "
+        "through? kubectl port-forward",
+        status,
+    )
 
 
 def _content(response: httpx.Response) -> dict[str, Any]:

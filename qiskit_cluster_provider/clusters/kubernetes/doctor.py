@@ -13,10 +13,10 @@ from ..findings import Finding
 from ..running import running
 from .api import ANSWER_WITHIN, CLUSTERS, INSTALL, OPERATOR, RIGHTS_FILE, Answer, Api, connected
 from .config import KubernetesConfig
-from .forward import Forward
+from .forward import Forward, is_outside
 from .pods import ready
 from .quantities import parse_quantity
-from .rights import RIGHTS, Right
+from .rights import RIGHTS, Right, of_use
 from .spec import GPU, GROUP, manifest, new_name
 from .start import GOING, Place
 
@@ -41,7 +41,8 @@ def findings(config: KubernetesConfig) -> Iterator[Finding]:
                 "quotas": ("GET", f"/api/v1/namespaces/{namespace}/resourcequotas", None),
                 "clusters": ("GET", f"{CLUSTERS}/namespaces/{namespace}/daskclusters", None),
             }
-            reviews = reviewed(RIGHTS, namespace)
+            wanted = of_use(RIGHTS, is_outside(config.port_forward))
+            reviews = reviewed(wanted, namespace)
             answers = api.all([*asked.values(), *reviews.values()])
             found = dict(zip(asked, answers, strict=False))
             if (refused := login(answers)) is not None:
@@ -53,7 +54,7 @@ def findings(config: KubernetesConfig) -> Iterator[Finding]:
             yield kinds
             if kinds.ok:
                 yield _operator(found["operator"], found["operator's pods"])
-            yield from rights(RIGHTS, dict(zip(reviews, answers[len(asked) :], strict=True)), namespace)
+            yield from rights(wanted, dict(zip(reviews, answers[len(asked) :], strict=True)), namespace)
             if config.spec is None and config.create:
                 yield _room(config, found["nodes"], found["quotas"])
             yield from _name(config, namespace, found["clusters"])

@@ -15,16 +15,23 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx_ws
 import kr8s
 
 from ...errors import ClusterConnectionError
-from .api import ANSWER_WITHIN, logged_in, translated
+from .api import ANSWER_WITHIN, RIGHTS_FILE, logged_in, refused_forward, translated
 
 _OPEN_WITHIN = 3 * ANSWER_WITHIN
 
 
 class Forward:
     """Forwards ``localhost:port`` to ``remote_port`` of a Service.
+
+    Args:
+        namespace: of the Service.
+        service: its name.
+        remote_port: of its pods.
+        rights_file: what grants the right to it, for the errors.
 
     Attributes:
         port: on this machine.
@@ -33,9 +40,10 @@ class Forward:
         ClusterApiError: Kubernetes does not answer, or refuses.
     """
 
-    def __init__(self, namespace: str, service: str, remote_port: int) -> None:
+    def __init__(self, namespace: str, service: str, remote_port: int, rights_file: str = RIGHTS_FILE) -> None:
         self.port = 0
         self._where = (namespace, service, remote_port)
+        self._rights_file = rights_file
         self._error: BaseException | None = None
         self._opened = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -49,7 +57,7 @@ class Forward:
             self.close()
             if isinstance(self._error, TimeoutError):
                 raise ClusterConnectionError(f"{name}: {self._error}.") from self._error
-            raise translated(self._error, "") from self._error
+            raise translated(self._error, "", rights_file) from self._error
 
     def close(self) -> None:
         """End it, with its connections and its thread."""
@@ -72,12 +80,33 @@ class Forward:
         namespace, name, remote_port = self._where
         client = await logged_in()
         service: Any = await kr8s.asyncio.objects.Service.get(name, namespace=namespace, api=client)
+        await _check_let_in(client, service, remote_port, self._rights_file)
         async with AsyncExitStack() as stack:
             self.port = await _listening(service, remote_port, stack)
             self._opened.set()
             await self._end.wait()
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
+
+
+async def _check_let_in(client: Any, service: Any, remote_port: int, rights_file: str) -> None:
+    """Raise what kr8s would try again for ever, while whoever is connected waits: a refusal of the API server."""
+    ready = await service.async_ready_pods()
+    if not ready:  # there will be one by the time that somebody connects
+        return
+    pod = ready[0]
+    try:
+        async with client.open_websocket(
+            version=pod.version,
+            url=f"{pod.endpoint}/{pod.name}/portforward",
+            namespace=pod.namespace,
+            params={"ports": str(remote_port)},
+        ):
+            pass
+    except httpx_ws.WebSocketUpgradeError as error:
+        status = error.response.status_code
+        if 400 <= status < 500 and status not in (404, 409, 429):  # else the pod has gone, or it is a bad moment
+            raise refused_forward(status, f"{pod.namespace}/{pod.name}", rights_file) from error
 
 
 async def _listening(service: Any, remote_port: int, stack: AsyncExitStack) -> int:
@@ -97,13 +126,17 @@ class Way:
         namespace: of the Service.
         service: its name.
         forward: through the API server; default: unless this process runs in Kubernetes.
+        rights_file: what grants the right to do so, for the errors.
 
     Attributes:
         outside: whether ports are forwarded.
     """
 
-    def __init__(self, namespace: str, service: str, forward: bool | None = None) -> None:
-        self.outside = not is_inside(os.environ) if forward is None else forward
+    def __init__(
+        self, namespace: str, service: str, forward: bool | None = None, rights_file: str = RIGHTS_FILE
+    ) -> None:
+        self.outside = is_outside(forward)
+        self._rights_file = rights_file
         self._namespace = namespace
         self._service = service
         self._forwards: list[Forward] = []
@@ -116,7 +149,7 @@ class Way:
         """
         if not self.outside:
             return f"{self._service}.{self._namespace}.svc", port
-        forward = Forward(self._namespace, self._service, pod_port)
+        forward = Forward(self._namespace, self._service, pod_port, self._rights_file)
         self._forwards.append(forward)
         return "localhost", forward.port
 
@@ -124,6 +157,11 @@ class Way:
         """End its forwards."""
         while self._forwards:
             self._forwards.pop().close()
+
+
+def is_outside(forward: bool | None) -> bool:
+    """Whether ports are forwarded: as the setting ``port_forward`` says, else unless this process is in a pod."""
+    return not is_inside(os.environ) if forward is None else forward
 
 
 def is_inside(environment: Mapping[str, str]) -> bool:

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+PORT_FORWARD = "pods/portforward"
+"""Opened as a websocket. Kubernetes asks for ``get``, and from 1.35 on for ``create`` too."""
 _DASK = "kubernetes.dask.org"
 
 
@@ -41,7 +44,7 @@ RIGHTS = (
     Right(_DASK, "daskautoscalers", ("create", "patch", "delete"), "begin and end scaling with the load"),
     Right("", "services", ("list",), "find the scheduler"),
     Right("", "pods", ("get", "list"), "find the pods and see whether they run"),
-    Right("", "pods/portforward", ("get",), "reach the scheduler from outside of Kubernetes"),
+    Right("", PORT_FORWARD, ("get", "create"), "reach the scheduler from outside of Kubernetes"),
     Right("apps", "deployments", ("list",), "count the workers, and see why Kubernetes makes no pods"),
     Right(_DASK, "daskclusters", ("patch",), "end a cluster in a second, else up to a minute", needed=False),
     Right("apps", "deployments", ("delete",), "end waiting workers before working ones", needed=False),
@@ -53,9 +56,14 @@ RIGHTS = (
 HELM_RIGHTS = (
     Right("", "services", ("get", "list"), "find the scheduler"),
     Right("", "pods", ("get", "list"), "find the pods and see whether they run"),
-    Right("", "pods/portforward", ("get",), "reach the scheduler from outside of Kubernetes"),
+    Right("", PORT_FORWARD, ("get", "create"), "reach the scheduler from outside of Kubernetes"),
     Right("apps", "deployments", ("get", "list"), "find the workers", needed=False),
     Right("apps", "deployments/scale", ("patch",), "change the number of workers", needed=False),
     Right("", "pods/log", ("get",), "show logs", needed=False),
 )
 """For ``aer-helm``."""
+
+
+def of_use(rights: Sequence[Right], outside: bool) -> list[Right]:
+    """Those of ``rights`` that a process needs which is ``outside`` of Kubernetes, or in one of its pods."""
+    return [right for right in rights if outside or right.resource != PORT_FORWARD]
