@@ -12,9 +12,8 @@ import qiskit_aer.primitives as aer
 from qiskit import QuantumCircuit
 from qiskit.primitives import PrimitiveResult
 from qiskit.quantum_info import Pauli, SparsePauliOp
-from qiskit_aer import AerSimulator
 
-from qiskit_cluster_provider import EstimatorV2, SamplerV2
+from qiskit_cluster_provider import ClusterBackend, EstimatorV2, SamplerV2
 from qiskit_cluster_provider.testing import differences, pub_differences
 
 SEED = 7
@@ -44,7 +43,7 @@ class Circuits:
 
     def run(self, backend: Any) -> Any:
         """Run it and wait. ``backend`` is an ``AerSimulator`` or stands in for one."""
-        options = self.options if isinstance(backend, AerSimulator) else {**self.options, **self.ours}
+        options = {**self.options, **self.ours} if isinstance(backend, ClusterBackend) else self.options
         binds = None
         if self.values is not None:
             parameters = self.circuits[0].parameters
@@ -107,7 +106,7 @@ class Pubs:
 
     def run(self, backend: Any) -> Any:
         """Run it and wait: with Aer's own primitives on an ``AerSimulator``, else with ours."""
-        here = isinstance(backend, AerSimulator)
+        here = not isinstance(backend, ClusterBackend)
         if self.observable is not None:
             settings: dict[str, Any] = {"options": {"run_options": {"seed_simulator": SEED}}}
             estimator = (

@@ -24,7 +24,6 @@ from .on_cluster import OnCluster
 from .options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from .parameterizations import parametrized
 from .plan import Simulator, Work, checked, prepare
-from .plan import Simulator, Work, prepare
 from .simulator_name import SimulatorName
 
 
@@ -252,7 +251,7 @@ class ClusterBackend(OnCluster, BackendV2):
         other = copy.copy(self)
         other._aer = copy.copy(self._aer)
         for name, value in vars(self._aer).items():
-            if isinstance(value, (dict, Options)):
+            if isinstance(value, (dict, Options)) or name == "_configuration":
                 setattr(other._aer, name, copy.copy(value))
         other.set_options(**options)
         return other
@@ -321,3 +320,8 @@ class ClusterBackend(OnCluster, BackendV2):
             for key, value in rows.items()
         )
         return f"<table><caption><b>ClusterBackend</b></caption>{body}</table>"
+
+
+# Aer's own primitives, and the local mode of IBM's executor_sampler and executor_estimator, ask isinstance(): what is
+# no AerSimulator they copy into one, which would simulate in this process.
+AerSimulator.register(ClusterBackend)

@@ -14,9 +14,9 @@ from qiskit.circuit.library import quantum_volume
 from qiskit.primitives import PrimitiveResult
 from qiskit.quantum_info import SparsePauliOp
 from qiskit.result import Result
-from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
+from .backend import ClusterBackend
 from .primitives import EstimatorV2, SamplerV2
 from .testing import differences, pub_differences
 
@@ -84,7 +84,7 @@ class Pubs:
 
     def run(self, backend: Any, shots: int, seed: int, **options: Any) -> PrimitiveResult[Any]:
         """Run it and wait. ``backend`` is a ClusterBackend, or an ``AerSimulator`` for Aer's own primitives."""
-        here = isinstance(backend, AerSimulator)
+        here = not isinstance(backend, ClusterBackend)
         if self.name == "SamplerV2":
             settings: dict[str, Any] = {"seed": seed, "default_shots": shots, "options": {"run_options": options}}
             sampler = aer.SamplerV2.from_backend(backend, **settings) if here else SamplerV2(backend, **settings)

@@ -9,11 +9,14 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import real_amplitudes
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
+from qiskit_aer import primitives as aer_primitives
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 pytest.importorskip("qiskit_ibm_runtime", reason="pip install 'qiskit-cluster-provider[integrations]'")
 
 from qiskit_ibm_runtime import Batch, EstimatorV2, SamplerV2, Session
+from qiskit_ibm_runtime.executor_estimator import EstimatorV2 as ExecutorEstimator
+from qiskit_ibm_runtime.executor_sampler import SamplerV2 as ExecutorSampler
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 # qiskit-ibm-runtime 0.50 deprecates its own primitives, whatever their mode.
@@ -131,3 +134,64 @@ def test_estimator(backend, events):
     np.testing.assert_array_equal(ours.evs, theirs.evs)
     np.testing.assert_array_equal(ours.stds, theirs.stds)
     assert (ours.stds > 0).any()
+
+
+def same_executed(ours, theirs, seed=17):
+    """What the primitives that follow those above give for two modes: samples, values and errors."""
+    found = []
+    for mode in (ours, theirs):
+        device = {"backend": mode} if mode.coupling_map else {"basis_gates": ["rz", "sx", "x", "cx"]}
+        pass_manager = generate_preset_pass_manager(1, seed_transpiler=1, **device)
+        sampler = ExecutorSampler(mode)
+        estimator = ExecutorEstimator(mode)
+        for primitive in (sampler, estimator):
+            primitive.options.simulator.seed_simulator = seed
+        ansatz = pass_manager.run(real_amplitudes(2, reps=3))
+        observables = [SparsePauliOp(["ZZ", "XI"], [1, 0.5]).apply_layout(ansatz.layout)]
+        values = estimator.run([(ansatz, observables, VALUES[0])]).result()[0].data
+        measured = real_amplitudes(2, reps=3)
+        measured.measure_all()
+        pubs = [pass_manager.run(bell()), (pass_manager.run(measured), VALUES)]
+        found.append((sampler.run(pubs, shots=300).result(), values))
+    (our_samples, our_values), (their_samples, their_values) = found
+    same_bits(our_samples, their_samples)
+    np.testing.assert_array_equal(our_values.evs, their_values.evs)
+    np.testing.assert_array_equal(our_values.stds, their_values.stds)
+
+
+def test_executor_primitives(backend, events):
+    """They run on what is an AerSimulator, and make one of everything else, in this process."""
+    qubits = backend.num_qubits
+    same_executed(backend, AerSimulator())
+    assert events
+    assert backend.num_qubits == qubits == AerSimulator().num_qubits  # of a copy they set the number of qubits
+
+
+def test_executor_primitives_with_noise(provider):
+    noise_model = NoiseModel()
+    noise_model.add_all_qubit_quantum_error(depolarizing_error(0.3, 2), ["cx"])
+    ours = provider.get_backend("aer-local", workers=2, noise_model=noise_model)
+    same_executed(ours, AerSimulator(noise_model=noise_model))
+
+
+def test_executor_primitives_on_a_device(provider):
+    ours = provider.get_backend("aer-local", workers=2, from_backend=FakeManilaV2())
+    found = []
+    ours.set_options(callback=found.append)
+    same_executed(ours, AerSimulator.from_backend(FakeManilaV2()))
+    assert found
+
+
+@pytest.mark.parametrize("primitive", [aer_primitives.SamplerV2, aer_primitives.EstimatorV2])
+def test_primitives_of_aer(backend, events, primitive):
+    circuit = bell() if primitive is aer_primitives.SamplerV2 else bell().remove_final_measurements(inplace=False)
+    pub = (circuit,) if primitive is aer_primitives.SamplerV2 else (circuit, SparsePauliOp(["ZZ", "XI"], [1, 0.5]))
+    options = {"options": {"run_options": {"seed_simulator": 7}}}
+    ours, theirs = (
+        primitive.from_backend(one, **options).run([pub]).result()[0].data for one in (backend, AerSimulator())
+    )
+    assert events
+    if primitive is aer_primitives.SamplerV2:
+        np.testing.assert_array_equal(ours.meas.array, theirs.meas.array)
+    else:
+        np.testing.assert_array_equal(ours.evs, theirs.evs)
