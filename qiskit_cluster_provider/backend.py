@@ -240,7 +240,7 @@ class ClusterBackend(OnCluster, BackendV2):
     def _explain(self, work: Work, slice_options: SliceOptions) -> Explanation:
         """How ``work`` would be run."""
         found = foreseen(work, slice_options, self._connection, tame=self._check(work))
-        sizes = (0, {}) if found.placement.here else sizes_of(found.plan)
+        sizes = (0, {}) if found.placement.here else sizes_of(found.plan, found.needs)
         return explain(found.plan, found.needs, found.placement, self.name, found.capacity, *sizes)
 
     def _check(self, work: Work) -> bool:

@@ -10,7 +10,7 @@ from heapq import heapify, heapreplace
 
 from .dispatch import Capacity
 from .plan import Needs, Placement, Plan, longest_first
-from .wire import Encoder
+from .wire import Encoder, example_address
 
 
 @dataclass(frozen=True)
@@ -178,10 +178,10 @@ def explain(
     )
 
 
-def sizes_of(plan: Plan) -> tuple[int, dict[str, int]]:
+def sizes_of(plan: Plan, needs: Needs) -> tuple[int, dict[str, int]]:
     """Bytes of all tasks of ``plan`` together, and of each blob: it is written as it would be for sending."""
-    encoder = Encoder(plan)
-    total = sum(len(encoder.encode(piece)[1]) for piece in plan.slices)
+    encoder, address = Encoder(plan), example_address()
+    total = sum(len(encoder.encode(one, address if needs.has_arrays(one) else None)[1]) for one in plan.slices)
     return total, {name: len(blob) for name, blob in encoder.blobs.items()}
 
 

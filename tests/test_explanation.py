@@ -63,7 +63,8 @@ def test_a_job_says_the_same_as_the_plan_before(backend):
     job.result(timeout=100)
     after = job.explain()
     assert (after.slices, after.slice_sizes) == (before.slices, before.slice_sizes) == (3, (100, 150))
-    assert (after.bytes, after.blobs) == (before.bytes, before.blobs)
+    assert after.blobs == before.blobs
+    assert abs(after.bytes - before.bytes) <= 60, "random names of mailboxes, compressed"
     assert after.why_size == "max_job_size=150"
     assert after.methods == before.methods
     learned = backend.explain(template(), SWEEP, **options)

@@ -7,7 +7,7 @@ every Dask worker does. On the way back nothing is pickled: results are msgpack 
 from .circuits import decode_circuits, encode_circuits
 from .envelope import VERSION
 from .experiments import PackedExperiments
-from .handover import Mailbox
+from .handover import Mailbox, example_address
 from .outputs import decode_output, encode_output
 from .results import check_result, decode_result, encode_result, is_handed_over
 from .task import Encoder, Piece, Task, TaskRun, decode_context, decode_noise, decode_task
@@ -30,5 +30,6 @@ __all__ = [
     "encode_circuits",
     "encode_output",
     "encode_result",
+    "example_address",
     "is_handed_over",
 ]

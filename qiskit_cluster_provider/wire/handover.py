@@ -26,6 +26,7 @@ with suppress(ImportError):  # where it is missing, memfd_create is too
 
 _NAME = b"\0qiskit-cluster-"  # with a zero first, it is a name of the kernel's and no file
 _TICKET = 16  # bytes
+_RANDOM = 16  # bytes that make a name its own, in hexadecimal digits
 _INT = struct.Struct("i")
 _BACKLOG = 128  # that the kernel keeps for us
 _SILENT = 64  # connections that have said nothing yet; more than that nobody of ours opens
@@ -36,13 +37,22 @@ Address = tuple[bytes, bytes]
 """The name of a mailbox, and the ticket of what it waits for."""
 
 
+def example_address() -> Address | None:
+    """Like that of any mailbox, for who counts bytes; ``None`` where there are none."""
+    return (_some_name(), secrets.token_bytes(_TICKET)) if hasattr(os, "memfd_create") else None
+
+
+def _some_name() -> bytes:
+    return _NAME + secrets.token_hex(_RANDOM).encode()
+
+
 class Mailbox:
     """Takes what children hand over to one job. It has no thread: what was sent waits in the socket."""
 
     _all: ClassVar[weakref.WeakSet[Mailbox]] = weakref.WeakSet()
 
     def __init__(self) -> None:
-        self._name = _NAME + secrets.token_hex(16).encode()
+        self._name = _some_name()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._silent: list[socket.socket] = []
         self._tickets: dict[bytes, int] = {}

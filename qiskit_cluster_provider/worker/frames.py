@@ -43,6 +43,8 @@ def read(stream: BinaryIO) -> tuple[bytes, list[bytes]]:
         raise FrameError(f"{head!r} came between two processes of this package where a message should begin")
     parts, left = [], length
     while left:
+        if left < _SIZE.size:
+            raise FrameError(f"a message of {length} bytes ends within the size of a part")
         (size,) = _SIZE.unpack(_exactly(stream, _SIZE.size))
         left -= _SIZE.size + size
         if left < 0:
