@@ -15,6 +15,7 @@ from .bars import ProgressBar
 from .dispatch import Dispatch, SliceInfo
 from .errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError, headline
 from .explanation import Explanation, explain
+from .options import wait_of
 from .plan import Plan, SliceResult
 from .progress import Listener, Progress
 from .report import Report, report
@@ -42,12 +43,16 @@ class JobHandle(ABC):
         """Begin.
 
         Raises:
-            ClusterJobError: it has begun already.
+            ClusterJobError: it has begun already, or this machine has no thread left for it.
         """
         if self._submitted:
             raise ClusterJobError(f"job {self.job_id()} has been submitted already; call backend.run() again.")
         self._submitted = True
-        self._dispatch.start()
+        try:
+            self._dispatch.start()
+        except BaseException:
+            self._submitted = False
+            raise
 
     def _wait(self, timeout: float | None) -> None:
         """Wait for an end that left every slice with a result.
@@ -58,6 +63,7 @@ class JobHandle(ABC):
             SlicesLostError: slices failed for a reason that is not the circuits', after all retries.
             ClusterConnectionError: the cluster could not be reached.
         """
+        timeout = wait_of("timeout", timeout)
         if not self._submitted:
             raise ClusterJobError(f"job {self.job_id()} has not been submitted; call submit() first.")
         if not self._dispatch.finished.wait(timeout):
@@ -70,7 +76,7 @@ class JobHandle(ABC):
                 f"job {self.job_id()} was cancelled ({self.progress()}); partial_result() has what was finished."
             )
         if self._dispatch.error is not None:
-            raise self._dispatch.error
+            raise self._dispatch.error.with_traceback(self._dispatch.error_trace)
         if self._dispatch.lost:
             raise self._lost_error()
 
@@ -117,9 +123,11 @@ class JobHandle(ABC):
 
         Raises:
             ClusterJobTimeoutError: not finished in time; the job goes on.
+            ClusterConfigError: ``timeout`` or ``wait`` is no number of seconds.
         """
+        timeout, pause = wait_of("timeout", timeout), wait_of("wait", wait)
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._dispatch.finished.wait(_until(deadline, wait if callback else None)):
+        while not self._dispatch.finished.wait(_until(deadline, pause if callback else None)):
             if deadline is not None and time.monotonic() >= deadline:
                 raise ClusterJobTimeoutError(
                     f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}); it goes on."

@@ -18,6 +18,8 @@ from .errors import ClusterConfigError, OptionTypeError, UnknownOptionError, nea
 _MEANT = {"seed": "seed_simulator", "threads": "max_parallel_threads", "noise": "noise_model"}
 SEED_MODES = ("aer", "independent")
 PLACEMENTS = ("auto", "here", "cluster")
+LONGEST = 10.0**9
+"""Seconds; locks take no more than ten times as many."""
 _WHOLE = ("shots", "seed_simulator")
 
 
@@ -106,9 +108,27 @@ def _whole(name: str, value: Any, *, least: int) -> int:
 
 
 def _seconds(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
+    number = not isinstance(value, bool) and isinstance(value, numbers.Real)
+    if not (number and 0 < value < math.inf):
         raise ClusterConfigError(f"{name} must be a finite number of seconds above 0, not {value!r}.")
-    return float(value)
+    return _at_most(value)
+
+
+def _at_most(value: Any) -> float:
+    return LONGEST if value > LONGEST else float(value)
+
+
+def wait_of(name: str, value: Any) -> float | None:
+    """Seconds to wait, as locks take them: ``None`` and infinity wait for ever, what is negative is over already.
+
+    Raises:
+        ClusterConfigError: ``value`` is no number.
+    """
+    if value is None or value == math.inf:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or value != value:
+        raise OptionTypeError(f"{name} must be a number of seconds, or None to wait for ever, not {value!r}.")
+    return 0.0 if value <= 0 else _at_most(value)
 
 
 def check_names(given: Mapping[str, Any], known: Mapping[str, Any] | set[str], what: str) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from abc import ABC, abstractmethod
 
-from ..errors import headline
+from ..errors import ClusterJobError, headline
 from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, SliceResult, longest_first
 from ..progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
@@ -14,6 +13,7 @@ from .capacity import HERE_CAPACITY
 from .ledger import Fate, Ledger
 from .snapshots import Snapshots
 from .state import JobState
+from .threads import start_thread
 from .transport import reason_of
 from .unfinished import UNFINISHED
 
@@ -39,17 +39,31 @@ class Dispatch(JobState, ABC):
         self._snapshots = Snapshots(needs.work)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Begin; returns at once.
+
+        Raises:
+            ClusterJobError: no thread can be started for it. Nothing has begun.
+        """
         UNFINISHED.add(self)
-        self._thread = threading.Thread(target=self._main, name=f"dispatch-{self.job_id}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread = start_thread(self._main, f"dispatch-{self.job_id}")
+        except BaseException as error:
+            UNFINISHED.discard(self)
+            if not isinstance(error, RuntimeError):
+                raise
+            raise ClusterJobError(
+                f"job {self.job_id} cannot begin: {error}. The limit of threads is reached (ulimit -u, pids.max of "
+                "the container): raise it, or wait until other work has ended, and submit it again."
+            ) from error
 
     def _main(self) -> None:
         try:
             self._run()
-        except BaseException as error:  # whatever it is belongs to whoever asks for the result
+        except Exception as error:  # whatever it is belongs to whoever asks for the result
             self.error = error
-            self._log.info("error", "it cannot go on: %s", headline(reason_of(error)))
+        except BaseException as error:  # who asks for a result must not be ended by what was meant for this thread
+            self.error = ClusterJobError(f"job {self.job_id} was ended by {reason_of(error)}.")
+            self.error.__cause__ = error
         finally:
             self._end()
 
@@ -93,16 +107,33 @@ class Dispatch(JobState, ABC):
         """The job ends: nothing of it is to go on anywhere."""
 
     def _end(self) -> None:
-        self._let_go()
+        """Whatever goes wrong in one of these steps, nobody waits for a job for ever."""
+        try:
+            for step in (self._say_why, self._let_go, self._close, self._snapshots.close, self._say_that):
+                try:
+                    step()
+                except BaseException:
+                    self._log.warning("end", "could not end in order", exc_info=True)
+        finally:
+            if self.ended_at is None:
+                self.ended_at = time.monotonic()
+            UNFINISHED.discard(self)
+            self.finished.set()  # last, so that a progress bar is complete before the result is printed
+
+    def _say_why(self) -> None:
+        if self.error is not None:
+            self.error_trace = self.error.__traceback__
+            self._log.info("error", "it cannot go on: %s", headline(reason_of(self.error)))
+
+    def _close(self) -> None:
         with self._lock:
             if self._ledger is not None and (self._cancelled or self.error is not None):
                 why = "the job was cancelled" if self._cancelled else "the job could not go on"
                 self._ledger.cancelled(self._now(), why)
             self.ended_at = time.monotonic()
-        self._snapshots.close()
+
+    def _say_that(self) -> None:
         self._emit(JobFinished(self.job_id, self.status().name))
-        UNFINISHED.discard(self)
-        self.finished.set()  # last, so that a progress bar is complete before the result is printed
 
 
 def named(plan: Plan, index: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -144,15 +144,16 @@ class DaskTransport:
         if shares is not None:
             shares.give_back(address)
 
-    def trouble(self) -> str | None:
-        """As :class:`.view.View` tells, and whether a worker has threads enough."""
+    def trouble(self, inflight: Collection[Any], running: bool) -> str | None:
+        """As :class:`.view.View` tells, and whether a worker has threads enough, and takes up what it is given."""
         try:
             client = self._reach()
         except ClusterClosedError:
             raise
         except ClusterConnectionError as error:
             return str(error.message).rstrip(".")
-        return self._view.look(client) or self._too_small()
+        said = self._view.look(client) or self._too_small()
+        return said or (self._view.paused(client) if inflight and not running else None)
 
     def stranded(self, future: Any) -> bool:
         """Whether all workers have left that were named for it, and no other has it.
@@ -165,7 +166,11 @@ class DaskTransport:
         # "lost": it was done, and nobody had fetched it.
         return future.status in ("pending", "lost") and self._view.is_nowhere(self._client, future.key)
 
-    def outcome(self, error: Exception) -> tuple[str, str]:
+    def is_slow(self, future: Any) -> bool:
+        """Unless it was the task that raised it."""
+        return bool(future.status != "error")
+
+    def outcome(self, error: BaseException) -> tuple[str, str]:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
         if isinstance(error, KilledWorker):
             return "lost", (

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import queue
-import threading
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 
 from .. import versions
-from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, ClusterVersionError, amended, headline
+from ..errors import (
+    ClusterClosedError,
+    ClusterConnectionError,
+    ClusterError,
+    ClusterVersionError,
+    WireError,
+    amended,
+    headline,
+)
 from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, Slice, cut, too_big
 from ..plan.cost import least
 from ..progress import ClusterTrouble, SliceRetried, SliceSplit
 from ..wire import Encoder, Mailbox, check_result, decode_result, is_handed_over
 from ..worker.call import Call
-from ..worker.reply import bytes_of
 from .base import Dispatch
 from .capacity import capacity_now
-from .ledger import Fate, Ledger
+from .ledger import LOSSES, Fate, Ledger
+from .replies import opened
+from .threads import start_thread
 from .transport import Future, Transport, reason_of
 
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
 _LOOK_AGAIN = 1.0  # seconds after which a cluster is asked whether it is there and has grown
 _GRACE = 60.0  # seconds over its timeout after which a slice's worker is not believed in any more
 _FETCH = 5.0  # seconds for a result's bytes to come at first, twice as many each time that they do not
+_MOST_DOUBLED = 6  # times
 _CLEAN = 10.0  # seconds for a cluster to be told that a job has ended
 
 
@@ -42,6 +52,9 @@ class ClusterDispatch(Dispatch):
         self._fetches: Counter[int] = Counter()
         self._mailbox: Mailbox | None = None
         self._takes = True  # what is handed over on this machine
+        self._refused: str | None = None  # why nothing more can be sent now
+        self._last_loss = ""
+        self._begun_at: dict[int, float] = {}  # since when a slice is seen to run, where nobody tells
         self._news: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
 
     def _run(self) -> None:
@@ -60,12 +73,22 @@ class ClusterDispatch(Dispatch):
             self._waiting.extend(index for index in order if index not in ledger.culprits)
         for index in refused:
             self._given_up(index, "refused", Fate.CULPRIT, ledger)
+        try:
+            self._keep_busy(ledger, encoder, threads)
+        except ClusterConnectionError:
+            self._take_what_is_there(ledger)
+            raise
+        if not self._cancelled:
+            self._note(None)  # all slices have an end, so that no trouble is left
+
+    def _keep_busy(self, ledger: Ledger, encoder: Encoder, threads: int) -> None:
         while (self._waiting or self._inflight) and not self._cancelled:
             if self._watch.due():
                 self._look(ledger)
             window = _AHEAD * self._transport.slots()
-            while self._waiting and len(self._inflight) < window and not self._cancelled:
-                if not self._submit(self._waiting.popleft(), ledger, encoder, threads):
+            while len(self._inflight) < window and not self._cancelled:
+                index = self._next(ledger)
+                if index is None or not self._submit(index, ledger, encoder, threads):
                     break
             try:
                 news = self._news.get(timeout=_LOOK_AGAIN)
@@ -73,29 +96,68 @@ class ClusterDispatch(Dispatch):
                 continue
             if news is not None:
                 self._take(*news, ledger)
-        if not self._cancelled:
-            self._note(None)  # all slices have an end, so that no trouble is left
+
+    def _next(self, ledger: Ledger) -> int | None:
+        """The next slice to send. Of those that workers may die of, there is never more than one on its way."""
+        alone = any(map(ledger.is_dangerous, self._inflight))
+        for place, index in enumerate(self._waiting):
+            if not (alone and ledger.is_dangerous(index)):
+                del self._waiting[place]
+                return index
+        return None
+
+    def _take_what_is_there(self, ledger: Ledger) -> None:
+        """The job cannot go on: what has come back already is not lost with it."""
+        with suppress(queue.Empty, ClusterConnectionError):
+            while not self._cancelled:
+                news = self._news.get_nowait()
+                if news is not None:
+                    self._take(*news, ledger)
 
     def _look(self, ledger: Ledger) -> None:
         """Is the cluster there, and does no slice wait for a worker that will never answer?"""
-        self._note(self._transport.trouble())
+        with self._lock:
+            running = any(info.state == "running" for info in self.infos())
+        trouble = self._transport.trouble(list(self._inflight.values()), running)
+        self._note(trouble or (None if self._inflight else self._refused))
+        if ledger.losses >= LOSSES:
+            raise ClusterConnectionError(
+                f"{ledger.losses} tries in a row were lost with their workers, the last of them: "
+                f"{headline(self._last_loss)}. job.partial_result() has what was finished."
+            )
         now = self._now()
         for index, future in list(self._inflight.items()):
-            ran, worker = ledger.running_for(index, now), ledger.infos[index].worker
-            # The estimate need not be made again for what has just begun.
-            if ran > _GRACE and ran - _GRACE > self._timeout(ledger.plan.slices[index]):
-                outcome, reason = "lost", f"its worker {worker} has not answered in time"
-            elif not self._transport.stranded(future):
+            given_up = self._given_up_because(index, future, ledger, now)
+            if given_up is None:
                 continue
-            elif ran:
-                outcome, reason = "lost", f"its Dask worker {worker} was lost"
-            else:
-                outcome, reason = "disconnected", "the workers that it could run on have left"
             with self._lock:
                 self._inflight.pop(index, None)
-            self._transport.taken(future)
+            self._drop(future)
+            self._failed(index, *given_up, ledger)
+
+    def _given_up_because(self, index: int, future: Future, ledger: Ledger, now: float) -> tuple[str, str] | None:
+        """Outcome and reason, if a slice that is on its way is not to be waited for any more."""
+        ran, worker = ledger.running_for(index, now), ledger.infos[index].worker
+        if not ran and self._transport.running(future):  # nobody tells when it has begun
+            ran = now - self._begun_at.setdefault(index, now)
+        if lost := ledger.too_many_losses(index):
+            return "lost", f"{lost} Dask workers died while they had it"
+        # The estimate need not be made again for what has just begun.
+        if ran > _GRACE and ran - _GRACE > self._timeout(ledger.plan.slices[index]):
+            return "lost", f"its worker {worker} has not answered in time".replace("  ", " ")
+        if not self._transport.stranded(future):
+            return None
+        if ran:
+            return "lost", f"its Dask worker {worker} was lost"
+        return "disconnected", "the workers that it could run on have left"
+
+    def _drop(self, future: Future) -> None:
+        """Nobody waits for it any more."""
+        self._transport.taken(future)
+        try:
             future.cancel()
-            self._failed(index, outcome, reason, ledger)
+        except Exception:  # of a stranger's executor, or of a client that is gone
+            self._log.debug("cleanup", "could not cancel", exc_info=True)
 
     def _note(self, trouble: str | None) -> None:
         for reason in self._watch.note(trouble):
@@ -127,16 +189,15 @@ class ClusterDispatch(Dispatch):
             future = self._transport.submit(call, payload, encoder.blobs, avoid=ledger.infos[index].worker)
         except ClusterClosedError as error:
             raise type(error)(f"{error.message} job.partial_result() has what was finished.") from error
-        except ClusterConnectionError:  # the next look tells what is the matter
+        except ClusterConnectionError as error:  # the next look tells what is the matter
+            self._refused = str(error.message).rstrip(".")
             with self._lock:
                 ledger.not_submitted(index)
             self._waiting.appendleft(index)
             return False
-        except Exception as error:  # an executor that was shut down
-            raise ClusterClosedError(
-                f"slice {index} cannot be submitted: {error}. job.partial_result() has what was finished."
-            ) from error
+        self._refused = None
         with self._lock:
+            self._begun_at.pop(index, None)
             self._inflight[index] = future
             self.tasks_bytes += len(payload)
             self.blobs.update((name, len(encoder.blobs[name])) for name in names)
@@ -163,35 +224,49 @@ class ClusterDispatch(Dispatch):
             del self._inflight[index]
         self._transport.taken(future)
         try:
-            outcome, message = future.result(timeout=_FETCH * 2 ** self._fetches[index])
-        except TimeoutError:
-            # Its bytes are on a slow way, or were lost with their worker, so that Dask has the slice run again. This
-            # thread has to watch the cluster meanwhile.
-            self._fetches[index] += 1
-            with self._lock:
-                self._inflight[index] = future
-            future.add_done_callback(lambda done: self._news.put((index, done)))
+            value = future.result(timeout=_FETCH * 2 ** min(self._fetches[index], _MOST_DOUBLED))
+        except BaseException as error:  # what an executor's thread was ended with ends nobody else
+            if isinstance(error, TimeoutError) and self._transport.is_slow(future):
+                # Its bytes are on a slow way, or were lost with their worker, so that Dask has the slice run again.
+                # This thread has to watch the cluster meanwhile.
+                self._fetches[index] += 1
+                with self._lock:
+                    self._inflight[index] = future
+                future.add_done_callback(lambda done: self._news.put((index, done)))
+            else:
+                self._broke(index, error, ledger)
             return
-        except Exception as error:
-            self._failed(index, *self._transport.outcome(error), ledger)
+        try:
+            outcome, answer = opened(value)
+        except WireError as error:
+            self._failed(index, "lost", str(error.message), ledger)
             return
         if outcome == "done":
-            self._keep(index, bytes_of(message), ledger)
+            self._keep(index, answer, ledger)
         elif outcome == "unfit":
-            theirs = json.loads(message)
-            where = f"worker {theirs['worker']}"
-            said = versions.complaint(where, theirs) or f"{where} has other versions"
+            where = f"worker {answer['worker']}"
+            said = versions.complaint(where, answer) or f"{where} has other versions"
             raise ClusterVersionError(f"{said}. job.partial_result() has what was finished.")
         elif outcome == "cancelled":
             self._failed(index, "lost", "it was ended on its worker", ledger)
         elif outcome == "small":  # sent when there was no worker whose size was known
             self._watch.hurry()
-            self._failed(index, "disconnected", message.decode(), ledger)
+            self._failed(index, "disconnected", answer, ledger)
         else:
-            text = message.decode() or "its child ended without a word"
+            text = answer or "its child ended without a word"
             if outcome == "overran":
                 text = amended(text, "; allow more with slice_timeout=, or make the circuit shorter")
             self._failed(index, outcome, text, ledger)
+
+    def _broke(self, index: int, error: BaseException, ledger: Ledger) -> None:
+        """Its future raised ``error``."""
+        try:
+            outcome, reason = self._transport.outcome(error)
+        except ClusterClosedError as closed:
+            with self._lock:
+                ledger.failed(index, "lost", reason_of(error), self._now())
+            raise ClusterClosedError(f"{closed.message}. job.partial_result() has what was finished.") from error
+        self._failed(index, outcome, reason, ledger)
 
     def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
         arrays = None
@@ -212,6 +287,8 @@ class ClusterDispatch(Dispatch):
     def _failed(self, index: int, outcome: str, reason: str, ledger: Ledger) -> None:
         if self._cancelled:
             return
+        if outcome == "lost":
+            self._last_loss = reason
         with self._lock:
             found = ledger.failed(index, outcome, reason, self._now())
             again = ledger.split(index) if found is Fate.SPLIT else [index] if found is Fate.AGAIN else []
@@ -238,14 +315,18 @@ class ClusterDispatch(Dispatch):
             self._mailbox.close()
         with self._lock:
             left, self._inflight = self._inflight, {}
-        cleaning = threading.Thread(target=self._clean, args=(list(left.values()),), daemon=True)
-        cleaning.start()
-        cleaning.join(_CLEAN)  # a scheduler that does not answer must not keep the job from its end
+        clean = partial(self._clean, list(left.values()))
+        try:
+            cleaning = start_thread(clean, f"end-{self.job_id}")
+        except RuntimeError:  # no thread is left on this machine
+            clean()
+        else:
+            cleaning.join(_CLEAN)  # a scheduler that does not answer must not keep the job from its end
 
     def _clean(self, left: Sequence[Future]) -> None:
         try:
             for future in left:
-                future.cancel()
+                self._drop(future)
             if left:
                 self._transport.end()
             self._transport.close()

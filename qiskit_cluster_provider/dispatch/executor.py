@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Executor
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import BrokenExecutor, CancelledError, Executor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..clusters import check_client
-from ..errors import ClusterClosedError
+from ..errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
 from ..plan.cost import OVERHEAD_LOCAL
 from ..worker import run_slice
 from ..worker.call import Call
+from .activity import activity_of, is_running
 from .transport import Future, reason_of
+
+_CLOSED = re.compile(r"shut ?down|closed|broken|cannot schedule", re.IGNORECASE)
 
 
 class ExecutorTransport:
@@ -28,6 +32,9 @@ class ExecutorTransport:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+        self._name = type(executor).__name__
+        self._activity = activity_of(executor)
+        self._patience = 0.0
         self._job_id = ""
 
     def check(self) -> None:
@@ -73,26 +80,60 @@ class ExecutorTransport:
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice; an executor keeps nothing, so its blobs go with it."""
         call = call._replace(marker=str(self._marker()))
-        return self._executor.submit(run_slice, tuple(call), payload, *(blobs[name] for name in call.blobs))
+        try:
+            future = self._executor.submit(run_slice, tuple(call), payload, *(blobs[name] for name in call.blobs))
+        except BaseException as error:
+            said = f"slice {call.slice} cannot be submitted: {str(error) or type(error).__name__}"
+            if isinstance(error, BrokenExecutor) or (isinstance(error, RuntimeError) and _CLOSED.search(str(error))):
+                raise ClusterClosedError(
+                    f"{said}. Make a new {self._name}, and keep it open until result()."
+                ) from error
+            raise ClusterConnectionError(said) from error  # for now: it is asked again
+        lacks = [name for name in ("add_done_callback", "cancel", "done", "result") if not hasattr(future, name)]
+        if lacks:
+            raise ClusterConfigError(
+                f"executor must be a concurrent.futures.Executor, but submit() of this {self._name} returned "
+                f"{type(future).__name__}, which has no {lacks[0]}()."
+            )
+        self._patience = max(self._patience, call.timeout)
+        self._activity.given(future)
+        return future
 
     def taken(self, future: Any) -> None:
         """An executor chooses its workers itself."""
+        self._activity.ended(future)
 
-    def trouble(self) -> str | None:
-        """An executor tells when it is given something, and not before."""
-        return None
+    def trouble(self, inflight: Collection[Any], running: bool) -> str | None:
+        """Whether it leaves what it was given. What it ends tells the rest."""
+        if not inflight or not self._activity.is_stalled(self._patience):
+            return None
+        return (
+            f"the {self._name} runs none of the {len(inflight)} slices that it was given; is it busy with other work?"
+        )
 
     def stranded(self, future: Any) -> bool:
         """It has no workers by name."""
         return False
 
-    def outcome(self, error: Exception) -> tuple[str, str]:
-        """A future that somebody cancelled is sent again; what else goes wrong in an executor is final."""
-        return "disconnected" if isinstance(error, CancelledError) else "error", reason_of(error)
+    def is_slow(self, future: Any) -> bool:
+        """What is done is here."""
+        return False
+
+    def outcome(self, error: BaseException) -> tuple[str, str]:
+        """A future that somebody cancelled is sent again, and so is one whose thread was interrupted; what else goes
+        wrong in an executor is final.
+        """
+        if isinstance(error, BrokenExecutor):
+            raise ClusterClosedError(
+                f"the {self._name} is broken, as when one of its processes was killed ({error}); make a new one"
+            ) from error
+        if isinstance(error, CancelledError):
+            return "disconnected", reason_of(error)
+        return "error" if isinstance(error, Exception) else "lost", reason_of(error)
 
     def running(self, future: Any) -> bool:
         """As the executor says."""
-        return bool(future.running())
+        return is_running([future])
 
     def end(self) -> None:
         """Let the marker appear."""

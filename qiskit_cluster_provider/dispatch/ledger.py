@@ -12,6 +12,9 @@ from ..plan import Plan, SliceResult, parts
 
 DEATHS = 2
 """Deaths of its child after which a slice is not tried again as it is."""
+LOSSES = 30
+"""Tries in a row, over all slices, that are lost with their workers before the cluster is not believed in any more.
+A culprit among a thousand experiments needs 2 until its slice is split, 10 until it is alone, and 4 then."""
 _DISCONNECTIONS = 20  # of one slice: a cluster that loses everything for so often is no cluster
 
 
@@ -81,18 +84,21 @@ class Fate(Enum):
 def fate(outcomes: Sequence[str], size: int, retries: int, suspected: bool = False) -> Fate:
     """The rule for a slice whose tries ended with ``outcomes``, the newest last.
 
-    What kills or outlasts its child twice is split until the culprit is alone; what was lost with its worker
-    is no culprit, and neither is what found no child that could be started.
+    What kills or outlasts its child twice is split until the culprit is alone. So is what was lost with its worker
+    twice: where the kernel ends a whole container, the worker dies with the child. But a lost worker proves nothing,
+    so that a single experiment is given up then, and not blamed. Nor is what found no child that could be started.
 
     Args:
-        outcomes: as in :class:`Attempt`.
+        outcomes: as in :class:`Attempt`, with those of Dask's own tries.
         size: its experiments.
         retries: the user's.
-        suspected: it is a part of a slice whose child died, so that one death more is enough.
+        suspected: it is a part of a slice that was split for such a reason, so that once more is enough.
     """
     last, counts = outcomes[-1], Counter(outcomes)
     if last == "disconnected":
         return Fate.AGAIN if counts[last] <= _DISCONNECTIONS else Fate.LOST
+    if last == "lost" and size > 1:
+        return Fate.SPLIT if suspected or counts[last] >= min(DEATHS, retries + 1) else Fate.AGAIN
     if last in ("lost", "unready"):
         return Fate.AGAIN if counts[last] <= retries else Fate.LOST
     if last not in ("died", "overran"):
@@ -114,6 +120,7 @@ class Ledger:
         culprits: slice index -> why its one experiment cannot be simulated; a failure of its own circuit's.
         lost: slice index -> why it was given up for a reason that is not its circuits'.
         attempts: that ended, in that order. Dask's own tries with a slice whose worker it lost are among them.
+        losses: tries that were lost since a slice came back.
     """
 
     def __init__(self, plan: Plan, retries: int) -> None:
@@ -124,8 +131,11 @@ class Ledger:
         self.lost: dict[int, str] = {}
         self.attempts: list[Attempt] = []
         self._retries = retries
+        self.losses = 0
         self._outcomes: dict[int, list[str]] = {}
         self._suspected: set[int] = set()
+        self._dangerous: set[int] = set()
+        self._by_dask: Counter[int] = Counter()  # losses that Dask has met by sending again
         self._submitted: dict[int, float] = {}
         self._started: dict[int, float] = {}
 
@@ -154,6 +164,9 @@ class Ledger:
                 lost = info.worker
                 submitted = self._submitted.get(index, now)
                 reason = f"its Dask worker {lost} was lost"
+                self.losses += 1
+                if index in self._dangerous or self.plan.slices[index].size > 1:
+                    self._by_dask[index] += 1  # else it may only have been beside another
                 self._close(index, now, "lost", reason, f"sent by Dask to {worker}")
                 self._submitted[index] = submitted
             self._started[index] = now
@@ -176,9 +189,22 @@ class Ledger:
         """Seconds since a worker began it; 0 if nobody has."""
         return now - self._started[index] if index in self._started else 0.0
 
+    def too_many_losses(self, index: int) -> int:
+        """How often Dask, which sends again by itself what a worker took away, has done so; 0 if it may go on."""
+        lost = self._by_dask[index] + self._outcomes.get(index, []).count("lost")
+        if not self._by_dask[index]:
+            return 0
+        found = fate(["lost"] * lost, self.plan.slices[index].size, self._retries, index in self._suspected)
+        return 0 if found is Fate.AGAIN else lost
+
+    def is_dangerous(self, index: int) -> bool:
+        """Whether it may be what workers die of. One such slice at a time, and the loss of another tells nothing."""
+        return index in self._dangerous
+
     def done(self, result: SliceResult, now: float) -> None:
         """It came back."""
         index = result.index
+        self.losses = 0
         self.results[index] = result
         self._close(index, now, "done", seconds=result.seconds)
         self._set(index, state="done", seconds=result.seconds, attempts=max(1, self.infos[index].attempts))
@@ -188,7 +214,11 @@ class Ledger:
         outcomes = self._outcomes.setdefault(index, [])
         outcomes.append(outcome)
         piece = self.plan.slices[index]
-        found = fate(outcomes, piece.size, self._retries, index in self._suspected)
+        if outcome == "lost":
+            self.losses += 1
+            self._dangerous.add(index)
+        before = ["lost"] * self._by_dask[index]
+        found = fate([*before, *outcomes], piece.size, self._retries, index in self._suspected)
         self._close(index, now, outcome, reason, found.value)
         if found is Fate.AGAIN:
             self._set(index, state="waiting")
@@ -229,13 +259,16 @@ class Ledger:
         """Put smaller slices in the place of ``index``; returns their indices."""
         old = self.plan.slices
         found = parts(self.plan.work, old[index], len(old), ends)
+        lost = self._outcomes.get(index, [])[-1:] == ["lost"]
         slices = [*old[:index], found[0], *old[index + 1 :], *found[1:]]
         self.plan = Plan(self.plan.work, tuple(slices))
         self.infos[index] = replace(self.infos[index], experiments=found[0].experiments, state="waiting")
         self.infos += [SliceInfo(one.index, one.experiments, one.shots) for one in found[1:]]
         for one in found:
             self._outcomes.pop(one.index, None)
+            self._by_dask.pop(one.index, None)
             self._suspected.add(one.index)
+            (self._dangerous.add if lost else self._dangerous.discard)(one.index)
         return [one.index for one in found]
 
     def open(self, now: float) -> list[Attempt]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from types import TracebackType
 
 from qiskit.providers import JobStatus
 
@@ -22,6 +23,7 @@ class JobState:
     Attributes:
         work: what to run.
         error: what ended the job before its slices could run.
+        error_trace: its traceback then; each raise adds frames to the error itself.
         finished: set at the end.
         started_at, ended_at: on the monotonic clock, in seconds.
         heard_at: of the newest event, on the same clock.
@@ -30,7 +32,8 @@ class JobState:
     def __init__(self, job_id: str, work: Work, options: SliceOptions) -> None:
         self.job_id = job_id
         self.work = work
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
+        self.error_trace: TracebackType | None = None
         self.finished = threading.Event()
         self.started_at = self.heard_at = time.monotonic()
         self.ended_at: float | None = None
@@ -146,5 +149,5 @@ class JobState:
         for listener in listeners:
             try:
                 listener(event)
-            except Exception:  # a broken progress bar must not cost the job
+            except BaseException:  # a broken progress bar must not cost the job, nor one that calls sys.exit()
                 self._log.warning("listener", "a listener failed on %s", event, exc_info=True)

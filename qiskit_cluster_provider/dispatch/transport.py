@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from ..clusters import Connection, check_client
@@ -72,8 +72,12 @@ class Transport(Protocol):
             ClusterConnectionError: nothing can be sent now.
         """
 
-    def trouble(self) -> str | None:
+    def trouble(self, inflight: Collection[Any], running: bool) -> str | None:
         """What keeps slices from being run now, as far as is known: the beginning of a sentence.
+
+        Args:
+            inflight: futures of this job that have no end yet.
+            running: whether one of its slices is known to have begun and not ended.
 
         Raises:
             ClusterClosedError: the cluster will not come back.
@@ -83,8 +87,15 @@ class Transport(Protocol):
     def stranded(self, future: Any) -> bool:
         """Whether no worker that is there may run it."""
 
-    def outcome(self, error: Exception) -> tuple[str, str]:
-        """What an error of a future means: ``lost``, ``disconnected`` or ``error``; and the reason in words."""
+    def is_slow(self, future: Any) -> bool:
+        """Whether a ``TimeoutError`` of a future that is done means that its value is still on its way."""
+
+    def outcome(self, error: BaseException) -> tuple[str, str]:
+        """What an error of a future means: ``lost``, ``disconnected`` or ``error``; and the reason in words.
+
+        Raises:
+            ClusterClosedError: nothing can be run any more.
+        """
 
     def running(self, future: Any) -> bool:
         """Whether ``future`` is known to have begun, where no event tells."""

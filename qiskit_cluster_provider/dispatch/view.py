@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -67,6 +68,7 @@ class View:
         self._fitting: set[str] = set()  # addresses whose versions were compared
         self._scheduler_fits = False
         self._asked = 0.0
+        self._states: tuple[float, Counter[str]] = (0.0, Counter())  # when asked, how many workers are in which
         self._processing: tuple[float, frozenset[str]] = (0.0, frozenset())  # when asked, keys
         self._lock = threading.Lock()
 
@@ -122,6 +124,25 @@ class View:
                 knows() if knows else f"start some, for example: dask worker {where}"
             )
         return None
+
+    def paused(self, client: Any) -> str | None:
+        """Whether all workers have stopped to take up tasks, as of at most a second ago: Dask's word is "paused"."""
+        with self._lock:
+            if time.monotonic() - self._states[0] >= _ASK_EVERY:
+                try:
+                    found = client.sync(client.scheduler.identity, callback_timeout=_ANSWER_WITHIN)
+                except _UNREACHED as error:
+                    logger.debug("the scheduler does not answer", exc_info=error)
+                    return None
+                self._states = time.monotonic(), Counter(one.get("status", "") for one in found["workers"].values())
+            states = self._states[1]
+        if not states or set(states) != {"paused"}:
+            return None
+        count = states.total()
+        return (
+            f"{'the worker is' if count == 1 else f'all {count} workers are'} paused, since more of their memory is "
+            "used than distributed.worker.memory.pause allows; start workers with more memory, or fewer threads each"
+        )
 
     def is_nowhere(self, client: Any, key: str) -> bool:
         """Whether there are workers and none of them has this task, as of at most a second ago."""

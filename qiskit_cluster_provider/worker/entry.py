@@ -63,6 +63,8 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
     if worker is not None and request.topic:
         worker.log_event(request.topic, {"job": request.job_id, "index": request.slice, "worker": name})
     threads = _THREADS.setdefault(name, Threads(capacity))
+    if worker is None:  # nobody has said how many a process of an executor has: as many as are asked for
+        threads.grow(capacity)
     memory = _memory(worker)
     try:
         with threads.reserve(request.threads) as count, memory.reserve(request.memory) as reserved:

@@ -25,6 +25,14 @@ class Permits:
         self._queue: deque[object] = deque()
         self._condition = threading.Condition()
 
+    def grow(self, capacity: int) -> None:
+        """Have at least so many."""
+        with self._condition:
+            more = max(0, capacity - self.capacity)
+            self.capacity += more
+            self._free += more
+            self._condition.notify_all()
+
     @contextmanager
     def reserve(self, wanted: int) -> Iterator[int]:
         """Hold ``wanted`` permits, but no more than there are; yields how many."""
