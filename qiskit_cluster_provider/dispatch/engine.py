@@ -202,7 +202,7 @@ class ClusterDispatch(Dispatch):
             self.tasks_bytes += len(payload)
             self.blobs.update((name, len(encoder.blobs[name])) for name in names)
         self._log.debug("submitted", "is on its way", slice=index)
-        future.add_done_callback(lambda done: self._news.put((index, done)))
+        self._tell_when_done(index, future)
         return True
 
     def _address(self, piece: Slice) -> tuple[bytes, bytes] | None:
@@ -214,12 +214,15 @@ class ClusterDispatch(Dispatch):
             self._takes = self._mailbox is not None
         return None if self._mailbox is None else self._mailbox.address(piece.index)
 
+    def _tell_when_done(self, index: int, future: Future) -> None:
+        future.add_done_callback(lambda _: self._news.put((index, future)))  # a stranger's may hand over another
+
     def _take(self, index: int, future: Future, ledger: Ledger) -> None:
         with self._lock:
             if self._inflight.get(index) is not future:
                 return  # of a try that was given up
             if not future.done():  # it was, but its result was lost with its worker
-                future.add_done_callback(lambda done: self._news.put((index, done)))
+                self._tell_when_done(index, future)
                 return
             del self._inflight[index]
         self._transport.taken(future)
@@ -232,7 +235,7 @@ class ClusterDispatch(Dispatch):
                 self._fetches[index] += 1
                 with self._lock:
                     self._inflight[index] = future
-                future.add_done_callback(lambda done: self._news.put((index, done)))
+                self._tell_when_done(index, future)
             else:
                 self._broke(index, error, ledger)
             return

@@ -107,9 +107,7 @@ class ExecutorTransport:
         """Whether it leaves what it was given. What it ends tells the rest."""
         if not inflight or not self._activity.is_stalled(self._patience):
             return None
-        return (
-            f"the {self._name} runs none of the {len(inflight)} slices that it was given; is it busy with other work?"
-        )
+        return f"the {self._name} runs none of the {len(inflight)} slices that it has (is it busy with other work?)"
 
     def stranded(self, future: Any) -> bool:
         """It has no workers by name."""
