@@ -49,6 +49,25 @@ class Deadly(Gate):
         return Deadly, (self.number, self.home)
 
 
+class DeadlyToWorkers(Gate):
+    """A gate that ends the worker whose child reads it, as the kernel does that ends a whole container."""
+
+    def __init__(self, home):
+        super().__init__("id", 1, [])
+        self.home = home
+        if self.home not in (os.getpid(), os.getppid()):
+            os.kill(os.getppid(), signal.SIGKILL)
+
+    def __reduce__(self):
+        return DeadlyToWorkers, (self.home,)
+
+
+def deadly_to_workers(name="deadly to workers"):
+    circuit = quick(name)
+    circuit.append(DeadlyToWorkers(os.getpid()), [0])
+    return circuit
+
+
 def deadly(name="deadly", number=signal.SIGSEGV):
     circuit = quick(name)
     circuit.append(Deadly(number, os.getpid()), [0])

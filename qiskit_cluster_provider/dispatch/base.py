@@ -84,6 +84,8 @@ class Dispatch(JobState, ABC):
         with self._lock:
             lost = "" if self._ledger is None else self._ledger.started(index, worker, self._now())
         if lost:
+            self._watch.hurry()  # it may be what workers die of, and Dask sends it on and on
+            self._interrupt()
             self._log.info(
                 "resubmitted", "was lost with its Dask worker %s; Dask sent it to %s", lost, worker, slice=index
             )
