@@ -10,7 +10,8 @@ from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, SliceResult, longest_first
 from ..progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
 from .capacity import HERE_CAPACITY
-from .ledger import Fate, Ledger
+from .fate import Fate
+from .ledger import Ledger
 from .snapshots import Snapshots
 from .state import JobState
 from .threads import start_thread

@@ -22,11 +22,13 @@ from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, Slice, cut, too_big
 from ..plan.cost import least
 from ..progress import ClusterTrouble, SliceRetried, SliceSplit
-from ..wire import Encoder, Mailbox, check_result, decode_result, is_handed_over
+from ..wire import Encoder, check_result, decode_result, is_handed_over
 from ..worker.call import Call
+from .arrays import HandedOver
 from .base import Dispatch
 from .capacity import capacity_now
-from .ledger import LOSSES, Fate, Ledger
+from .fate import LOSSES, Fate
+from .ledger import Ledger
 from .replies import opened
 from .threads import start_thread
 from .transport import Future, Transport, reason_of
@@ -50,8 +52,7 @@ class ClusterDispatch(Dispatch):
         self._inflight: dict[int, Future] = {}
         self._waiting: deque[int] = deque()
         self._fetches: Counter[int] = Counter()
-        self._mailbox: Mailbox | None = None
-        self._takes = True  # what is handed over on this machine
+        self._arrays = HandedOver(needs)
         self._refused: str | None = None  # why nothing more can be sent now
         self._last_loss = ""
         self._begun_at: dict[int, float] = {}  # since when a slice is seen to run, where nobody tells
@@ -170,7 +171,7 @@ class ClusterDispatch(Dispatch):
         """Send a slice, or give it up; False if nothing can be sent now."""
         piece = ledger.plan.slices[index]
         try:
-            names, payload = encoder.encode(piece, self._address(piece))
+            names, payload = encoder.encode(piece, self._arrays.address(piece))
         except ClusterError as error:
             self._failed(index, "error", str(error.message), ledger)
             return True
@@ -204,15 +205,6 @@ class ClusterDispatch(Dispatch):
         self._log.debug("submitted", "is on its way", slice=index)
         self._tell_when_done(index, future)
         return True
-
-    def _address(self, piece: Slice) -> tuple[bytes, bytes] | None:
-        """Where the arrays of a slice are to be handed over, if it may have large ones."""
-        if not self._takes or not self.needs.has_arrays(piece):
-            return None
-        if self._mailbox is None:
-            self._mailbox = Mailbox.open()
-            self._takes = self._mailbox is not None
-        return None if self._mailbox is None else self._mailbox.address(piece.index)
 
     def _tell_when_done(self, index: int, future: Future) -> None:
         future.add_done_callback(lambda _: self._news.put((index, future)))  # a stranger's may hand over another
@@ -274,9 +266,8 @@ class ClusterDispatch(Dispatch):
     def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
         arrays = None
         if is_handed_over(message):
-            arrays = None if self._mailbox is None else self._mailbox.take(index)
+            arrays = self._arrays.take(index)
             if arrays is None:
-                self._takes = False  # the next try sends them with its message
                 self._failed(index, "lost", "its arrays, which its child handed over, have not arrived", ledger)
                 return
         try:
@@ -314,8 +305,7 @@ class ClusterDispatch(Dispatch):
         self._news.put(None)
 
     def _let_go(self) -> None:
-        if self._mailbox is not None:
-            self._mailbox.close()
+        self._arrays.close()
         with self._lock:
             left, self._inflight = self._inflight, {}
         clean = partial(self._clean, list(left.values()))

@@ -7,7 +7,7 @@ import traceback
 
 from ..plan import Needs, Plan, cut, too_big
 from .base import Dispatch
-from .ledger import Fate
+from .fate import Fate
 
 HERE = "here"
 """Stands for the worker."""

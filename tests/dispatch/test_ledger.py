@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qiskit_cluster_provider.dispatch.ledger import Fate, Ledger, fate
+from qiskit_cluster_provider.dispatch.fate import Fate, fate
+from qiskit_cluster_provider.dispatch.ledger import Ledger
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, cut, parts, prepare
 
