@@ -24,7 +24,7 @@ class HandedOver:
         return None if self._mailbox is None else self._mailbox.address(piece.index)
 
     def take(self, index: int) -> int | None:
-        """The descriptor of what came for slice ``index``; if nothing did, later ones send theirs with the message."""
+        """The descriptor of what came for slice ``index``; if nothing did, later ones travel with messages."""
         found = None if self._mailbox is None else self._mailbox.take(index)
         self._works = self._works and found is not None
         return found
