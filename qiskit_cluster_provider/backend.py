@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import html
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from qiskit_aer import AerSimulator
 from .aer_options import effective, option_names, simulator_of
 from .checks import check_options, check_work
 from .clusters import Connection, find_kinds
+from .copies import Copied
 from .dispatch import Dispatch, dispatch_of, foreseen
 from .errors import CircuitTypeError
 from .explanation import Explanation, explain, sizes_of
@@ -27,7 +27,7 @@ from .plan import Simulator, Work, checked, prepare
 from .simulator_name import SimulatorName
 
 
-class ClusterBackend(OnCluster, BackendV2):
+class ClusterBackend(Copied, OnCluster, BackendV2):
     """Stands in for an ``AerSimulator``: the same target, options, ``run`` and results.
 
     Get one from :meth:`ClusterProvider.get_backend`. Its cluster is connected by the first :meth:`run` (not at
@@ -245,29 +245,6 @@ class ClusterBackend(OnCluster, BackendV2):
 
     def _check(self, work: Work) -> bool:
         return check_work(work, self.configuration().basis_gates if self._aer._from_backend else None)
-
-    def _with_options(self, options: Mapping[str, Any]) -> Self:
-        """A backend on the same cluster with further options; this one stays as it is."""
-        other = copy.copy(self)
-        other._aer = copy.copy(self._aer)
-        for name, value in vars(self._aer).items():
-            if isinstance(value, (dict, Options)) or name == "_configuration":
-                setattr(other._aer, name, copy.copy(value))
-        other.set_options(**options)
-        return other
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A backend with options of its own, on the same cluster.
-
-        The local mode of qiskit-ibm-runtime makes one for each run. Values stay the same objects: an executor
-        cannot be copied, a callback must be called where it is, and to copy a device's noise model takes a second.
-        """
-        return self._with_options({})
-
-    def _with_simulator(self, simulator: AerSimulator) -> Self:
-        """A backend on the same cluster that stands in for ``simulator``, with this one's slice options."""
-        ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
-        return type(self)(self._connection, provider=self.provider, simulator=simulator, **ours)
 
     def _simulator(self) -> Simulator:
         return simulator_of(self._aer)

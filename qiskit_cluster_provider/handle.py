@@ -222,6 +222,11 @@ class JobHandle(ABC):
             + (f"\nThe process that simulated slice {index} said:\n{indent(rest, '  ')}" if rest else "")
         )
 
+    def __reduce__(self) -> Any:
+        raise ClusterJobError(
+            f"job {self.job_id()} cannot be pickled: it belongs to this process. Keep job.result(), which can be."
+        )
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.job_id()} {self.status().name}: {self.progress()}>"
 

@@ -217,7 +217,8 @@ class ClusterProvider:
         return self
 
     def __reduce__(self) -> Any:
-        raise ClusterConfigError("a ClusterProvider cannot be pickled; make one where it is needed.")
+        """A new one: clusters belong to their process, and profiles, which may hold secrets, are read where it is."""
+        return type(self), ()
 
     def __repr__(self) -> str:
         return f"<ClusterProvider: {', '.join([*self._kinds, *self._profiles])}>"

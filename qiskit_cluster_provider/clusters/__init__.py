@@ -4,6 +4,7 @@ from .base import ClusterConfig, ClusterKind
 from .clients import check_client
 from .connection import Connection
 from .findings import Finding, refuse
+from .portable import connection_of, portable
 from .registry import BrokenKind, find_kinds
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Connection",
     "Finding",
     "check_client",
+    "connection_of",
     "find_kinds",
+    "portable",
     "refuse",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import ValidationError
@@ -33,6 +34,7 @@ class ClusterConfig(BaseSettings):
         alternatives: names of which only one can be given. One that is given closer to the user hides
             the others: ``address=`` in the call is not disturbed by a ``scheduler_file`` in the profile.
         only_in_code: names whose values are Python objects, which no environment and no profile can hold.
+        private: names whose values may be secret, so that no pickle has them.
     """
 
     model_config = SettingsConfigDict(
@@ -40,6 +42,7 @@ class ClusterConfig(BaseSettings):
     )
     alternatives: ClassVar[tuple[str, ...]] = ()
     only_in_code: ClassVar[tuple[str, ...]] = ()
+    private: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def load(cls, given: Mapping[str, Any], profile: Mapping[str, Any]) -> Self:
@@ -134,6 +137,11 @@ class ClusterKind:
         """Options of the backend that follow from the settings, such as ``device``."""
         return {}
 
+    def portable(self, config: Any) -> dict[str, Any]:
+        """The settings that were given and that another process can use: plain data, and nothing private."""
+        given = {name: getattr(config, name) for name in config.model_fields_set - set(config.private)}
+        return {name: value for name, value in sorted(given.items()) if _is_plain(value)}
+
     def grows_to(self, config: Any) -> int:
         """Workers that the cluster may have under load; 0 if their number does not change by itself."""
         return 0
@@ -153,6 +161,15 @@ class ClusterKind:
     def adapt(self, client: Any, config: Any, minimum: int, maximum: int) -> None:
         """See :meth:`~qiskit_cluster_provider.ClusterBackend.adapt`."""
         adapt(client, minimum, maximum)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is data, and nothing that belongs to this process."""
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float | Path)
 
 
 def _words(error: Any) -> str:

@@ -42,6 +42,7 @@ class DaskConfig(ClusterConfig):
 
     alternatives: ClassVar[tuple[str, ...]] = ("address", "client", "scheduler_file")
     only_in_code: ClassVar[tuple[str, ...]] = ("client", "security")
+    private: ClassVar[tuple[str, ...]] = ("client", "security")
 
     address: str | None = None
     client: Any = None
@@ -74,6 +75,12 @@ class DaskKind(ClusterKind):
 
     description = "A Dask cluster that is running: address=, client= or scheduler_file="
     Config = DaskConfig
+
+    def portable(self, config: DaskConfig) -> dict[str, Any]:
+        """A client stays where it is, but others find its scheduler by its address."""
+        found = super().portable(config)
+        scheduler = getattr(config.client, "scheduler", None)
+        return found if scheduler is None else {**found, "address": scheduler.address}
 
     @contextmanager
     def connect(self, config: DaskConfig) -> Iterator[Client]:

@@ -53,6 +53,7 @@ class KubernetesConfig(ClusterConfig):
 
     alternatives: ClassVar[tuple[str, ...]] = ("image", "spec")
     only_in_code: ClassVar[tuple[str, ...]] = ("create",)
+    private: ClassVar[tuple[str, ...]] = ("env",)
 
     image: str | None = None
     workers: int | tuple[int, int] = 4
