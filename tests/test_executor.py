@@ -1,6 +1,9 @@
 """``executor=``: what Aer's documentation still promises, really used."""
 
 import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -150,3 +153,52 @@ def test_a_failing_executor_loses_its_slice_only(backend):
         with pytest.raises(SlicesLostError, match="node on fire"):
             job.result(timeout=60)
     assert [r.success for r in job.partial_result().results] == [True, False, True, True]
+
+
+PROGRAM = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from qiskit_cluster_provider import ClusterProvider
+from tests.slow import endless, quick
+from tests.test_job import eventually
+executor = ThreadPoolExecutor(1)
+backend = ClusterProvider().get_backend("aer-local", executor=executor, placement="cluster")
+assert backend.run(quick()).result(60).success
+if sys.argv[1] == "cancelled":
+    job = backend.run(endless())
+    assert eventually(job.running)
+    job.cancel()
+job = backend.run(endless())
+print("ready", flush=True)
+job.result()
+"""
+
+
+@pytest.mark.parametrize(("number", "left"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, 0)])
+def test_a_program_that_is_ended_leaves_no_folder(tmp_path, number, left):
+    assert folders(tmp_path, "running", number) == left
+
+
+def test_what_a_killed_program_left_is_removed_by_a_later_one(tmp_path):
+    """A folder is there only after a job was cancelled. SIGKILL gives nobody the time to remove it."""
+    for name in ("qiskit-cluster-999999999-a", "qiskit-cluster-1-b", "qiskit-cluster-"):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / "qiskit-cluster-999999999-new").mkdir()
+    assert folders(tmp_path, "cancelled", signal.SIGKILL) == 4, "its own, a recent one, a living one's, a stranger's"
+    assert not (tmp_path / "qiskit-cluster-999999999-a").exists()
+
+
+def folders(tmp, what, number):
+    """How many folders there are when a program was ended by a signal."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, what],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp)},
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return len(list(tmp.glob("qiskit-cluster-*")))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import clusters
+from .printing import show
 from .reporting import reported, say
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def demo(
             "not part of the times below."
         )
         rows = list(compare(backend, local, batch, shots, seed, announce=console.print))
-        console.print(table(rows), footnote(threads), sep="\n")
+        show(table(rows), footnote(threads))
         said = [f"{row.workload.name}: {text}" for row in rows for text in row.differences]
         for text in said[:_DIFFERENCES]:
             say(text)
@@ -75,7 +76,6 @@ def backends() -> None:
     """List the backends: the installed kinds of cluster, profiles, and plugins that cannot be loaded."""
     with reported(), _provider() as provider:
         from qiskit.exceptions import QiskitError
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
@@ -89,7 +89,7 @@ def backends() -> None:
         for name, kind_name, installed, description in _listing(provider):
             is_default = "yes" if name == default else ""
             table.add_row(*map(Text, (name, kind_name, installed, is_default, description)))
-        Console().print(table)
+        show(table, wraps=["Installed", "Description"])
         if problem is not None:
             raise problem
 
@@ -116,8 +116,6 @@ def run(
     2 if the input is wrong and nothing ran.
     """
     with reported(), _provider() as provider:
-        from rich.console import Console
-
         from ..files import printable
         from ..runs import check_plot, draw, load, outcomes, tables
 
@@ -137,7 +135,7 @@ def run(
         if as_json:
             typer.echo(json.dumps({"backend": target.name, "experiments": [asdict(one) for one in found]}))
         else:
-            Console().print(*tables(found), sep="\n")
+            show(*tables(found))
         failed = [one for one in found if not one.success]
         for one in failed:
             say(f"{one.file}: {one.status.removeprefix('ERROR: ')}")

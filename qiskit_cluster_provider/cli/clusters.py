@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .printing import show
 from .reporting import reported, say
 
 if TYPE_CHECKING:
@@ -136,18 +137,15 @@ def _show(finding: Finding) -> None:
 
 
 def _table(found: Iterable[Found]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table("Namespace", "Cluster", "Owner", "Created by", "Age", "Workers", "State")
-    for column in table.columns[:2]:
-        column.overflow = "fold"  # a name that is cut is of no use
     for one in found:
         made_by = f"process {one.process} on {one.host}"
         row: tuple[Any, ...] = (one.namespace, one.name, one.owner, made_by, _age(one.age), one.workers, one.state)
         table.add_row(*(Text(str(cell)) for cell in row))
-    Console().print(table)
+    show(table)
 
 
 def _age(seconds: float) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -42,6 +45,9 @@ def without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_GUARD = "if __name__ == '__main__':"
 
 
 class LocalConfig(ClusterConfig):
@@ -80,6 +86,27 @@ class LocalConfig(ClusterConfig):
         return f"[{host}]:{port or 0}" if ":" in host else f"{host}:{port or 0}"
 
 
+def _check_main_module() -> None:
+    """Refuse what :mod:`multiprocessing` cannot start processes from: it imports the main module in each of them.
+
+    Raises:
+        ClusterConnectionError: with what to do instead.
+    """
+    import dask
+
+    if dask.config.get("distributed.worker.multiprocessing-method", "spawn") == "fork":
+        return
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise ClusterConnectionError(f"a process of a worker has run this program: its work must be below {_GUARD}.")
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    if path is not None and getattr(main, "__spec__", None) is None and not Path(path).exists():
+        raise ClusterConnectionError(
+            f"processes=True starts processes that import the main module, and {path} is no file that they can read. "
+            "Save the program in a file, or leave out processes=True."
+        )
+
+
 class LocalKind(ClusterKind):
     """A ``distributed.LocalCluster``. It listens on loopback only."""
 
@@ -106,16 +133,27 @@ class LocalKind(ClusterKind):
         where: dict[str, Any] = {} if config.processes else {"memory_limit": 0}
         if config.processes or config.security:
             where["host"] = "127.0.0.1"  # else all is in this process, and nothing but the dashboard listens
-        with processes.safe_path(), without_ctrl_c():
-            cluster = LocalCluster(
-                n_workers=config.workers,
-                threads_per_worker=config.threads_per_worker,
-                processes=config.processes,
-                dashboard_address=config.dashboard_address,
-                worker_dashboard_address="127.0.0.1:0",
-                security=config.security or None,
-                **where,
-            )
+        if config.processes:
+            _check_main_module()
+        try:
+            with processes.safe_path(), without_ctrl_c():
+                cluster = LocalCluster(
+                    n_workers=config.workers,
+                    threads_per_worker=config.threads_per_worker,
+                    processes=config.processes,
+                    dashboard_address=config.dashboard_address,
+                    worker_dashboard_address="127.0.0.1:0",
+                    security=config.security or None,
+                    **where,
+                )
+        except RuntimeError as error:
+            if not config.processes:
+                raise
+            raise ClusterConnectionError(
+                f"the processes of the workers ended before they were ready ({error}). Each imports your program, "
+                f"whose work must be below {_GUARD}. If it is, see what they wrote to stderr, or leave out "
+                "processes=True."
+            ) from error
         with cluster, Client(cluster, set_as_default=False) as client:
             try:
                 yield client

@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import os
 import re
+import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
 from functools import cache
@@ -21,6 +23,8 @@ from ..worker.call import Call
 from .activity import activity_of, is_running
 from .transport import Future, reason_of
 
+_PREFIX = "qiskit-cluster-"
+_STALE = 86_400.0  # seconds; the processes of a container that shares our folder are not to be seen
 _CLOSED = re.compile(r"shut ?down|closed|broken|cannot schedule", re.IGNORECASE)
 
 
@@ -135,6 +139,7 @@ class ExecutorTransport:
 
     def end(self) -> None:
         """Let the marker appear."""
+        _make(_folder(os.getpid()))
         self._marker().touch()
 
     def close(self) -> None:
@@ -145,8 +150,33 @@ class ExecutorTransport:
 
 
 @cache
-def _folder(_process: int) -> Path:
-    """One folder of this process, and not of its forks."""
-    folder = Path(tempfile.mkdtemp(prefix="qiskit-cluster-"))
+def _folder(process: int) -> Path:
+    """One folder of this process, and not of its forks. It is made for the first marker, which few processes need."""
+    return Path(tempfile.gettempdir(), f"{_PREFIX}{process}-{secrets.token_hex(8)}")
+
+
+def _make(folder: Path) -> None:
+    if folder.exists():
+        return
+    folder.mkdir(mode=0o700)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    # What was killed could not remove its own. A number may be that of another process now; then a later one does it.
+    for other in folder.parent.glob(f"{_PREFIX}*"):
+        try:
+            stale = time.time() - other.stat().st_mtime > _STALE and not _is_alive(other.name.split("-")[2])
+        except (OSError, IndexError):
+            continue
+        if stale:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _is_alive(process: str) -> bool:
+    if os.name != "posix" or not process.isdecimal():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # of somebody else, or no process at all
+        return True
+    return True

@@ -1,7 +1,11 @@
 """What does not fit is refused with the figures, what is large waits for its place, an OOM kill has a name."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +20,7 @@ from qiskit_cluster_provider.plan import Needs, Simulator, cut, prepare, too_big
 from qiskit_cluster_provider.plan.shapes import shape_of
 from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
 from qiskit_cluster_provider.worker.deaths import how
-from qiskit_cluster_provider.worker.memory import memory_kills, memory_limit
+from qiskit_cluster_provider.worker.memory import _cgroups, memory_kills, memory_limit
 from qiskit_cluster_provider.worker.permits import Permits
 
 from ..slow import quick
@@ -288,26 +292,89 @@ def test_a_worker_gives_its_children_its_own_limit_and_resources_are_used():
         assert backend.run(wide(24), max_memory_mb=1, shots=1).result(timeout=60).success is False
 
 
+def kernel(root, cgroups, **files):
+    """The files of a kernel, with the cgroups of this process and what is written in files of theirs."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text("\n".join(cgroups))
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+V1 = "4:cpu,cpuacct:/x", "5:memory:/slurm/job_7/step", "0::/"
+V2 = ("0::/kubepods.slice/pod7/box",)
+NO_LIMIT = "9223372036854771712\n"
+
+
+@pytest.mark.parametrize(
+    ("cgroups", "files"),
+    [
+        (V1, {"sys/fs/cgroup/memory/slurm/job_7/step/memory.limit_in_bytes": f"{2**27}\n"}),
+        (V1, {"sys/fs/cgroup/memory/slurm/job_7/memory.limit_in_bytes": f"{2**27}\n"}),
+        (V1, {"sys/fs/cgroup/memory/memory.limit_in_bytes": f"{2**27}\n"}),
+        (V2, {"sys/fs/cgroup/kubepods.slice/pod7/box/memory.max": f"{2**27}\n"}),
+        (V2, {"sys/fs/cgroup/kubepods.slice/memory.max": f"{2**27}\n"}),
+        (V2, {"sys/fs/cgroup/memory.max": f"{2**27}\n"}),
+        (("0::/a",), {"sys/fs/cgroup/unified/a/memory.max": f"{2**27}\n"}),
+        (
+            V1,
+            {
+                "sys/fs/cgroup/memory/slurm/job_7/step/memory.limit_in_bytes": NO_LIMIT,
+                "sys/fs/cgroup/memory/slurm/job_7/memory.limit_in_bytes": f"{2**28}\n",
+                "sys/fs/cgroup/memory/slurm/memory.limit_in_bytes": f"{2**27}\n",
+            },
+        ),
+    ],
+)
+def test_the_limit_of_a_cgroup_and_of_those_around_it(tmp_path, cgroups, files):
+    assert memory_limit(kernel(tmp_path, cgroups, **files)) == 2**27
+
+
+def test_no_limit_is_the_machine(tmp_path):
+    machine = memory_limit(tmp_path)
+    assert machine > 2**28
+    assert memory_limit(kernel(tmp_path, V2, **{"sys/fs/cgroup/memory.max": "max\n"})) == machine
+    other = {"sys/fs/cgroup/memory/other/memory.limit_in_bytes": "7\n"}
+    assert memory_limit(kernel(tmp_path / "b", V1, **other)) == machine, "it is another's"
+    assert memory_limit(kernel(tmp_path / "c", ["nonsense", "5:memory:relative", ""])) == machine
+    assert memory_limit() <= machine
+
+
+def test_a_nested_cgroup_of_this_machine():
+    """A real one; the kernel has to let us make it."""
+    mine = next(
+        (folder for folder, version in _cgroups(Path("/")) if version == 1 and os.access(folder, os.W_OK)), None
+    )
+    if mine is None:
+        pytest.skip("no cgroup of version 1 that this process may make others in")
+    inner = mine / f"test-{os.getpid()}"
+    try:
+        inner.mkdir()
+    except OSError as error:
+        pytest.skip(f"no cgroup can be made here: {error}")
+    try:
+        (inner / "memory.limit_in_bytes").write_text(str(2**28))
+        script = (
+            "import os, pathlib, sys; pathlib.Path(sys.argv[1], 'cgroup.procs').write_text(str(os.getpid()))\n"
+            "from qiskit_cluster_provider.worker.memory import memory_limit; print(memory_limit())"
+        )
+        said = subprocess.run([sys.executable, "-c", script, str(inner)], capture_output=True, text=True, check=True)
+        assert int(said.stdout) == 2**28
+    finally:
+        inner.rmdir()
+
+
 def test_the_kernels_words(tmp_path):
-    before, after = tmp_path / "before", tmp_path / "after"
-    before.write_text("low 0\nhigh 0\nmax 7\noom 2\noom_kill 2\n")
-    after.write_text("low 0\nhigh 0\nmax 9\noom 3\noom_kill 3\n")
-    missing = str(tmp_path / "missing")
-    assert memory_kills((missing, str(before))) == 2
-    assert memory_kills((str(after),)) == 3
-    assert memory_kills((missing,)) == 0
+    v2 = {"sys/fs/cgroup/kubepods.slice/pod7/box/memory.events": "low 0\nmax 7\noom 2\noom_kill 2\n"}
+    assert memory_kills(kernel(tmp_path / "v2", V2, **v2)) == 2
+    v1 = {"sys/fs/cgroup/memory/slurm/job_7/step/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"}
+    assert memory_kills(kernel(tmp_path / "v1", V1, **v1)) == 3
+    assert memory_kills(kernel(tmp_path / "machine", V1, **{"proc/vmstat": "pgfault 9\noom_kill 4\n"})) == 4
+    assert memory_kills(tmp_path / "nothing") == 0
     assert memory_kills() >= 0
     assert how(-9, killed_for_memory=True) == "was ended by the kernel, which had no memory left (SIGKILL)"
     assert how(-9, killed_for_memory=False) == "was ended by SIGKILL"
     assert how(-6, killed_for_memory=True) == "was ended by SIGABRT"
     assert how(3, killed_for_memory=False) == "exited with code 3"
-
-
-def test_the_limit_of_a_cgroup(tmp_path):
-    machine = memory_limit(())
-    assert machine > 2**28
-    (tmp_path / "max").write_text("max\n")
-    (tmp_path / "limit").write_text(f"{2**27}\n")
-    assert memory_limit((str(tmp_path / "max"),)) == machine
-    assert memory_limit((str(tmp_path / "max"), str(tmp_path / "limit"))) == 2**27
-    assert memory_limit((str(tmp_path / "missing"),)) == machine
