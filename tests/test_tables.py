@@ -1,5 +1,7 @@
 """What commands print is whole, however narrow the terminal is."""
 
+import time
+
 import pytest
 from rich.table import Table
 from typer.testing import CliRunner
@@ -11,10 +13,10 @@ from qiskit_cluster_provider.clusters.kubernetes.reaping import Found
 
 WIDE = """OPENQASM 2.0;
 include "qelib1.inc";
-qreg q[100];
+qreg q[1];
 creg c[100];
-x q[3];
-measure q -> c;
+x q[0];
+measure q[0] -> c[3];
 """
 
 
@@ -26,9 +28,7 @@ def columns(request, monkeypatch):
 
 def test_no_name_of_a_cluster_is_broken(columns, capsys):
     name = "qiskit-somebody-with-a-long-name-0f3a9c-and-more-of-it"
-    _table(
-        [Found(**{**dict.fromkeys(Found.__dataclass_fields__, ""), "name": name, "namespace": "physics", "age": 3.0})]
-    )
+    _table([Found(name, "physics", "somebody", "a-machine.of.mine", 4711, "0f3a", time.time(), 4, "in use")])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "physics" in line]
     assert name in line
 
