@@ -22,13 +22,17 @@ def show(*things: RenderableType, wraps: Collection[str] = ()) -> None:
         wraps: headers of columns in which words may wrap.
     """
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     console = Console(highlight=False)
     wide = console.options.update(width=_ANY)
     tables = [thing for thing in things if isinstance(thing, Table)]
     for column in (column for table in tables for column in table.columns):
-        column.no_wrap = str(column.header) not in wraps
+        if str(column.header) not in wraps:
+            cells = (column.header, *column.cells)
+            column.no_wrap = True
+            column.min_width = max(Measurement.get(console, wide, cell).maximum for cell in cells)
     needed = max((table.__rich_measure__(console, wide).minimum for table in tables), default=0)
     if needed > console.width:
         console = Console(highlight=False, width=needed)
