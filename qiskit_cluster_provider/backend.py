@@ -16,6 +16,7 @@ from .aer_options import effective, option_names, simulator_of
 from .checks import check_options, check_work
 from .clusters import Connection, find_kinds
 from .copies import Copied
+from .devices import simulator_from
 from .dispatch import Dispatch, dispatch_of, foreseen
 from .errors import CircuitTypeError
 from .explanation import Explanation, explain, sizes_of
@@ -76,10 +77,11 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
             options: as :meth:`set_options`; settings of ``aer-local`` too if there is no ``connection``.
 
         Raises:
-            TypeError: ``backend`` is no BackendV2.
+            OptionTypeError: ``backend`` is no BackendV2.
+            ClusterConfigError: Aer cannot simulate it, since it has no coupling map.
         """
         noise = {key: options.pop(key) for key in ("noise_model",) if key in options}
-        simulator = AerSimulator.from_backend(backend, **noise)
+        simulator = simulator_from(backend, **noise)
         if connection is None:
             kind = find_kinds()[0]["aer-local"]
             settings = {key: options.pop(key) for key in kind.Config.model_fields if key in options}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from qiskit.providers import Options
 from qiskit_aer import AerSimulator
 
 from .clusters import Connection, connection_of, portable
+from .devices import twin
 from .options import SLICE_OPTION_NAMES, SliceOptions
 
 _OF_THIS_PROCESS = ("executor", "callback")
@@ -25,9 +24,8 @@ class Copied:
     set_options: Callable[..., None]
 
     def __copy__(self) -> Self:
-        other = type(self).__new__(type(self))
-        vars(other).update(vars(self))
-        return other
+        """As :meth:`__deepcopy__`: of options that two shared, one would not see what the other changes."""
+        return self._with_options({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A backend with options of its own, on the same cluster.
@@ -57,11 +55,9 @@ class Copied:
 
     def _with_options(self, options: Mapping[str, Any]) -> Self:
         """A backend on the same cluster with further options; this one stays as it is."""
-        other = copy.copy(self)
-        other._aer = copy.copy(self._aer)
-        for name, value in vars(self._aer).items():
-            if isinstance(value, (dict, Options)) or name == "_configuration":
-                setattr(other._aer, name, copy.copy(value))
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        other._aer = twin(self._aer)
         other.set_options(**options)
         return other
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 
 from .backend import ClusterBackend
+from .devices import simulator_from
 from .errors import OptionTypeError
 from .provider import ClusterProvider
 
@@ -50,10 +50,9 @@ def simulating(device: Any, mode: ClusterBackend | str) -> ClusterBackend:
 
     Raises:
         OptionTypeError: ``device`` is no backend.
+        ClusterConfigError: Aer cannot simulate it, since it has no coupling map.
     """
     if isinstance(device, ClusterBackend):
         return device
-    if not isinstance(device, BackendV2):
-        raise OptionTypeError(f"from_backend() needs a BackendV2, not {type(device).__name__}.")
-    simulator = device if isinstance(device, AerSimulator) else AerSimulator.from_backend(device)
+    simulator = device if isinstance(device, AerSimulator) else simulator_from(device)
     return backend_of(mode)._with_simulator(simulator)

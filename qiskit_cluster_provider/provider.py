@@ -11,12 +11,12 @@ from typing import Any, Self
 
 from qiskit.providers import BackendV2
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
-from qiskit_aer import AerSimulator
 
 from .backend import ClusterBackend
 from .clusters import BrokenKind, ClusterKind, Connection, find_kinds, refuse
 from .clusters.base import ENV_PREFIX
 from .clusters.profiles import PROFILES_VARIABLE, Profile, load_profiles
+from .devices import simulator_from
 from .errors import ClusterConfigError, UnknownOptionError, nearest
 from .options import SLICE_OPTION_NAMES, check_names
 
@@ -190,7 +190,7 @@ class ClusterProvider:
         simulator = None
         if from_backend is not None:
             noise = {k: backend_options.pop(k) for k in ("noise_model",) if k in backend_options}
-            simulator = AerSimulator.from_backend(from_backend, **noise)
+            simulator = simulator_from(from_backend, **noise)
         # The options are checked before the cluster is kept, so that a refusal leaves nothing behind.
         with self._lock:
             connection = self._shared(name, config) or Connection(name, kind, config)

@@ -111,6 +111,38 @@ def test_from_backend_accepts_the_devices_gates_only(provider):
         AerSimulator.from_backend(FakeManilaV2()).run(quick()).result()
 
 
+@pytest.mark.parametrize("how", ["provider", "classmethod"])
+def test_from_backend_of_a_simulator_without_a_device(provider, backend, same, how):
+    """Aer's own fails on it ('NoneType' object has no attribute 'get_edges')."""
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["h"])
+    theirs = AerSimulator(method="density_matrix", noise_model=noise)
+    backend.set_options(shots=33)
+    for device in (theirs, backend):
+        if how == "provider":
+            ours = provider.get_backend("aer-local", workers=2, from_backend=device)
+        else:
+            ours = ClusterBackend.from_backend(device, connection=backend.connection)
+        assert (ours.options.method, ours.options.shots) == (device.options.method, device.options.shots)
+        assert ours.options.noise_model is device.options.noise_model
+        options = {"shots": 50, "seed_simulator": 1}
+        same(ours.run(quick(), **options).result(), device.run(quick(), **options).result())
+        ours.set_options(shots=7, method="statevector")
+        assert (device.options.shots, device.options.method) != (7, "statevector"), "it keeps its own"
+    assert provider.get_backend("aer-local", from_backend=theirs, noise_model=None).options.noise_model is None
+    assert theirs.options.noise_model is noise
+
+
+def test_from_backend_refuses_what_aer_cannot_simulate(provider):
+    class AllToAll(GenericBackendV2):
+        coupling_map = None
+
+    with pytest.raises(ClusterConfigError, match=r"which has no coupling map. Leave it out, and give its noise"):
+        provider.get_backend("aer-local", from_backend=AllToAll(2))
+    with pytest.raises(TypeError, match="from_backend needs a BackendV2, not str"):
+        provider.get_backend("aer-local", from_backend="fake_manila")
+
+
 def test_from_backend_without_noise(provider):
     ideal = provider.get_backend("aer-local", workers=2, from_backend=FakeManilaV2(), noise_model=None)
     assert ideal.options.noise_model is None

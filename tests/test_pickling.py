@@ -15,7 +15,7 @@ from qiskit_experiments.library import StandardRB
 from qiskit_ibm_runtime.fake_provider import FakeLimaV2
 
 from qiskit_cluster_provider import ClusterBackend, ClusterProvider, EstimatorV2, SamplerV2
-from qiskit_cluster_provider.errors import ClusterConfigError, ClusterJobError
+from qiskit_cluster_provider.errors import ClusterConfigError, ClusterConnectionError, ClusterJobError
 
 from .slow import quick
 
@@ -106,6 +106,25 @@ def test_nothing_secret_and_nothing_of_this_process(again):
         assert again(batch).connection.config.security is True
 
 
+def test_a_manifest_keeps_what_refers_to_a_secret(again, monkeypatch):
+    monkeypatch.setattr("qiskit_cluster_provider.clusters.kubernetes.kind.KubernetesKind.checked", False)
+    reference = {"name": "OTHER", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+    box = {"name": "worker", "image": "a/b:1", "env": [{"name": "TOKEN", "value": "hunter2"}, reference]}
+    spec = {"kind": "DaskCluster", "spec": {"worker": {"replicas": 1, "spec": {"containers": [box]}}}}
+    with ClusterProvider() as provider:
+        backend = provider.get_backend("aer-k8s", spec=spec)
+        assert b"hunter2" not in pickle.dumps(backend)
+        box["env"] = [reference]
+        assert again(backend).connection.config.spec == spec
+
+
+def test_a_scheduler_inside_a_process_is_told(again):
+    with ClusterProvider() as provider:
+        restored = again(provider.get_backend("aer-dask", address="inproc://127.0.0.1/1/1", timeout=1))
+        with pytest.raises(ClusterConnectionError, match="inside a process, and only that reaches it"):
+            restored.connection.client()
+
+
 def test_what_is_secret_comes_from_where_it_is_read(monkeypatch, tmp_path, again):
     profiles = tmp_path / "cluster.toml"
     profiles.write_text(
@@ -174,8 +193,11 @@ def test_a_provider_is_made_anew(again):
 def test_copies_stay_on_their_cluster(backend):
     shallow, deep = copy.copy(backend), copy.deepcopy(backend)
     assert shallow.connection is deep.connection is backend.connection
-    deep.set_options(shots=3)
-    assert backend.options.shots != 3
+    for copied in (shallow, deep):
+        copied.set_options(shots=3, method="statevector")
+        assert sum(copied.run(quick()).result().get_counts().values()) == 3
+        assert (backend.options.shots, backend.options.method) == (1024, "automatic")
+        assert sum(backend.run(quick()).result().get_counts().values()) == 1024
     assert isinstance(deep, AerSimulator)
 
 

@@ -177,8 +177,10 @@ def version(as_json: AsJson = False) -> None:
 
 @contextmanager
 def _provider() -> Iterator[ClusterProvider]:
+    from ..clusters.sigterm import end_on_sigterm
     from ..provider import ClusterProvider
 
+    end_on_sigterm()  # else the folders of Dask stay until it is started again
     with ClusterProvider() as provider:
         yield provider
 

@@ -173,6 +173,8 @@ def _advice(address: str, error: BaseException) -> str:
         return f"It is reached with TLS only; {_GIVE}."
     if "encryption required" in text:
         return "TLS was asked for, which this address does not have; give the scheduler's address as tls://host:port."
+    if address.startswith("inproc://"):
+        return "Such a scheduler is inside a process, and only that reaches it; give one with a tcp:// address."
     if encrypted and (reset or "SSL" in text):  # among them "cannot convert to SSL", of a scheduler that talks first
         return (
             f"Each side's certificate must be signed by the other's authority; {_GIVE}. If the scheduler runs "

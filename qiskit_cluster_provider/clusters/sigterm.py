@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+
+_process = 0
 
 
 def end_on_sigterm() -> None:
@@ -14,8 +17,13 @@ def end_on_sigterm() -> None:
     """
     mine = threading.current_thread() is threading.main_thread()
     if mine and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        global _process
+        _process = os.getpid()
         signal.signal(signal.SIGTERM, _exit)
 
 
 def _exit(number: int, frame: object) -> None:
+    if os.getpid() != _process:  # a fork, of multiprocessing for example, has nothing to close
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
     raise SystemExit(128 + number)  # what a shell reports of a process that the signal ended

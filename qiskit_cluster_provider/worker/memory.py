@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -52,18 +53,49 @@ def _cgroups(root: Path) -> Iterator[tuple[Path, int]]:
 
     A container may see its own cgroup as the outermost one, whatever ``/proc/self/cgroup`` calls it.
     """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        lines = []
     inner = {1: PurePosixPath("/"), 2: PurePosixPath("/")}
-    for line in lines:
+    for line in _lines(root / "proc/self/cgroup"):
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
-            inner[2] = PurePosixPath("/", path)
+            inner[2] = _absolute(path)
         elif "memory" in controllers.split(","):
-            inner[1] = PurePosixPath("/", path)
-    for version, mount in ((2, "sys/fs/cgroup"), (2, "sys/fs/cgroup/unified"), (1, "sys/fs/cgroup/memory")):
-        for folder in (inner[version], *inner[version].parents):
-            yield root / mount / folder.relative_to("/"), version
+            inner[1] = _absolute(path)
+    for version, mount, top in sorted(_mounts(root), key=lambda one: -one[0]):
+        mine = inner[version]
+        if mine.is_relative_to(top):  # the mount begins at the cgroup of a container, and we are in one inside it
+            mine = PurePosixPath("/", mine.relative_to(top))
+        for folder in (mine, *mine.parents):
+            yield root / mount.relative_to("/") / folder.relative_to("/"), version
+
+
+def _mounts(root: Path) -> Iterator[tuple[int, PurePosixPath, PurePosixPath]]:
+    """The trees of cgroups: version, where it is mounted, and which cgroup is found there."""
+    found = False
+    for line in _lines(root / "proc/self/mountinfo"):
+        fields, _, rest = line.partition(" - ")
+        kind, _, options = rest.partition(" ")
+        if kind == "cgroup2" or (kind == "cgroup" and "memory" in options.split(" ")[-1].split(",")):
+            found = True
+            _, _, _, top, mount, *_ = fields.split(" ")
+            yield 2 if kind == "cgroup2" else 1, _absolute(_unescaped(mount)), _absolute(_unescaped(top))
+    if not found:
+        for version, place in ((2, "/sys/fs/cgroup"), (2, "/sys/fs/cgroup/unified"), (1, "/sys/fs/cgroup/memory")):
+            yield version, PurePosixPath(place), PurePosixPath("/")
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+
+
+def _absolute(path: str) -> PurePosixPath:
+    """``..`` stands for what lies outside a namespace, and cannot be read."""
+    return PurePosixPath("/", *(part for part in path.split("/") if part not in ("", ".", "..")))
+
+
+def _unescaped(text: str) -> str:
+    """The kernel writes a space as a backslash and three octal digits."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

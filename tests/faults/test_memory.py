@@ -332,6 +332,39 @@ def test_the_limit_of_a_cgroup_and_of_those_around_it(tmp_path, cgroups, files):
     assert memory_limit(kernel(tmp_path, cgroups, **files)) == 2**27
 
 
+MOUNTS = {
+    "a container that sees the names outside": (
+        "5:memory:/docker/abc/inner",
+        "36 25 0:31 /docker/abc /sys/fs/cgroup/memory ro,nosuid master:11 - cgroup cgroup rw,memory",
+        "sys/fs/cgroup/memory/inner/memory.limit_in_bytes",
+    ),
+    "another place": (
+        "5:memory:/a/b",
+        "36 25 0:31 / /my\\040groups rw - cgroup none rw,seclabel,cpu,memory",
+        "my groups/a/memory.limit_in_bytes",
+    ),
+    "version 2 beside version 1": (
+        "0::/user.slice/me",
+        "40 25 0:38 / /sys/fs/cgroup/hybrid rw - cgroup2 cgroup2 rw",
+        "sys/fs/cgroup/hybrid/user.slice/memory.max",
+    ),
+    "outside the namespace": (
+        "0::/../other/me",
+        "40 25 0:38 /../.. /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
+        "sys/fs/cgroup/other/me/memory.max",
+    ),
+}
+
+
+@pytest.mark.parametrize(("cgroup", "mount", "file"), MOUNTS.values(), ids=MOUNTS)
+def test_cgroups_are_looked_for_where_they_are_mounted(tmp_path, cgroup, mount, file):
+    others = (
+        "22 1 0:20 / /proc rw - proc proc rw\nnonsense\n37 25 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+    )
+    files = {"proc/self/mountinfo": f"{others}{mount}\n", file: f"{2**27}\n"}
+    assert memory_limit(kernel(tmp_path, (cgroup,), **files)) == 2**27
+
+
 def test_no_limit_is_the_machine(tmp_path):
     machine = memory_limit(tmp_path)
     assert machine > 2**28

@@ -69,6 +69,25 @@ class KubernetesKind(ClusterKind):
         """All that there may be, and the CPUs of one."""
         return config.largest, config.threads
 
+    def portable(self, config: KubernetesConfig) -> dict[str, Any]:
+        """Of a manifest, too, without the values of environment variables; what refers to a Secret stays."""
+        found = super().portable(config)
+        if "spec" in found:
+            found["spec"] = _without_values(found["spec"])
+        return found
+
     def grows_to(self, config: KubernetesConfig) -> int:
         """The maximum, if the load decides."""
         return config.largest if isinstance(config.workers, tuple) else 0
+
+
+def _without_values(manifest: Any) -> Any:
+    """A manifest whose lists ``env`` name no value themselves; of anything else, itself."""
+    if isinstance(manifest, list | tuple):
+        return [_without_values(one) for one in manifest]
+    if not isinstance(manifest, Mapping):
+        return manifest
+    kept = {key: _without_values(value) for key, value in manifest.items()}
+    if isinstance(kept.get("env"), list):
+        kept["env"] = [one for one in kept["env"] if not (isinstance(one, Mapping) and "value" in one)]
+    return kept
