@@ -10,6 +10,7 @@ from qiskit.circuit import Parameter
 
 from qiskit_cluster_provider import files
 from qiskit_cluster_provider.errors import InvalidCircuitError, MissingExtraError
+from qiskit_cluster_provider.file_parsing import parse
 from qiskit_cluster_provider.files import printable, read_circuits
 
 QASM2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\n'
@@ -265,3 +266,120 @@ def test_qpy_that_declares_more_than_it_has_is_refused_and_costs_only_a_child(wr
     monkeypatch.setattr(files, "MAX_MEMORY", 2**26)
     with pytest.raises(InvalidCircuitError, match=said):
         read_circuits(path)
+
+
+HUGE2 = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[99000]; creg c[10];\n'
+HUGE3 = 'OPENQASM 3.0; include "stdgates.inc"; qubit[99000] q; bit[10] c;\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HUGE2 + "h q;\n" * 300,
+        HUGE2 + "if (c == 1) rx(pi/2) q ;\n" * 300,
+        HUGE2 + "reset q;" * 300,
+        HUGE3 + "h q;\n" * 300,
+        HUGE3 + "for int i in [0:9] {" + "rz(0.1) q;\n" * 300 + "}",
+    ],
+)
+def test_gates_on_whole_registers_are_counted_before_any_is_made(write, monkeypatch, text):
+    """A line is 0.3 s and 9 MB to Qiskit's reader."""
+    monkeypatch.setattr(files, "_probed", lambda source: pytest.fail("it was read"))
+    with pytest.raises(InvalidCircuitError, match="whole registers, which are over 1000000 instructions more"):
+        read_circuits(write(text))
+
+
+def test_whole_registers_within_the_limit_are_read(write, monkeypatch):
+    text = QASM2 + "qreg r[2]; h q; cx q, r; barrier q, r; measure q -> c; x q[0];"
+    assert read_circuits(write(text))[0].size() == 7
+    (circuit,) = read_circuits(write(HUGE2 + "h q;\nbarrier q;" + "barrier q;" * 30))
+    assert circuit.size() == 99_000
+    monkeypatch.setattr(files, "MAX_INSTRUCTIONS", 0)
+    assert read_circuits(write(QASM2 + "h q[0]; x q[1];"))[0].size() == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HUGE3 + "let a = q[0:98999];\n" + "h a;\n" * 3000,
+        HUGE3 + "let a = q[0:9] ++ q[10:98999];\n" * 20 + "h a;\n" * 3000,
+    ],
+    ids=["alias", "joined"],
+)
+def test_what_cannot_be_counted_ends_at_a_limit(write, monkeypatch, text):
+    """Of memory or of time, in a process of its own: this one takes neither."""
+    import resource
+
+    monkeypatch.setattr(files, "MAX_SECONDS", 6.0)
+    monkeypatch.setattr(files, "MAX_MEMORY", 2**28)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InvalidCircuitError, match=r"cannot be read as OpenQASM 3"):
+        read_circuits(write(text))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**17, "kB"
+
+
+def test_a_gate_of_many_controls_is_read(write):
+    qubits = ", ".join(f"q[{i}]" for i in range(26))
+    text = f"{QASM3.replace('[2] q', '[26] q')}gate mine a {{ h a; sx a; rx(1) a; }}\nctrl(25) @ mine {qubits};"
+    assert read_circuits(write(text))[0].size() == 1
+
+
+def test_a_file_that_takes_too_long(write, monkeypatch):
+    monkeypatch.setattr(files, "MAX_SECONDS", 0.01)
+    for content in (QASM3 + "h q[0];", qpy_of(bell())):
+        with pytest.raises(InvalidCircuitError, match=r"cannot be read as .* within 0 s; divide the file"):
+            read_circuits(write(content))
+    assert len(read_circuits(write(QASM2 + "h q[0];"))) == 1, "it is known before that this takes no time"
+
+
+PROGRAM = (
+    QASM3
+    + """
+input float[64] theta;
+gate mine(t) a, b { rx(t) a; ctrl @ rz(t/2) a, b; inv @ s b; }
+let pair = q[0:1];
+h pair[0];
+mine(0.25) q[0], q[1];
+mine(theta) q[1], q[0];
+c[0] = measure q[0];
+if (c[0]) { x q[1]; } else { reset q[1]; }
+for uint i in {1, 3} { rz(i * pi) q[0]; }
+while (c == 1) { h q[0]; c[1] = measure q[0]; }
+barrier q;
+gphase(pi / 3);
+"""
+)
+DELAY = "delay[100ns] q[0];\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "parsed"), [(PROGRAM, 0), (PROGRAM + DELAY, 1)], ids=["QPY has it", "it has not"]
+)
+def test_openqasm_3_from_another_process_is_what_it_would_be_here(write, monkeypatch, program, parsed):
+    from qiskit import qasm3
+
+    calls = []
+    monkeypatch.setattr(files, "parse", lambda source: calls.append(source) or parse(source))
+    (circuit,) = read_circuits(write(program))
+    here = qasm3.loads(program)
+    assert len(calls) == parsed, "QPY makes a float of the delay"
+    assert circuit.assign_parameters([0.5]) == here.assign_parameters([0.5])
+    assert qasm3.dumps(circuit) == qasm3.dumps(here)
+    assert [one.name for one in circuit.parameters] == ["theta"]
+    assert (circuit.qregs, circuit.cregs, circuit.global_phase) == (here.qregs, here.cregs, here.global_phase)
+
+
+def test_nothing_in_the_current_directory_is_imported_by_the_process(write, tmp_path, monkeypatch):
+    for name in ("qiskit", "json", "resource"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert len(read_circuits(write(QASM3))) == 1
+    assert not (tmp_path / "imported").exists()
+
+
+def test_where_no_process_can_start_that_is_said(write, monkeypatch):
+    from qiskit_cluster_provider.errors import ClusterError
+
+    monkeypatch.setenv("QISKIT_CLUSTER_PROVIDER_PROCESS", "1")
+    with pytest.raises(ClusterError, match="is not read: the process that would try it cannot start"):
+        read_circuits(write(QASM3))
