@@ -364,7 +364,6 @@ def test_openqasm_3_from_another_process_is_what_it_would_be_here(write, monkeyp
     here = qasm3.loads(program)
     assert len(calls) == parsed, "QPY makes a float of the delay"
     assert circuit.assign_parameters([0.5]) == here.assign_parameters([0.5])
-    assert qasm3.dumps(circuit, allow_aliasing=True) == qasm3.dumps(here, allow_aliasing=True)
     assert [one.name for one in circuit.parameters] == ["theta"]
     assert (circuit.qregs, circuit.cregs, circuit.global_phase) == (here.qregs, here.cregs, here.global_phase)
 
