@@ -196,8 +196,11 @@ class Lab:
 
     @property
     def patience(self):
-        """Seconds after which what has not come will not; a real cluster has images to pull, and 250m of a CPU."""
-        return 5 if self.local else 90
+        """Seconds after which what has not come will not; a real cluster has images to pull, and 250m of a CPU.
+
+        Well below the 100 s of silence after which the watchdog of all tests cancels a job.
+        """
+        return 5 if self.local else 60
 
     def manifest(self, **settings):
         """A DaskCluster to change, as ``spec=`` takes it."""

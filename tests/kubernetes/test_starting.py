@@ -54,6 +54,22 @@ def test_a_crash_loop(lab, refused, component):
     assert said.endswith("no module named qiskit_aer")
 
 
+@pytest.mark.stand_in("remove the logs of containers")
+@pytest.mark.parametrize("gone", [True, False])
+def test_the_last_lines_are_those_of_a_container_that_is_there(lab, local, refused, gone):
+    """Of one that was removed Kubernetes gives a text that says so, with status 200."""
+    settings = of_spec(lab)
+    (container,) = settings["spec"]["spec"]["worker"]["spec"]["containers"]
+    container["args"] = ["python", "-c", "print('no module named qiskit_aer'); raise SystemExit(3)"]
+    local.collect_logs(gone)
+    try:
+        said = refused(**settings)
+    finally:
+        local.collect_logs()
+    assert "unable to retrieve" not in said
+    assert said.endswith("no module named qiskit_aer")
+
+
 def test_workers_that_fit_no_node(lab, refused):
     said = refused(cpu=1000, start_timeout=lab.patience)
     assert re.search(rf"no first worker after \d+ s \(start_timeout={lab.patience}\)", said)

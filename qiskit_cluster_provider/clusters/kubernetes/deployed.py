@@ -14,6 +14,7 @@ from .showing import Show
 
 LOOK_EVERY = 0.3  # seconds
 _LINES = 12  # of a log, that are shown
+_NO_LOG = "unable to retrieve container logs for "  # Kubernetes' text, with status 200, of a container that is gone
 
 
 class Deployed:
@@ -85,7 +86,7 @@ class Deployed:
                 text = self.api.log(self.namespace, trouble.pod, trouble.container, previous, _LINES)
             except ClusterApiError:
                 continue
-            if text.strip():
+            if text.strip() and not text.startswith(_NO_LOG):
                 return text.rstrip()
         return ""
 

@@ -131,6 +131,18 @@ class LocalKubernetes:
         script = f"printf '%s\\n' {shlex.join(lines)}; exit {code}"
         self._call(lambda: self._kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
 
+    def collect_logs(self, *previous: bool) -> None:
+        """The logs of each pod's previous (True) or present (False) container are gone, as after a garbage collection.
+
+        Kubernetes answers with a text that says so, and status 200. Without arguments all are there again.
+        """
+
+        def collect() -> None:
+            self._kubelet.collects.clear()
+            self._kubelet.collects.update(previous)
+
+        self._call(collect)
+
     def mend(self, image: str) -> None:
         """Containers of this image run what they are told to again."""
         self._call(lambda: self._kubelet.crashes.pop(image, None))
