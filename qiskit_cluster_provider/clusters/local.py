@@ -100,7 +100,10 @@ def _check_main_module() -> None:
         raise ClusterConnectionError(f"a process of a worker has run this program: its work must be below {_GUARD}.")
     main = sys.modules.get("__main__")
     path = getattr(main, "__file__", None)
-    if path is not None and getattr(main, "__spec__", None) is None and not Path(path).exists():
+    if path is None or getattr(main, "__spec__", None) is not None:
+        return
+    passed = path.startswith("/dev/fd/") and not Path(path).is_file()  # as a shell passes <(command): a pipe of ours
+    if passed or not Path(path).exists():
         raise ClusterConnectionError(
             f"processes=True starts processes that import the main module, and {path} is no file that they can read. "
             "Save the program in a file, or leave out processes=True."

@@ -1,5 +1,6 @@
 """``aer-local`` with ``processes=True``: each process imports the main module, as multiprocessing has it."""
 
+import os
 import subprocess
 import sys
 
@@ -32,6 +33,16 @@ def test_a_program_on_standard_input(text):
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert "<stdin> is no file that they can read. Save the program in a file, or leave out processes=True" in last
+
+
+def test_a_program_in_a_pipe_of_the_shell():
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as file:
+        file.write(GUARDED)
+    done = run(f"/dev/fd/{reader}", pass_fds=[reader])
+    os.close(reader)
+    assert done.returncode == 1
+    assert f"/dev/fd/{reader} is no file that they can read" in done.stderr
 
 
 def test_a_file_without_a_guard(tmp_path):
