@@ -132,7 +132,7 @@ class LocalKubernetes:
         self._call(lambda: self._kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
 
     def collect_logs(self, *previous: bool) -> None:
-        """The logs of each pod's previous (True) or present (False) container are gone, as after a garbage collection.
+        """The logs of each pod's previous (True) or present (False) container are gone, as after a collection.
 
         Kubernetes answers with a text that says so, and status 200. Without arguments all are there again.
         """
