@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from qiskit.circuit import QuantumCircuit
+
+from ..versions import PROCESSES
 from .model import Item, Work
 from .shapes import shape_of
 from .shots import views
@@ -12,6 +15,8 @@ DENSE = {"statevector": 1, "density_matrix": 2, "unitary": 2, "superop": 4}
 """Method -> the state of n qubits has 2 ** (this * n) numbers."""
 _MOST_BYTES = 2**48
 """No machine has as much memory: 256 TiB."""
+_LITTLE = 64 * 2**20  # bytes: who has no more than that beside a state says nothing true by its limit
+_SAVED_NUMBERS = {"save_statevector": 1, "save_density_matrix": 2, "save_unitary": 2, "save_superop": 4}
 _NARROW = 10  # qubits: no method stores more than that for them
 _ADVICE = (
     "method='matrix_product_state' simulates many qubits with little entanglement, 'stabilizer' Clifford circuits"
@@ -31,18 +36,19 @@ class State(NamedTuple):
         """Its size."""
         return self.number << self.exponent
 
-    def lacks(self, room: str) -> str:
+    def lacks(self, room: str, beside: str = "") -> str:
         """What to say of it: the end of a sentence that begins with the circuit.
 
         Args:
             room: what there is, for example ``the largest worker has 8,000 MB``.
+            beside: what is needed beside it, as a part of the sentence.
         """
         smaller = ""
         if self.method == "density_matrix":
             smaller = f"method='statevector' needs {self.number} * 2**{self.qubits} bytes, "
         return (
             f"needs {self.number} * 2**{self.exponent} bytes ({self.bytes >> 20:,} MB) for {self.qubits} qubits with "
-            f"method {self.method!r}, and {room}; {smaller}{_ADVICE}."
+            f"method {self.method!r}{beside}, and {room}; {smaller}{_ADVICE}."
         )
 
 
@@ -71,24 +77,61 @@ def too_big(work: Work, limit: int = 0) -> dict[int, str]:
         work: of a run.
         limit: MB of the largest worker; 0 if nobody knows.
     """
-    room = _MOST_BYTES
-    if limit and "max_memory_mb" not in work.options:  # else the user knows better
-        room = min(room, limit << 20)
+    own_limit = limit << 20 if limit and "max_memory_mb" not in work.options else 0  # else the user knows better
     found: dict[int, str] = {}
-    known: dict[int, State | None] = {}
+    known: dict[int, str] = {}
     for index, item in enumerate(work.items):
         key = id(item.circuit)
         if key not in known:
-            method = _dense_method(item, work)
-            known[key] = None if method is None else full_state(item, work, method, room)
-        state = known[key]
-        if state is not None:
-            found[index] = state.lacks(
-                "no machine has as much"
-                if state.bytes > _MOST_BYTES
-                else f"the largest worker has {limit:,} MB. Take workers with more memory"
-            )
+            known[key] = _lacks(item, work, own_limit)
+        if known[key]:
+            found[index] = known[key]
     return found
+
+
+def _lacks(item: Item, work: Work, limit: int) -> str:
+    """What ``item`` needs and no worker has, as the end of a sentence; empty if it fits.
+
+    Args:
+        item: of the work.
+        work: of a run.
+        limit: bytes of the largest worker; 0 if nobody knows.
+    """
+    method = _dense_method(item, work)
+    state = None if method is None else full_state(item, work, method, _MOST_BYTES)
+    if state is not None:
+        return state.lacks("no machine has as much")
+    if not limit:
+        return ""
+    saved = saved_bytes(item, work)
+    room = f"the largest worker has {limit >> 20:,} MB. Take workers with more memory"
+    if method is not None:
+        state = full_state(item, work, method, max(limit - PROCESSES - saved, min(limit, _LITTLE)))
+        if state is not None:
+            copies = f", {saved >> 20:,} MB for what it saves" if saved >> 20 else ""
+            return state.lacks(room, f"{copies} and {PROCESSES >> 20} MB for Python, Qiskit and Aer")
+    # What is saved is there twice when it is sent, whatever method computed it.
+    if 2 * saved > max(limit - PROCESSES, min(limit, _LITTLE)):
+        return (
+            f"saves {saved >> 20:,} MB, which are there twice when they are sent, beside {PROCESSES >> 20} MB for "
+            f"Python, Qiskit and Aer, and {room}; save less, for example the expectation values."
+        )
+    return ""
+
+
+def saved_bytes(item: Item, work: Work) -> int:
+    """Bytes of the states and matrices that one experiment of ``item`` saves in full, at least."""
+    if not item.fact("shape", shape_of).saves:
+        return 0
+    number = 8 if work.options.get("precision") == "single" else 16
+    return number * item.fact("saved numbers", _saved_numbers)
+
+
+def _saved_numbers(circuit: QuantumCircuit) -> int:
+    """Complex numbers that it saves. Dictionaries have those alone that are not zero, so that nobody knows."""
+    return sum(
+        1 << (_SAVED_NUMBERS[step.name] * len(step.qubits)) for step in circuit.data if step.name in _SAVED_NUMBERS
+    )
 
 
 def _dense_method(item: Item, work: Work) -> str | None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..versions import key, report
+from ..versions import PROCESSES, key, report
 from .call import Call
 from .children import POOL, ChildDied, SliceCancelled, SliceError, SliceOverran
 from .deaths import NotStarted
@@ -96,7 +96,8 @@ def _memory(worker: Any) -> Permits:
     """
     if not _MEMORY:
         limit = getattr(getattr(worker, "memory_manager", None), "memory_limit", None) or memory_limit()
-        _MEMORY.append(Permits(max(1, int(limit) // 2**20)))
+        # What the processes themselves need is no room for a state; Aer is told of the rest.
+        _MEMORY.append(Permits(max(1, max(int(limit) - PROCESSES, int(limit) // 2) // 2**20)))
     return _MEMORY[0]
 
 

@@ -19,6 +19,8 @@ from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Needs, Simulator, cut, prepare, too_big
 from qiskit_cluster_provider.plan.shapes import shape_of
 from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
+from qiskit_cluster_provider.versions import PROCESSES
+from qiskit_cluster_provider.worker import entry
 from qiskit_cluster_provider.worker.deaths import how
 from qiskit_cluster_provider.worker.memory import _cgroups, memory_kills, memory_limit
 from qiskit_cluster_provider.worker.permits import Permits
@@ -210,6 +212,69 @@ def test_aer_drops_qubits_that_nobody_looks_at_and_so_do_we(backend):
 def test_a_users_own_limit_is_left_to_aer():
     assert too_big(work_of([wide(33)], method="statevector", max_memory_mb=10**6), 8000) == {}
     assert list(too_big(work_of([wide(33)], method="statevector"), 8000)) == [0]
+
+
+def saving(qubits, what="statevector"):
+    circuit = wide(qubits).remove_final_measurements(inplace=False)
+    getattr(circuit, f"save_{what}")()
+    return circuit
+
+
+GIB = {
+    "25 qubits": (wide(25), "statevector", True),
+    "26 qubits": (wide(26), "statevector", False),
+    "12 qubits of a density matrix": (wide(12), "density_matrix", True),
+    "13 qubits of a density matrix": (wide(13), "density_matrix", False),
+    "24 saved": (saving(24), "statevector", True),
+    "25 saved": (saving(25), "statevector", False),
+    "25 saved, automatic": (saving(25), "automatic", False),
+    "25 saved from products": (saving(25), "matrix_product_state", False),
+    "12 saved as a density matrix": (saving(12, "density_matrix"), "density_matrix", True),
+    "13 saved as a density matrix, of a state vector": (saving(13, "density_matrix"), "statevector", False),
+    "13 saved as a unitary": (saving(13, "unitary"), "unitary", False),
+    "of a dictionary nobody knows": (saving(25, "statevector_dict"), "statevector", True),
+}
+
+
+@pytest.mark.parametrize("what", GIB)
+def test_what_a_worker_of_1_gib_holds_beside_python_qiskit_aer_and_what_is_saved(what):
+    circuit, method, fits = GIB[what]
+    found = too_big(work_of([circuit], method=method), 1024)
+    assert (not found) == fits, found
+    if not fits:
+        assert "150 MB for Python, Qiskit and Aer, and the largest worker has 1,024 MB" in found[0]
+
+
+def test_aer_is_told_of_what_the_processes_leave(monkeypatch):
+    class Worker:
+        class memory_manager:  # noqa: N801  (Dask's name)
+            memory_limit = 2**30
+
+    monkeypatch.setattr(entry, "_MEMORY", [])
+    assert entry._memory(Worker).capacity == 1024 - 150
+
+
+WITHIN = """
+import os, resource, sys
+from qiskit.circuit import QuantumCircuit
+from qiskit_aer import AerSimulator
+def anonymous(field):
+    return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith(field))) << 10
+mapped = anonymous("VmRSS") - anonymous("RssAnon")
+circuit = QuantumCircuit(23)
+circuit.h(range(23))
+circuit.measure_all()
+print(anonymous("RssAnon"))
+assert AerSimulator(method="statevector", max_parallel_threads=1).run(circuit, shots=10).result().success
+print(anonymous("VmHWM") - mapped)
+"""
+
+
+def test_what_a_process_with_aer_needs_beside_its_state():
+    done = subprocess.run([sys.executable, "-c", WITHIN], capture_output=True, text=True, check=True, timeout=60)
+    before, height = map(int, done.stdout.split())
+    assert 30 * 2**20 < before < PROCESSES
+    assert 2**23 * 16 + before - 8 * 2**20 < height < 2**23 * 16 + PROCESSES
 
 
 @pytest.mark.parametrize(
