@@ -69,6 +69,16 @@ def safe_path() -> Iterator[None]:
             os.environ[_SAFE_PATH] = before
 
 
+def unreadable_main() -> str | None:
+    """The main module, if processes of :mod:`multiprocessing` cannot import it as they do, unless they are forks."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    if path is None or getattr(main, "__spec__", None) is not None:
+        return None
+    passed = path.startswith("/dev/fd/") and not Path(path).is_file()  # as a shell passes <(command): a pipe of ours
+    return str(path) if passed or not Path(path).exists() else None
+
+
 def search_path() -> list[str]:
     """The folders from which this process imports, as absolute paths."""
     here = _here()

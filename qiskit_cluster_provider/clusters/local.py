@@ -6,12 +6,10 @@ import importlib.util
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from multiprocessing import resource_tracker
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -98,12 +96,7 @@ def _check_main_module() -> None:
         return
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ClusterConnectionError(f"a process of a worker has run this program: its work must be below {_GUARD}.")
-    main = sys.modules.get("__main__")
-    path = getattr(main, "__file__", None)
-    if path is None or getattr(main, "__spec__", None) is not None:
-        return
-    passed = path.startswith("/dev/fd/") and not Path(path).is_file()  # as a shell passes <(command): a pipe of ours
-    if passed or not Path(path).exists():
+    if (path := processes.unreadable_main()) is not None:
         raise ClusterConnectionError(
             f"processes=True starts processes that import the main module, and {path} is no file that they can read. "
             "Save the program in a file, or leave out processes=True."

@@ -18,6 +18,7 @@ from typing import Any
 from ..clusters import check_client
 from ..errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
 from ..plan.cost import OVERHEAD_LOCAL
+from ..processes import unreadable_main
 from ..worker import run_slice
 from ..worker.call import Call
 from .activity import activity_of, is_running
@@ -126,9 +127,14 @@ class ExecutorTransport:
         wrong in an executor is final.
         """
         if isinstance(error, BrokenExecutor):
-            raise ClusterClosedError(
-                f"the {self._name} is broken, as when one of its processes was killed ({error}); make a new one"
-            ) from error
+            said = f"the {self._name} is broken, as when one of its processes was killed ({error}); make a new one"
+            how = getattr(self._executor, "_mp_context", None)
+            if how is not None and how.get_start_method() != "fork" and (main := unreadable_main()) is not None:
+                said = (
+                    f"the {self._name} is broken: its processes import the main module, and {main} is no file that "
+                    "they can read. Save the program in a file"
+                )
+            raise ClusterClosedError(said) from error
         if isinstance(error, CancelledError):
             return "disconnected", reason_of(error)
         return "error" if isinstance(error, Exception) else "lost", reason_of(error)

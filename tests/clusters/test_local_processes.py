@@ -45,6 +45,27 @@ def test_a_program_in_a_pipe_of_the_shell():
     assert f"/dev/fd/{reader} is no file that they can read" in done.stderr
 
 
+OWN_POOL = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from qiskit import QuantumCircuit
+from qiskit_cluster_provider import ClusterProvider
+
+if __name__ == "__main__":
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    with ClusterProvider() as provider, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        backend = provider.get_backend("aer-local", executor=executor, placement="cluster")
+        backend.run(circuit).result(60)
+"""
+
+
+def test_processes_of_an_executor():
+    done = run("-", input=OWN_POOL)
+    last = done.stderr.strip().splitlines()[-1]
+    assert "its processes import the main module, and <stdin> is no file that they can read. Save the program" in last
+
+
 def test_a_file_without_a_guard(tmp_path):
     (tmp_path / "program.py").write_text(PLAIN)
     done = run(str(tmp_path / "program.py"))
