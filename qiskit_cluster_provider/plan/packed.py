@@ -8,6 +8,8 @@ classical bits has one outcome, the empty text.
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +20,7 @@ import numpy.typing as npt
 _OF_NUMBERS = 16  # digits that a number of 64 bits has at most
 _NO_BITS = -1  # instead of a number of digits: each outcome is the empty text
 _WORDS = (1, 2, 4, 8)  # bytes of numbers that numpy knows
+_COUNTABLE = 2  # bytes of numbers of which a table is small
 
 Rows = npt.NDArray[np.uint8]
 
@@ -84,7 +87,7 @@ class PackedMemory:
     @classmethod
     def of(cls, memory: Sequence[str]) -> PackedMemory:
         """Pack Aer's ``["0x3", ...]``."""
-        places = {outcome: place for place, outcome in enumerate(dict.fromkeys(memory))}
+        places: dict[str, int] = defaultdict(itertools.count().__next__)  # a new outcome gets the next
         which = np.fromiter(map(places.__getitem__, memory), np.uint32, len(memory))
         size, outcomes = _packed(places)
         return cls(size, _rows(size, outcomes)[which].tobytes(), _digits(places))
@@ -169,14 +172,21 @@ def _widened(part: PackedCounts | PackedMemory, size: int) -> Rows:
 
 def _distinct(rows: Rows) -> tuple[Rows, npt.NDArray[np.intp]]:
     """The different rows, and which of them each row is."""
-    count, size = rows.shape
+    number, size = rows.shape
     word = next((word for word in _WORDS if word >= size), None)
     if word is None:
         cut = _cut(size, rows.tobytes())
         places = {row: place for place, row in enumerate(dict.fromkeys(cut))}
-        which = np.fromiter(map(places.__getitem__, cut), np.intp, count)
+        which = np.fromiter(map(places.__getitem__, cut), np.intp, number)
         return _rows(size, b"".join(places)), which
-    words = np.zeros((count, word), dtype=np.uint8)
+    words = np.zeros((number, word), dtype=np.uint8)
     words[:, word - size :] = rows
-    numbers, which = np.unique(words.view(f">u{word}").ravel().astype(f"=u{word}"), return_inverse=True)
+    values = words.view(f">u{word}").ravel().astype(f"=u{word}")
+    if word <= _COUNTABLE:  # a table is faster than sorting
+        numbers = np.flatnonzero(np.bincount(values)).astype(values.dtype)
+        table = np.zeros(2 ** (8 * word), dtype=np.intp)
+        table[numbers] = np.arange(len(numbers))
+        which = table[values]
+    else:
+        numbers, which = np.unique(values, return_inverse=True)
     return numbers.astype(f">u{word}").view(np.uint8).reshape(-1, word)[:, word - size :], which
