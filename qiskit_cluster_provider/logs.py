@@ -1,12 +1,13 @@
 """What is said to ``logging``: one logger, and the same fields on every record.
 
 No handler is added. As long as the user sets up no logging, Python itself prints warnings to stderr and nothing
-else, which is what we want: quiet, but a job that waits for a cluster says so once.
+else, which is what we want: quiet, but a job that waits for a cluster says so, and each new reason once.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -38,6 +39,9 @@ def _with_fields(record: logging.LogRecord) -> bool:
 
 logger.addFilter(_with_fields)
 
+_NAMES = re.compile(r'"[^"]*"|[\w.:/-]*\d[\w.:/-]*')
+"""What differs between reasons of one kind: what is quoted, and words with digits."""
+
 
 class JobLog:
     """The log of one job: a listener of its events, and what its dispatch says besides."""
@@ -52,7 +56,7 @@ class JobLog:
         self.job_id = job_id
         self._patience = patience
         self._began = time.monotonic()
-        self._in_trouble = False
+        self._troubles: set[str] = set()  # what was said of this one, without the names of pods and numbers
         self._counts: Counter[str] = Counter()
         self._ways: dict[type[Event], Callable[[Any], None]] = {
             JobStarted: self._started,
@@ -128,12 +132,14 @@ class JobLog:
 
     def _trouble(self, event: ClusterTrouble) -> None:
         if not event.reason:
-            self._in_trouble = False
+            self._troubles.clear()
             self.info("back", "the cluster is back")
-        elif self._in_trouble:  # another side of what was said already
+            return
+        kind = _NAMES.sub("", event.reason)
+        if kind in self._troubles:  # of another pod, or of another number of them
             self.info("trouble", "%s", event.reason)
         else:
-            self._in_trouble = True
+            self._troubles.add(kind)
             self.warning(
                 "trouble", "%s. The job waits up to %g s for it (no_workers_timeout).", event.reason, self._patience
             )

@@ -173,9 +173,13 @@ class DaskTransport:
     def outcome(self, error: BaseException) -> tuple[str, str]:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
         if isinstance(error, KilledWorker):
+            knows = getattr(getattr(self._client, "cluster", None), "deaths", None)  # a cluster of ours that can ask
+            why = (knows() if knows else "") or (
+                "their own logs say why (out of memory, or sent away by their machine?)"
+            )
             return "lost", (
                 f"{error.allowed_failures + 1} Dask workers died while they had it, the last of them "
-                f"{error.last_worker.address}; their own logs say why (out of memory, or sent away by their machine?)"
+                f"{error.last_worker.address}; {why}"
             )
         if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError, ClosedClientError)):
             return "disconnected", reason_of(error)

@@ -89,3 +89,27 @@ def test_a_worker_runs_out_of_memory(lab, local, backend, broken):
     until(lambda: victim in lab.ready_pods("worker"))
     (status,) = lab.pods("worker")[victim]["status"]["containerStatuses"]
     assert status["lastState"]["terminated"]["reason"] == "OOMKilled"
+    assert f"the worker pod {victim} ran out of memory (OOMKilled, " in backend.cluster.deaths()
+
+
+@pytest.mark.stand_in("kill a pod's process")
+def test_a_slice_that_runs_each_worker_out_of_memory(lab, local, backend):
+    """What Kubernetes tells of its pods is in the reason, and not a guess."""
+    from distributed import KilledWorker
+
+    from qiskit_cluster_provider.dispatch.dask import DaskTransport
+
+    victim = next(iter(lab.ready_pods("worker", backend.cluster.name)))
+    local.kill_pod_process(victim, reason="OOMKilled")
+    until(lambda: "OOMKilled" in backend.cluster.deaths())
+
+    class Last:
+        address = "tcp://worker"
+
+    transport = DaskTransport(backend.connection.client, lambda: None)
+    transport._client = backend.connection.client()
+    outcome, said = transport.outcome(KilledWorker("task", Last, 2))
+    assert outcome == "lost"
+    assert f"the worker pod {victim} ran out of memory (OOMKilled" in said
+    assert "memory=" in said
+    until(lambda: victim in lab.ready_pods("worker"))

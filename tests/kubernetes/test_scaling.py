@@ -7,7 +7,7 @@ import pytest
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.clusters.kubernetes import start
 from qiskit_cluster_provider.errors import ClusterConfigError, ClusterConnectionError
-from qiskit_cluster_provider.progress import SliceDone
+from qiskit_cluster_provider.progress import ClusterTrouble, SliceDone
 from qiskit_cluster_provider.testing import differences
 
 from ..faults.processes import busy
@@ -156,3 +156,23 @@ def test_scaling_ends_when_the_backend_is_closed(lab):
         assert not thread.is_alive()
     assert "closed" in str(errors[0])
     assert name not in lab.clusters()
+
+
+def test_the_quota_is_told_while_a_job_waits_for_workers_that_the_load_asks_for(lab, step, caplog):
+    """As soon as Kubernetes says it, and nobody is told to adapt() who does."""
+    with ClusterProvider() as provider, provider.get_backend("aer-k8s", **{**lab.settings, "workers": (0, 2)}) as one:
+        one.connection.client()
+        told = []
+
+        def listen(event):
+            if isinstance(event, ClusterTrouble):
+                told.append(event.reason)
+
+        with lab.quota(pods="0"), step("until the quota is told"):
+            job = one.run(quick(), no_workers_timeout=120, callback=listen)
+            until(lambda: any("exceeded quota: small" in reason for reason in told), lab.patience + 30)
+            assert not any("with adapt(min, max)" in reason for reason in told)
+            assert any("adapts between 0 and 2" in reason for reason in told)
+            said = [record for record in caplog.records if "exceeded quota: small" in record.getMessage()]
+            assert said[0].levelname == "WARNING", "who sets up no logging sees it"
+            job.cancel()

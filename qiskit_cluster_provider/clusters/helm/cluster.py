@@ -111,6 +111,14 @@ class HelmCluster(Cluster):
         except ClusterApiError as error:
             return f"why, cannot be asked: {str(error.message).rstrip('.')}"
 
+    def deaths(self) -> str:
+        """What Kubernetes tells of workers that ended, as a sentence without its full stop; empty if nothing."""
+        try:
+            with connected(RIGHTS_FILE) as api:
+                return self.release.through(api).deaths()
+        except ClusterApiError as error:
+            return f"why, cannot be asked of Kubernetes: {str(error.message).rstrip('.')}"
+
     def close(self, timeout: float | None = None) -> None:
         """End its connections."""
         super().close(timeout)

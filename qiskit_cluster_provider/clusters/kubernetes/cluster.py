@@ -18,6 +18,7 @@ from .start import Place
 
 _SCHEDULER, _DASHBOARD = 8786, 8787
 _ASKED_BY = "scale(n) asks for some, with adapt(min, max) the operator brings them"
+_ADAPTS = "the operator adapts between {} and {}, and has not made one yet"
 _ANSWER_WITHIN = 30.0  # seconds, of a scheduler whose pod is ready
 
 
@@ -37,6 +38,7 @@ class RunningKubeCluster(KubeCluster):
     Attributes:
         clients: that are connected through it.
         pods_shown_by: the command that shows its pods.
+        between: the numbers of workers that the load decides between, if this process asked for that.
 
     Raises:
         ClusterConnectionError: the scheduler does not answer.
@@ -45,6 +47,7 @@ class RunningKubeCluster(KubeCluster):
     def __init__(self, name: str, namespace: str, *, forward: bool | None, owned: bool) -> None:
         self._way = Way(namespace, f"{name}-scheduler", forward)
         self.clients: list[Client] = []
+        self.between: tuple[int, int] | None = None
         self.pods_shown_by = f"kubectl get pods -n {namespace} -l {CLUSTER}={name}"
         try:
             super().__init__(
@@ -69,11 +72,20 @@ class RunningKubeCluster(KubeCluster):
 
     def no_workers(self) -> str:
         """Why there are none, as far as Kubernetes tells: how a sentence goes on."""
+        asked_by = _ADAPTS.format(*self.between) if self.between and self.between[1] else _ASKED_BY
         try:
             with connected() as api:
-                return Place(api, self.namespace, self.name).no_workers(_ASKED_BY)
+                return Place(api, self.namespace, self.name).no_workers(asked_by)
         except ClusterApiError as error:
             return f"why, cannot be asked: {str(error.message).rstrip('.')}"
+
+    def deaths(self) -> str:
+        """What Kubernetes tells of workers that ended, as a sentence without its full stop; empty if nothing."""
+        try:
+            with connected() as api:
+                return Place(api, self.namespace, self.name).deaths()
+        except ClusterApiError as error:
+            return f"why, cannot be asked of Kubernetes: {str(error.message).rstrip('.')}"
 
     async def _connect_cluster(self) -> None:
         cluster = await DaskCluster.get(self.name, namespace=self.namespace)

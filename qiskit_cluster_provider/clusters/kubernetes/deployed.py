@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import ClusterApiError, ClusterConnectionError
 from ..stopping import check_wanted, stopping
 from .api import Api
-from .pods import Advice, Seen, Trouble, seen
+from .pods import Advice, Seen, Trouble, out_of_memory, seen
 from .showing import Show
 
 LOOK_EVERY = 0.3  # seconds
@@ -79,6 +79,10 @@ class Deployed:
         if now.workers:
             return f"{now.workers} pods of workers are there, and {now.running} of them are ready"
         return f"no pod of one is there: {asked_by}"
+
+    def deaths(self) -> str:
+        """Which workers ran out of memory, as a sentence without its full stop; empty if none did."""
+        return "; ".join(out_of_memory(self.pods(), self.advice))
 
     def _last_lines(self, trouble: Trouble) -> str:
         for previous in (True, False):

@@ -94,6 +94,21 @@ def seen(pods: Iterable[Mapping[str, Any]], deployments: Iterable[Mapping[str, A
     )
 
 
+def out_of_memory(pods: Iterable[Mapping[str, Any]], advice: Advice) -> list[str]:
+    """A sentence without its full stop for each worker of ``pods`` whose container was ended for want of memory."""
+    said = []
+    for pod in pods:
+        for one in _containers(pod) if component(pod) == "worker" else ():
+            ends = [(one.get(key) or {}).get("terminated") or {} for key in ("lastState", "state")]
+            if any(end.get("reason") == "OOMKilled" for end in ends):
+                times = max(1, int(one.get("restartCount", 0)))
+                said.append(
+                    f"the worker pod {pod['metadata']['name']} ran out of memory (OOMKilled, {times} restarts): more "
+                    f"with {advice.memory}"
+                )
+    return said
+
+
 def component(thing: Mapping[str, Any]) -> str:
     """``scheduler`` or ``worker``; or another one that a chart has, such as ``jupyter``."""
     labels = thing["metadata"].get("labels", {})

@@ -22,6 +22,7 @@ _ASK_AGAIN = 10.0
 
 def set_workers(cluster: Any, workers: int | tuple[int, int]) -> None:
     """Ask for ``workers``, or for the load to decide between two numbers."""
+    cluster.between = workers if isinstance(workers, tuple) else None
     if isinstance(workers, tuple):
         cluster.adapt(minimum=workers[0], maximum=workers[1])
     else:
@@ -36,7 +37,7 @@ def scale(place: Place, cluster: Any, client: Any, workers: int, timeout: float)
     """
     start = time.monotonic()
     _take_away_waiting(place, workers)
-    cluster.scale(workers)
+    set_workers(cluster, workers)
     asked = time.monotonic()
     while True:
         check_wanted()
