@@ -113,6 +113,24 @@ def small(qubits: int, count: int, number: int) -> Circuits:
     return Circuits(circuits, options={"shots": 100, "noise_model": _new_noise(qubits, number)})
 
 
+def scheduled(qubits: int, count: int, number: int) -> Circuits:
+    """Circuits on three qubits of a noisy device, with a delay on each of its qubits as a scheduler leaves them."""
+    circuits = []
+    for index in range(count):
+        circuit = QuantumCircuit(qubits, 3, name=f"scheduled{index}")
+        for qubit in range(3):
+            circuit.sx(qubit)
+            circuit.rz(0.1 * (index + 1), qubit)
+        circuit.cx(0, 1)
+        circuit.cx(1, 2)
+        for qubit in range(qubits):
+            circuit.delay(1000 + 10 * index + number, qubit, "ns")
+        circuit.barrier()
+        circuit.measure(range(3), range(3))
+        circuits.append(circuit)
+    return Circuits(circuits, options={"shots": 1000, "noise_model": _new_noise(qubits, number)})
+
+
 # Not transpile(): what it loads for its other stages takes longer than a quick measurement.
 _NATIVE = PassManager(
     [BasisTranslator(SessionEquivalenceLibrary, DEVICE_GATES), Optimize1qGatesDecomposition(DEVICE_GATES)]
@@ -252,6 +270,7 @@ FULL: Sequence[Workload] = [
     Workload("quantum volume 16, 20 circuits", partial(volume, 16, 20)),
     Workload("noise of a 27-qubit device, 100 small circuits", partial(small, 27, 100), sampled=4, again=True),
     Workload("noise of a 127-qubit device, 100 small circuits", partial(small, 127, 100), sampled=2, again=True),
+    Workload("scheduled, 127-qubit device, 3 circuits", partial(scheduled, 127, 3), again=True),
     Workload("noisy RB, 27-qubit device, 100 circuits", partial(benchmarking, 27, 100, 40), sampled=4, again=True),
     Workload("noisy RB, 127-qubit device, 100 circuits", partial(benchmarking, 127, 100, 40), sampled=2, again=True),
     Workload("quantum kernel, 435 PUBs", partial(kernel, 30, 8), sampled=100),
@@ -268,6 +287,7 @@ QUICK: Sequence[Workload] = [
     Workload("100 tiny circuits", partial(tiny, 100), sampled=20),
     Workload("quantum volume 10, 20 circuits", partial(volume, 10, 20), sampled=10),
     Workload("quantum volume 16, 4 circuits", partial(volume, 16, 4)),
+    Workload("scheduled, 7-qubit device, 3 circuits", partial(scheduled, 7, 3), again=True),
     Workload("noisy RB, 7-qubit device, 20 circuits", partial(benchmarking, 7, 20, 10), sampled=2, again=True),
     Workload("quantum kernel, 45 PUBs", partial(kernel, 10, 6), sampled=10),
     Workload("circuit cutting, 8 subexperiments", partial(cutting, 8), sampled=4),

@@ -14,6 +14,7 @@ from ..options import SliceOptions
 from .instructions import PLAIN, instructions
 from .model import Batch, Item, Simulator, Work
 from .noise import met
+from .relaxation import with_strangers
 from .seeds import draw_base_seed
 from .seen import seen
 from .shots import check_divisible
@@ -93,9 +94,10 @@ def gather(
     options = {k: v for k, v in aer_options.items() if v is not None}
     seed = options.pop("seed_simulator", None)
     made = tuple(batches(int(options.pop("shots")), lambda: draw_base_seed() if seed is None else int(seed)))
+    noise_model = met(options.pop("noise_model", None), made)
     work = Work(
-        batches=made,
-        noise_model=met(options.pop("noise_model", None), made),
+        batches=with_strangers(noise_model, made),
+        noise_model=noise_model,
         options=options,
         simulator=simulator,
         seed_mode=slice_options.seed_mode,

@@ -16,7 +16,9 @@ import copy
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,8 +61,10 @@ def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
         return None
     if not _is_known(noise_model):
         return copy.deepcopy(noise_model)  # which the user may change as soon as run() has returned
-    qubits = frozenset(_used(batches))
-    if not all(_class_of(one) == _RELAXATION for one in noise_model._custom_noise_passes):
+    plain = all(map(_relaxes, noise_model._custom_noise_passes))
+    named = {*noise_model._default_quantum_errors, *noise_model._local_quantum_errors}
+    qubits = frozenset(_used(batches, _PASSIVE - named if plain else frozenset()))
+    if not plain:
         return _part(noise_model, qubits)  # nobody knows on what the function of a LocalNoisePass depends
     key = (qubits, *_fingerprint(noise_model))
     with _LOCK:
@@ -75,6 +79,28 @@ def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
     return kept
 
 
+def relaxations(noise_model: Any) -> Sequence[Any]:
+    """The passes that a model begins with and of which it is known what they do: Aer's own of relaxation."""
+    passes: Sequence[Any] = getattr(noise_model, "_custom_noise_passes", ())
+    if not passes or not _is_known(noise_model):
+        return ()
+    return list(takewhile(_relaxes, passes))
+
+
+def _relaxes(one: Any) -> bool:
+    """Whether a pass is Aer's own of relaxation, with its own function."""
+    func = one._func
+    own = getattr(func, "__self__", None) is one and getattr(func, "__name__", "") == "_thermal_relaxation_error"
+    return _class_of(one) == _RELAXATION and own
+
+
+def sorts_of(noise_model: Any) -> Sorts:
+    """The sorts of all quantum errors of a model that is known."""
+    quantum = [*noise_model._default_quantum_errors.values()]
+    quantum += [error for errors in noise_model._local_quantum_errors.values() for error in errors.values()]
+    return frozenset(sort for error in quantum for sort in sorts_in(error))
+
+
 def is_lasting(noise_model: Any) -> bool:
     """Whether it is one that :func:`met` has made: nobody changes it, and it may come again."""
     with _LOCK:
@@ -85,7 +111,9 @@ def _immutable(model: Any) -> list[Any]:
     """What a fingerprint has the ids of."""
     local = [error for errors in model._local_quantum_errors.values() for error in errors.values()]
     readouts = [model._default_readout_error, *model._local_readout_errors.values()]
-    return [*model._default_quantum_errors.values(), *local, *readouts, *model._custom_noise_passes]
+    passes = model._custom_noise_passes
+    targets = [one._target for one in passes]
+    return [*model._default_quantum_errors.values(), *local, *readouts, *passes, *targets]
 
 
 def _fingerprint(model: Any) -> tuple[Hashable, ...]:
@@ -102,7 +130,10 @@ def _fingerprint(model: Any) -> tuple[Hashable, ...]:
         tuple(model._basis_gates),
         frozenset(model._noise_instructions),
         frozenset(model._noise_qubits),
-        tuple((id(one), *map(_bytes, (one._t1s, one._t2s, one._p1s)), one._dt) for one in model._custom_noise_passes),
+        tuple(
+            (id(one), *map(_bytes, (one._t1s, one._t2s, one._p1s)), one._dt, one._ops, one._method, id(one._target))
+            for one in model._custom_noise_passes
+        ),
     )
 
 
@@ -144,20 +175,20 @@ def _part(noise_model: Any, qubits: Qubits) -> Any:
     kept = copy.copy(noise_model)
     local, sorts = noise_model._local_quantum_errors, set[tuple[str, int]]()
     for error in noise_model._default_quantum_errors.values():
-        sorts |= _sorts(error)
+        sorts |= sorts_in(error)
     mine: dict[str, dict[tuple[int, ...], Any]] = {}
     left: list[tuple[str, tuple[int, ...], Any]] = []
     for name, errors in local.items():
         for where, error in errors.items():
             if qubits.issuperset(where):
                 mine.setdefault(name, {})[where] = error
-                sorts |= _sorts(error)
+                sorts |= sorts_in(error)
             else:
                 left.append((name, where, error))
     for name, where, error in left:
-        if not _sorts(error) <= sorts:
+        if not sorts_in(error) <= sorts:
             mine.setdefault(name, {})[where] = error
-            sorts |= _sorts(error)
+            sorts |= sorts_in(error)
     kept._local_quantum_errors = mine
     kept._default_quantum_errors = dict(noise_model._default_quantum_errors)
     readouts = noise_model._local_readout_errors
@@ -217,7 +248,7 @@ _READ: dict[int, tuple[weakref.ref[Any], Hashable, Sorts]] = {}
 """The sorts of the errors that were met, by ``id``: to read those of a large device takes a tenth of a second."""
 
 
-def _sorts(error: Any) -> Sorts:
+def sorts_in(error: Any) -> Sorts:
     """What Aer looks for when it decides how to simulate: the instructions in it, and on how many qubits each."""
     key, content = id(error), _content(error)
     read = _READ.get(key)
@@ -228,24 +259,32 @@ def _sorts(error: Any) -> Sorts:
     return found
 
 
-def _used(batches: Iterable[Batch]) -> Iterator[int]:
-    """Numbers of the qubits on which anything stands, in control flow too, of each circuit once."""
+_PASSIVE = frozenset({"delay", "barrier"})
+"""What meets no error of a model that names it not. A scheduled circuit has them on every qubit of the device, and
+what a pass makes of a delay stands in no table of the model."""
+
+
+def _used(batches: Iterable[Batch], passive: frozenset[str]) -> Iterator[int]:
+    """Numbers of the qubits on which anything but ``passive`` stands, in control flow too, of each circuit once."""
+    fact, of = f"qubits {sorted(passive)}", partial(_of, passive=passive)
     seen: set[int] = set()
     for batch in batches:
         for item in batch.items:
             if id(item.circuit) not in seen:  # the batches hold it
                 seen.add(id(item.circuit))
-                yield from item.fact("qubits", _of)
+                yield from item.fact(fact, of)
             if isinstance(item.output, Parities) and id(item.output) not in seen:
                 seen.add(id(item.output))
                 for readout in item.output.readouts:
-                    yield from _of(readout.circuit)
+                    yield from of(readout.circuit)
 
 
-def _of(circuit: QuantumCircuit) -> Iterable[int]:
+def _of(circuit: QuantumCircuit, passive: frozenset[str]) -> Iterable[int]:
     """An operation with blocks stands on all qubits that they use."""
     used: set[Any] = set()
     for step in circuit.data:
+        if step.name in passive and step.label is None:
+            continue
         used.update(step.qubits)
         if len(used) == circuit.num_qubits:
             return range(circuit.num_qubits)

@@ -16,6 +16,7 @@ from .assembly import Assembled, Entry, assemble, available, tables
 from .cache import Cache
 from .noise import Noise
 from .rebuilding import cast, rebuilt
+from .relaxation import relax, united
 from .template import Template, for_run, portions, weight_of
 
 Experiment = dict[str, Any]
@@ -153,7 +154,9 @@ class Aer:
         entries = []
         for template in templates:
             one = self._assembled(template)
-            if one is None or (one.delays and self._noise is not None and self._noise.has_passes):
+            if one is not None and one.delays and self._noise is not None and self._noise.has_passes:
+                one = self._relaxed(template, self._noise) if self._noise.relaxes else None
+            if one is None:
                 return None
             entries.append(Entry(one, template.values))
         return entries
@@ -167,6 +170,22 @@ class Aer:
         name = ("assembled", template.name, self._basis_gates)
         return self._cache.get("assembled", name, make, lambda one: 0 if one is None else one.bytes)
 
+    def _relaxed(self, template: Template, noise: Noise) -> Assembled | None:
+        """The same with the noise of its delays."""
+        truncates = bool(self._options.get("enable_truncation", True))
+
+        def make() -> Assembled | None:
+            return assemble(
+                template.circuit,
+                self._basis_gates,
+                lambda circuit, types: relax(self._aer, noise.model, circuit, types, truncates),
+            )
+
+        if template.name is None:
+            return make()
+        name = ("relaxed", template.name, self._basis_gates, noise, truncates)
+        return self._cache.get("assembled", name, make, lambda one: 0 if one is None else one.bytes)
+
     def _direct(
         self, templates: Sequence[Template], entries: Sequence[Entry], options: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -174,7 +193,10 @@ class Aer:
         circuits = [template.circuit for template in templates]
         natives = [entry.assembled.native for entry in entries]
         config = generate_aer_config(circuits, self._aer.options, **options, parameterizations=tables(entries))
-        found = self._aer._execute_circuits(natives, self._noise, config)
+        noise, errors = self._noise, united(entry.assembled.errors for entry in entries)
+        if noise is not None and errors:
+            noise = noise.with_errors(errors)
+        found = self._aer._execute_circuits(natives, noise, config)
         if not isinstance(found, dict):
             raise AerError(f"the simulation returned {found!r:.200}")
         for one in found["results"]:

@@ -11,7 +11,7 @@ changes. So each circuit gets a table: one without parameters a row with the glo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
@@ -26,6 +26,7 @@ from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
 
 from .native import native_of
+from .relaxation import Errors, Relaxed, has_free_delays, weight_of
 
 TRIED = ("0.17.", "0.18.")
 """Versions of qiskit-aer whose private functions are known to do what is needed here."""
@@ -62,6 +63,7 @@ class Assembled:
         phase: index of the expression of the global phase, if it has parameters.
         delays: whether it has delays, which some noise models turn into noise.
         operations: of ``native``.
+        errors: that its delays need in the noise model.
     """
 
     native: Any
@@ -71,11 +73,14 @@ class Assembled:
     phase: int | None
     delays: bool
     operations: int
+    errors: Errors = ()
 
     @property
     def bytes(self) -> int:
         """About what it holds."""
-        return 1000 + _BYTES_OF_OPERATION * self.operations + _BYTES_OF_SLOT * len(self.slots)
+        return (
+            1000 + weight_of(self.errors) + _BYTES_OF_OPERATION * self.operations + _BYTES_OF_SLOT * len(self.slots)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,30 +125,43 @@ class Entry:
         return [phase % (2 * math.pi) for phase in self.columns[self.assembled.phase]]
 
 
-def assemble(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Assembled | None:
+Relax = Callable[[QuantumCircuit, set[type]], Relaxed]
+
+
+def assemble(
+    circuit: QuantumCircuit, basis_gates: Sequence[str] | None, relax: Relax | None = None
+) -> Assembled | None:
     """The native form of ``circuit``; ``None`` if only Aer's public call can run it.
 
     Args:
         circuit: what Aer's ``run`` would be given.
         basis_gates: of the device that is simulated, or ``None``.
+        relax: what a noise model makes of its delays.
 
     Raises:
         AerError: Aer does not know one of its instructions.
     """
     quick = native_of(circuit, basis_gates)
     if quick is None:
-        return _by_aer(circuit, basis_gates)
+        return _by_aer(circuit, basis_gates, relax)
     if quick.free and _sorts_first() and _measures_before(circuit, quick.free[-1][0]):
         return None
     slots = [((quick.ends[at], index), value) for at, index, value in quick.free]
-    return _assembled(circuit, quick.circuit, quick.ends, slots, circuit.global_phase, delays=False)
+    return _assembled(circuit, quick.circuit, quick.ends, slots, circuit.global_phase)
 
 
-def _by_aer(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Assembled | None:
+def _by_aer(
+    circuit: QuantumCircuit, basis_gates: Sequence[str] | None, relax: Relax | None = None
+) -> Assembled | None:
     """The same by Aer's compiler and assembler."""
     (compiled,), (types,) = compile_circuit([circuit], optypes=[circuit_optypes(circuit)])
     if QuantumChannelInstruction in types:
         return None  # it would have to go into the noise model
+    errors: Errors = ()
+    if relax is not None and Delay in types:
+        if has_free_delays(compiled):
+            return None
+        compiled, errors = relax(compiled, types)
     (native,), (ends,) = assemble_circuits([compiled], basis_gates)
     slots: list[tuple[Place, ParameterExpression]] = []
     measured = False
@@ -155,7 +173,7 @@ def _by_aer(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Assem
                 if place is None or (measured and _sorts_first()):
                     return None
                 slots.append(((place, index), value))
-    return _assembled(circuit, native, ends, slots, compiled.global_phase, delays=Delay in types)
+    return _assembled(circuit, native, ends, slots, compiled.global_phase, Delay in types, errors)
 
 
 def _assembled(
@@ -164,14 +182,15 @@ def _assembled(
     ends: Sequence[int],
     slots: Sequence[tuple[Place, ParameterExpression]],
     phase: Any,
-    *,
-    delays: bool,
+    delays: bool = False,
+    errors: Errors = (),
 ) -> Assembled:
     expressions: dict[Any, int] = {}
     placed = tuple((place, expressions.setdefault(value, len(expressions))) for place, value in slots)
     phase_index = expressions.setdefault(phase, len(expressions)) if _is_free(phase) else None
     count = ends[-1] + 1 if ends else 0
-    return Assembled(native, tuple(circuit.parameters), tuple(expressions), placed, phase_index, delays, count)
+    parameters = tuple(circuit.parameters)
+    return Assembled(native, parameters, tuple(expressions), placed, phase_index, delays, count, errors)
 
 
 def _measures_before(circuit: QuantumCircuit, index: int) -> bool:

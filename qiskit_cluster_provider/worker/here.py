@@ -17,12 +17,15 @@ from typing import Any
 from qiskit.circuit import QuantumCircuit
 
 from .. import wire
-from ..plan import Output, Slice, SliceResult, Work
+from ..plan import Batch, Output, Slice, SliceResult, Work
+from ..plan.noise import is_lasting
 from .cache import Cache
+from .noise import Noise
 from .simulate import Parts, simulate, with_channels
 
 THREADS = "dispatch-"
 """How the names of the threads begin that simulate here."""
+_BYTES_OF_NOISE = 2**20  # of a part of a model: an estimate
 _cache = Cache(limit=32 * 2**20)
 _lock = threading.Lock()  # Aer holds the GIL, so that two at once would be no faster
 
@@ -57,8 +60,7 @@ def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
         noise = None
         if work.noise_model is not None or batch.channel_errors:
             noise = len(noises)
-            own = copy.deepcopy(work.noise_model) if batch.channel_errors else work.noise_model
-            noises.append(with_channels(own, batch.channel_errors))
+            noises.append(_noise(work.noise_model, batch))
         runs.append(wire.TaskRun(run.seed, run.shots, batch.widths, noise, tuple(pieces)))
     parts = Parts(
         bundles=[([circuit], name) for _, circuit, name in circuits.values()],
@@ -68,6 +70,16 @@ def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
         outputs=[(output, output) for _, output in outputs.values()],
     )
     return runs, parts
+
+
+def _noise(model: Any, batch: Batch) -> Noise:
+    """Of a model that lasts the same each time, with what was converted and assembled for it."""
+    if batch.channel_errors:
+        return with_channels(copy.deepcopy(model), batch.channel_errors)
+    if not is_lasting(model):
+        return with_channels(model, ())
+    name = ("noise model", id(model))  # which is nothing else's as long as what is remembered holds it
+    return _cache.get("noise models", name, lambda: with_channels(model, ()), lambda _: _BYTES_OF_NOISE)
 
 
 def _not_ours(record: logging.LogRecord) -> bool:

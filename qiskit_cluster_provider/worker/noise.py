@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from qiskit_aer.noise import NoiseModel
+
+from .relaxation import is_plain
 
 
 class Noise:
@@ -25,6 +28,21 @@ class Noise:
     def has_passes(self) -> bool:
         """Whether it may change a circuit before it is simulated."""
         return self.model._pass_manager() is not None
+
+    @cached_property
+    def relaxes(self) -> bool:
+        """Whether all that it makes of a circuit can be remembered."""
+        return is_plain(self.model)
+
+    def with_errors(self, errors: Sequence[dict[str, Any]]) -> Noise:
+        """The same with further errors on all qubits, which are in the form of Aer's C++ already."""
+        found = Noise(self.model)
+        given, first = self._converted, len(self.model._default_quantum_errors)
+        found.__dict__["_converted"] = {
+            **given,
+            "errors": [*given["errors"][:first], *errors, *given["errors"][first:]],
+        }
+        return found
 
     @cached_property
     def _converted(self) -> dict[str, Any]:
