@@ -20,6 +20,8 @@ from .plan import Plan, SliceResult
 from .progress import Listener, Progress
 from .report import Report, report
 
+_LOOK_FOR_SIGNALS = 0.5  # seconds
+
 
 class JobHandle(ABC):
     """Submit, watch, wait for and cancel a dispatch. A mixin: the other base gives ``job_id()``.
@@ -66,7 +68,7 @@ class JobHandle(ABC):
         timeout = wait_of("timeout", timeout)
         if not self._submitted:
             raise ClusterJobError(f"job {self.job_id()} has not been submitted; call submit() first.")
-        if not self._dispatch.finished.wait(timeout):
+        if not self._finished_within(timeout):
             raise ClusterJobTimeoutError(
                 f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}). It goes on: call "
                 "result() again, or partial_result() for what is there."
@@ -79,6 +81,18 @@ class JobHandle(ABC):
             raise self._dispatch.error.with_traceback(self._dispatch.error_trace)
         if self._dispatch.lost:
             raise self._lost_error()
+
+    def _finished_within(self, timeout: float | None) -> bool:
+        """Whether it ends within ``timeout`` seconds.
+
+        A signal that comes just before a thread begins to wait for a lock is seen only when that wait is over: a
+        Ctrl-C would be lost in one that has no end.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._dispatch.finished.wait(_until(deadline, _LOOK_FOR_SIGNALS)):
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+        return True
 
     def _now(self) -> tuple[Plan, dict[int, SliceResult], dict[int, str]]:
         """The plan as it is cut now, the results that are there, and why others never will be, by slice.
@@ -127,7 +141,7 @@ class JobHandle(ABC):
         """
         timeout, pause = wait_of("timeout", timeout), wait_of("wait", wait)
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._dispatch.finished.wait(_until(deadline, pause if callback else None)):
+        while not self._dispatch.finished.wait(_until(deadline, pause if callback else _LOOK_FOR_SIGNALS)):
             if deadline is not None and time.monotonic() >= deadline:
                 raise ClusterJobTimeoutError(
                     f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}); it goes on."

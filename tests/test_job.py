@@ -1,6 +1,8 @@
 """The handle: every status, waiting, cancelling, what is there so far, and failures that stay alone."""
 
+import signal
 import threading
+import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -361,3 +363,23 @@ def test_the_watchdog_bites_a_silent_job_and_no_other(backend):
             silent.result(timeout=60)
         assert busy.result(timeout=60).success
     assert watchdog.bitten == [silent.job_id()]
+
+
+@pytest.mark.parametrize("wait", ["result", "wait_for_final_state"])
+def test_ctrl_c_is_seen_though_it_does_not_interrupt_the_wait(backend, wait):
+    """As one that comes just before the main thread waits for a lock, or that the kernel gives to another thread."""
+    job = backend.run(endless(), placement="cluster")
+
+    def interrupt():
+        assert eventually(job.running)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    other = threading.Thread(target=interrupt)
+    other.start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        getattr(job, wait)(timeout=90)
+    assert time.monotonic() - begun < 60, "it was seen when the wait was over"
+    other.join()
+    assert job.running()
+    job.cancel()
