@@ -104,7 +104,8 @@ def reap(
                 typer.echo(f"deleted {one.namespace}/{one.name}")
             else:
                 said = "is there still: it is used again, or may not be deleted"
-                mend = f"qiskit-cluster clusters, or kubectl delete daskcluster -n {one.namespace} {one.name}"
+                delete_it = f"kubectl delete daskcluster --wait=false -n {one.namespace} {one.name}"
+                mend = f"qiskit-cluster clusters, or {delete_it}"
                 say(f"{one.namespace}/{one.name} {said}. {mend}")
         if len(gone) < len(orphans):
             raise typer.Exit(1)

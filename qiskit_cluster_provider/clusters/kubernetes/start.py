@@ -86,8 +86,8 @@ class Place(Deployed):
 
     def _warn_of_remains(self, error: ClusterApiError | None) -> None:
         if error is not None:
-            left = f"kubectl delete daskcluster -n {self.namespace} {self.name}"
-            logger.warning("DaskCluster %s could not be deleted: %s %s", self.name, error.message, left)
+            left = f"kubectl delete daskcluster --wait=false -n {self.namespace} {self.name}"
+            logger.warning("DaskCluster %s could not be deleted: %s; then: %s", self.name, error.message, left)
             return
         logger.warning(
             "DaskCluster %s is marked for deletion, and still there after %g s. If it is not gone in two "
