@@ -18,7 +18,9 @@ from .errors import InvalidCircuitError
 _DEEPEST = 100  # definitions inside each other; Qiskit's transpiler recurses into them
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TOKEN = re.compile(r"[{};]|[^\W\d]\w*")
-_REGISTER = re.compile(r"\b(?:[qc]reg\s+(\w+)|(?:qubit|bit))\s*\[([^\]]*)\](?:\s*(\w+))?")
+# Possessive, and at the end of the file without its bracket: no file makes it look at the rest again and again.
+_REGISTER = re.compile(r"\b(?:[qc]reg\s++(\w++)|(?:qubit|bit))\s*+\[([^\]]*+)(?:\]|\Z)(?:\s*+(\w++))?+")
+_LONGEST = 300  # letters that a message quotes of a file
 _NESTED = re.compile(r"(?:\([^()]*){40}")  # parentheses; a parser recurses into them
 _SMALL = 2**20  # bytes
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -87,6 +89,11 @@ def is_small(source: Source) -> bool:
     )
 
 
+def shortened(text: str) -> str:
+    """``text``, or its beginning: parsers quote a name of a million letters whole."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def _bare(source: Source) -> str:
     return _COMMENT.sub(" ", source.raw.decode("utf-8-sig"))
 
@@ -96,14 +103,15 @@ def _registers(source: Source, text: str) -> dict[str, int]:
     sizes: dict[str, int] = {}
     bits = 0
     for number, found in enumerate(_REGISTER.finditer(text)):
+        said = shortened(found[0])
         try:
-            size = int(found[2], 0)
+            size = max(0, int(found[2], 0))
         except ValueError as error:  # OpenQASM 3 may compute it
-            raise InvalidCircuitError(f"{source.path} declares {found[0]}; write the size as a number.") from error
+            raise InvalidCircuitError(f"{source.path} declares {said}; write the size as a number.") from error
         bits += size
         if bits > source.bits:
             raise InvalidCircuitError(
-                f"{source.path} declares {found[0]}; registers of up to {source.bits} bits are read, all of a file "
+                f"{source.path} declares {said}; registers of up to {source.bits} bits are read, all of a file "
                 "together."
             )
         sizes[found[1] or found[3] or f" {number}"] = size
@@ -212,7 +220,7 @@ def _unreadable(path: Path, what: str, error: Exception) -> InvalidCircuitError:
 def _words(path: Path, what: str, kind: str, said: str) -> str:
     if (rust := _RUST_CAUSE.search(said)) is not None:
         said = rust[1]
-    return f"{path} cannot be read as {what}: {kind}: {said or 'no reason given'}"
+    return f"{path} cannot be read as {what}: {kind}: {shortened(said) or 'no reason given'}"
 
 
 def _antlr_place(error: Exception) -> str:

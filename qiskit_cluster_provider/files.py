@@ -17,7 +17,7 @@ from qiskit import QuantumCircuit, qpy
 
 from . import processes
 from .errors import ClusterError, InvalidCircuitError, MissingExtraError
-from .file_parsing import Source, is_small, parse
+from .file_parsing import Source, is_small, parse, shortened
 
 MAX_BYTES = 64 * 2**20
 """The largest file that is read."""
@@ -100,17 +100,17 @@ def _kind(path: Path, raw: bytes) -> str:
             f"{path} is neither OpenQASM 2, OpenQASM 3 nor QPY. OpenQASM begins with 'OPENQASM 2.0;' or "
             "'OPENQASM 3.0;'; QPY is what qiskit.qpy.dump writes."
         )
-    version = int(header[1])
-    if version not in (2, 3):
-        raise InvalidCircuitError(f"{path} is OpenQASM {version}; OpenQASM 2 and 3 can be read.")
-    if version == 3:
+    number = header[1].lstrip("0")  # not as a number: Python makes none of thousands of digits
+    if number not in ("2", "3"):
+        raise InvalidCircuitError(f"{path} is OpenQASM {shortened(number or '0')}; OpenQASM 2 and 3 can be read.")
+    if number == "3":
         try:
             import qiskit_qasm3_import  # noqa: F401
         except ImportError as error:
             raise MissingExtraError(
                 f"{path} is OpenQASM 3; to read it, pip install 'qiskit-cluster-provider[qasm3]'"
             ) from error
-    return str(version)
+    return number
 
 
 def _probed(source: Source) -> bytes:

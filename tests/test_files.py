@@ -382,3 +382,21 @@ def test_where_no_process_can_start_that_is_said(write, monkeypatch):
     monkeypatch.setenv("QISKIT_CLUSTER_PROVIDER_PROCESS", "1")
     with pytest.raises(ClusterError, match="is not read: the process that would try it cannot start"):
         read_circuits(write(QASM3))
+
+
+WORDS = ["qubit[", "qreg q[", "gate ", "barrier ", "qreg ", "a", "/*", "{", "q->", "(", "9"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_no_text_makes_counting_slow_or_a_message_long(write, word):
+    """The test's time limit is what fails if a pattern looks at the rest of the file for each of a million words."""
+    with pytest.raises(InvalidCircuitError) as caught:
+        read_circuits(write(QASM2 + word * 2**20))
+    assert len(caught.value.message) < 1000
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "0" * 5000, "2" * 2**20])
+def test_a_version_of_any_length_is_refused(write, version):
+    with pytest.raises(InvalidCircuitError, match="OpenQASM 2 and 3 can be read") as caught:
+        read_circuits(write(f"OPENQASM {version};"))
+    assert len(caught.value.message) < 1000
