@@ -54,6 +54,19 @@ def test_a_crash_loop(lab, refused, component):
     assert said.endswith("no module named qiskit_aer")
 
 
+@pytest.mark.parametrize("component", ["scheduler", "worker"])
+def test_an_image_whose_entrypoint_ignores_what_it_is_given(lab, refused, component, caplog):
+    """It runs, so that Kubernetes finds nothing wrong."""
+    settings = of_spec(lab)
+    (container,) = settings["spec"]["spec"][component]["spec"]["containers"]
+    said = "import time; print('a notebook for you', flush=True); time.sleep(600)"
+    container["args"] = ["python", "-c", said]
+    said = refused(**settings, start_timeout=lab.patience)
+    assert "Does the image's entrypoint run the command" in said
+    assert said.endswith("a notebook for you")
+    assert any("a notebook for you" in record.getMessage() for record in caplog.records), "before the time is over"
+
+
 @pytest.mark.stand_in("remove the logs of containers")
 @pytest.mark.parametrize("gone", [True, False])
 def test_the_last_lines_are_those_of_a_container_that_is_there(lab, local, refused, gone):

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import ClusterApiError, ClusterConnectionError
+from ...logs import logger
 from ..stopping import check_wanted, stopping
 from .api import Api
 from .pods import Advice, Seen, Trouble, out_of_memory, seen
 from .showing import Show
 
 LOOK_EVERY = 0.3  # seconds
+_SILENT = 20.0  # seconds that a container runs and does not answer before somebody is told
 _LINES = 12  # of a log, that are shown
 _NO_LOG = "unable to retrieve container logs for "  # Kubernetes' text, with status 200, of a container that is gone
 
@@ -113,6 +115,8 @@ def await_pods(
         ClusterClosedError: the backend was closed meanwhile.
     """
     start = time.monotonic()
+    up_since: dict[str, float] = {}
+    told = False
     while True:
         check_wanted()
         now = place.look()
@@ -123,8 +127,15 @@ def await_pods(
         hopeless = [one for one in now.troubles if one.final and (one.of_scheduler or not now.running)]
         if hopeless:
             raise ClusterConnectionError(place.explain(hopeless[0]))
+        silent = [one for one in now.up if one.of_scheduler == (what == "scheduler")]
+        up_since = {one.pod: up_since.get(one.pod, waited) for one in silent}
+        silent = [one for one in silent if waited - up_since[one.pod] > min(_SILENT, timeout / 2)]
+        if silent and not now.troubles and not told:
+            told = True
+            logger.warning("%s", place.explain(silent[0]))
         if waited > timeout:
-            why = place.explain(now.troubles[0]) if now.troubles else place.pods_shown_by
+            known = [*now.troubles, *silent]
+            why = place.explain(known[0]) if known else place.pods_shown_by
             raise ClusterConnectionError(
                 f"there is no {what} after {waited:.0f} s (start_timeout={timeout:g}): {why}"
             )

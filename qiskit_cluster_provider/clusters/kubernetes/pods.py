@@ -62,6 +62,7 @@ class Seen:
         scheduler_ready: whether it can be connected to.
         workers: pods of workers.
         running: those of them that are ready.
+        up: a trouble for each pod whose container runs: if what is awaited does not come, it is this.
     """
 
     scheduler: str
@@ -69,6 +70,7 @@ class Seen:
     workers: int
     running: int
     troubles: tuple[Trouble, ...] = ()
+    up: tuple[Trouble, ...] = ()
 
 
 def seen(pods: Iterable[Mapping[str, Any]], deployments: Iterable[Mapping[str, Any]], advice: Advice) -> Seen:
@@ -91,7 +93,17 @@ def seen(pods: Iterable[Mapping[str, Any]], deployments: Iterable[Mapping[str, A
         workers=len(workers),
         running=sum(ready(pod) for pod in workers),
         troubles=tuple(dict.fromkeys(troubles)),
+        up=tuple(one for pod in (*schedulers, *workers) for one in _up(pod, advice)),
     )
+
+
+def _up(pod: Mapping[str, Any], advice: Advice) -> Iterable[Trouble]:
+    name, part = pod["metadata"]["name"], component(pod)
+    for one in pod.get("status", {}).get("containerStatuses") or []:
+        if "running" in one.get("state", {}):
+            text = f"the {part} pod {name} runs, and no Dask {part} in it answers"
+            mend = f"Does the image's entrypoint run the command that it is given? See {advice.image}; its last lines"
+            yield Trouble(text, mend, False, name, one["name"], part == "scheduler")
 
 
 def out_of_memory(pods: Iterable[Mapping[str, Any]], advice: Advice) -> list[str]:
