@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import indent
-from typing import Any
+from typing import Any, Self
 
 from qiskit.providers import JobStatus
 
@@ -235,6 +235,11 @@ class JobHandle(ABC):
             "job.partial_result() has all others, job.errors() lists these, print(job.report()) tells how it went."
             + (f"\nThe process that simulated slice {index} said:\n{indent(rest, '  ')}" if rest else "")
         )
+
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
 
     def __reduce__(self) -> Any:
         raise ClusterJobError(

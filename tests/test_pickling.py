@@ -176,6 +176,7 @@ def test_primitives(again, primitive):
 def test_a_job_says_that_it_cannot_be(backend):
     job = backend.run(quick(), placement="here")
     assert pickle.loads(pickle.dumps(job.result())).get_counts() == job.result().get_counts()
+    assert copy.copy(job).result() is job.result(), "a copy is of this process"
     with pytest.raises(ClusterJobError, match=r"cannot be pickled.*job.result\(\)"):
         pickle.dumps(job)
     with pytest.raises(ClusterJobError, match="cannot be pickled"):
