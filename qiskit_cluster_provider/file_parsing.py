@@ -15,6 +15,9 @@ from qiskit.exceptions import QiskitError
 
 from .errors import InvalidCircuitError
 
+READY = b"\0qiskit-cluster-provider: ready\n"
+"""Comes before the answer of :mod:`.file_probe`: what an environment prints while Python starts is none."""
+
 _DEEPEST = 100  # definitions inside each other; Qiskit's transpiler recurses into them
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TOKEN = re.compile(r"[{};]|[^\W\d]\w*")
@@ -23,7 +26,7 @@ _REGISTER = re.compile(r"\b(?:[qc]reg\s++(\w++)|(?:qubit|bit))\s*+\[([^\]]*+)(?:
 _LONGEST = 300  # letters that a message quotes of a file
 _NESTED = re.compile(r"(?:\([^()]*){40}")  # parentheses; a parser recurses into them
 _SMALL = 2**20  # bytes
-_WORD = re.compile(r"[^\W\d]\w*")
+_WHOLE = re.compile(r"\b[^\W\d]\w*\b(?!\s*\[)")  # a name, and no bit of it
 # Qiskit's QPY reader draws a coloured backtrace around what went wrong.
 _RUST_CAUSE = re.compile(r"Backtrace.*?Error: ([^\n\x1b]+)", re.DOTALL)
 
@@ -122,9 +125,9 @@ def _check_broadcasts(source: Source, text: str, sizes: dict[str, int]) -> None:
     """Refuse statements about whole registers that stand for too many instructions: ``h q;`` is one for each bit."""
     gained = 0
     for statement in _statements(text):
-        if "[" in statement or statement.lstrip().startswith("barrier"):
+        if statement.lstrip().startswith("barrier"):
             continue
-        whole = [sizes[word] for word in _WORD.findall(statement) if word in sizes]
+        whole = [sizes[word] for word in _WHOLE.findall(statement) if word in sizes]
         gained += max(whole, default=1) - 1
         if gained > source.instructions:
             raise InvalidCircuitError(

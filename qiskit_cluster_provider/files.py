@@ -17,7 +17,7 @@ from qiskit import QuantumCircuit, qpy
 
 from . import processes
 from .errors import ClusterError, InvalidCircuitError, MissingExtraError
-from .file_parsing import Source, is_small, parse, shortened
+from .file_parsing import READY, Source, is_small, parse, shortened
 
 MAX_BYTES = 64 * 2**20
 """The largest file that is read."""
@@ -122,10 +122,11 @@ def _probed(source: Source) -> bytes:
     """
     what = "QPY" if source.kind == "qpy" else f"OpenQASM {source.kind}"
     seconds = MAX_SECONDS + len(source.raw) * 1e-4
-    limits = {**{name: getattr(source, name) for name in ("kind", "instructions", "bits")}, "memory": MAX_MEMORY}
+    limits = {name: getattr(source, name) for name in ("kind", "instructions", "bits")}
+    limits |= {"memory": MAX_MEMORY, "seconds": seconds, "path": str(source.path)}
     try:
         tried = subprocess.run(
-            processes.command("qiskit_cluster_provider.file_probe", json.dumps({**limits, "path": str(source.path)})),
+            processes.command("qiskit_cluster_provider.file_probe", json.dumps(limits)),
             input=source.raw,
             capture_output=True,
             env=processes.environment(os.environ),
@@ -141,7 +142,11 @@ def _probed(source: Source) -> bytes:
         raise ClusterError(
             f"{source.path} is not read: the process that would try it cannot start: {error}."
         ) from error
-    word, _, rest = tried.stdout.partition(b"\n")
+    _, ready, answer = tried.stdout.partition(READY)
+    if not ready:
+        said = tried.stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {tried.returncode}"
+        raise ClusterError(f"{source.path} is not read: the process that would try it does not start: {said}")
+    word, _, rest = answer.partition(b"\n")
     if tried.returncode == 0 and word == b"read":
         return rest
     if tried.returncode == 0 and word == b"wrong":

@@ -278,6 +278,7 @@ HUGE3 = 'OPENQASM 3.0; include "stdgates.inc"; qubit[99000] q; bit[10] c;\n'
         HUGE2 + "h q;\n" * 300,
         HUGE2 + "if (c == 1) rx(pi/2) q ;\n" * 300,
         HUGE2 + "reset q;" * 300,
+        HUGE2 + "qreg r[1]; cx q, r[0];" + "cx r [0] , q;" * 300,
         HUGE3 + "h q;\n" * 300,
         HUGE3 + "for int i in [0:9] {" + "rz(0.1) q;\n" * 300 + "}",
     ],
@@ -400,3 +401,20 @@ def test_a_version_of_any_length_is_refused(write, version):
     with pytest.raises(InvalidCircuitError, match="OpenQASM 2 and 3 can be read") as caught:
         read_circuits(write(f"OPENQASM {version};"))
     assert len(caught.value.message) < 1000
+
+
+def test_what_an_environment_prints_is_no_answer(write, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("print('wrong'); print('hello' * 1000, flush=True)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert len(read_circuits(write(QASM3))) == 1
+
+
+def test_an_environment_that_is_broken_is_no_fault_of_the_file(write, tmp_path, monkeypatch):
+    from qiskit_cluster_provider.errors import ClusterError
+
+    (tmp_path / "qiskit").mkdir()
+    (tmp_path / "qiskit" / "__init__.py").write_text("raise ImportError('libsomething.so is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ClusterError, match=r"does not start: ImportError: libsomething.so is missing") as caught:
+        read_circuits(write(QASM3))
+    assert not isinstance(caught.value, InvalidCircuitError)
