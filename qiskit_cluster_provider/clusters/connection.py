@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, MissingExtraError
 from ..logs import logger
+from ..worker.deaths import shortage
 from .base import ClusterConfig, ClusterKind
 from .clients import check_client
 from .quiet import at_exit, quiet
@@ -116,7 +117,8 @@ class Connection:
                     root = _root(error)
                     raise ClusterConnectionError(
                         f"{self.name!r} cannot be connected: {type(root).__name__}: "
-                        f"{str(root).strip() or 'without a word'}. Check its settings: {self.config!r}"
+                        f"{str(root).strip() or 'without a word'}"
+                        + (f"; {scarce}." if (scarce := shortage(root)) else f". Check its settings: {self.config!r}")
                     ) from error
                 self._stack = stack
             return self._client

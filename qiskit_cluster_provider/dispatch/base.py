@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from functools import partial
+from threading import Thread
 
 from ..errors import ClusterJobError, headline
 from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, SliceResult, longest_first
 from ..progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
+from ..worker.threads import started
 from .capacity import HERE_CAPACITY
 from .fate import Fate
 from .ledger import Ledger
 from .snapshots import Snapshots
 from .state import JobState
-from .threads import start_thread
 from .transport import reason_of
 from .unfinished import UNFINISHED
 
@@ -47,7 +49,7 @@ class Dispatch(JobState, ABC):
         """
         UNFINISHED.add(self)
         try:
-            self._thread = start_thread(self._main, f"dispatch-{self.job_id}")
+            self._thread = started(partial(Thread, target=self._main, name=f"dispatch-{self.job_id}", daemon=True))
         except BaseException as error:
             UNFINISHED.discard(self)
             if not isinstance(error, RuntimeError):

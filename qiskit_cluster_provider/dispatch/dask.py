@@ -18,6 +18,7 @@ from ..errors import ClusterClosedError, ClusterConnectionError
 from ..plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ..worker import end_job, run_slice
 from ..worker.call import Call
+from ..worker.deaths import shortage
 from .blobs import GONE
 from .shares import Shares
 from .transport import SLOTS_IF_EMPTY, Future, reason_of
@@ -185,6 +186,8 @@ class DaskTransport:
             return "disconnected", reason_of(error)
         if isinstance(error, RuntimeError) and "loop is closed" in str(error).lower():
             return "disconnected", reason_of(error)  # the client, and its loop, ended before its result was fetched
+        if scarce := shortage(error):
+            return "unready", f"{reason_of(error)}; {scarce}"
         return "error", reason_of(error)
 
     def running(self, future: Any) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from threading import Thread
 
 from .. import versions
 from ..errors import (
@@ -24,13 +25,13 @@ from ..plan.cost import least
 from ..progress import ClusterTrouble, SliceRetried, SliceSplit
 from ..wire import Encoder, check_result, decode_result, is_handed_over
 from ..worker.call import Call
+from ..worker.threads import started
 from .arrays import HandedOver
 from .base import Dispatch
 from .capacity import capacity_now
 from .fate import LOSSES, Fate
 from .ledger import Ledger
 from .replies import opened
-from .threads import start_thread
 from .transport import Future, Transport, reason_of
 
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
@@ -53,6 +54,7 @@ class ClusterDispatch(Dispatch):
         self._waiting: deque[int] = deque()
         self._fetches: Counter[int] = Counter()
         self._arrays = HandedOver(needs)
+        self._ended: set[int] = set()  # slices that were done at the last look, and of which nobody has told
         self._refused: str | None = None  # why nothing more can be sent now
         self._last_loss = ""
         self._begun_at: dict[int, float] = {}  # since when a slice is seen to run, where nobody tells
@@ -128,6 +130,7 @@ class ClusterDispatch(Dispatch):
             )
         now = self._now()
         for index, future in list(self._inflight.items()):
+            self._look_whether_done(index, future)
             given_up = self._given_up_because(index, future, ledger, now)
             if given_up is None:
                 continue
@@ -135,6 +138,15 @@ class ClusterDispatch(Dispatch):
                 self._inflight.pop(index, None)
             self._drop(future)
             self._failed(index, *given_up, ledger)
+
+    def _look_whether_done(self, index: int, future: Future) -> None:
+        """Dask calls back from a thread that it may be unable to start, and strangers as they like."""
+        if not future.done():
+            self._ended.discard(index)
+        elif index in self._ended:  # at the last look already
+            self._news.put((index, future))
+        else:
+            self._ended.add(index)
 
     def _given_up_because(self, index: int, future: Future, ledger: Ledger, now: float) -> tuple[str, str] | None:
         """Outcome and reason, if a slice that is on its way is not to be waited for any more."""
@@ -199,6 +211,7 @@ class ClusterDispatch(Dispatch):
         self._refused = None
         with self._lock:
             self._begun_at.pop(index, None)
+            self._ended.discard(index)
             self._inflight[index] = future
             self.tasks_bytes += len(payload)
             self.blobs.update((name, len(encoder.blobs[name])) for name in names)
@@ -310,7 +323,7 @@ class ClusterDispatch(Dispatch):
             left, self._inflight = self._inflight, {}
         clean = partial(self._clean, list(left.values()))
         try:
-            cleaning = start_thread(clean, f"end-{self.job_id}")
+            cleaning = started(partial(Thread, target=clean, name=f"end-{self.job_id}", daemon=True))
         except RuntimeError:  # no thread is left on this machine
             clean()
         else:

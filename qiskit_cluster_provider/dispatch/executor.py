@@ -21,6 +21,7 @@ from ..plan.cost import OVERHEAD_LOCAL
 from ..processes import unreadable_main
 from ..worker import run_slice
 from ..worker.call import Call
+from ..worker.deaths import shortage
 from .activity import activity_of, is_running
 from .transport import Future, reason_of
 
@@ -137,6 +138,8 @@ class ExecutorTransport:
             raise ClusterClosedError(said) from error
         if isinstance(error, CancelledError):
             return "disconnected", reason_of(error)
+        if scarce := shortage(error):
+            return "unready", f"{reason_of(error)}; {scarce}"
         return "error" if isinstance(error, Exception) else "lost", reason_of(error)
 
     def running(self, future: Any) -> bool:

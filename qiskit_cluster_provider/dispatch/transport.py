@@ -91,7 +91,7 @@ class Transport(Protocol):
         """Whether a ``TimeoutError`` of a future that is done means that its value is still on its way."""
 
     def outcome(self, error: BaseException) -> tuple[str, str]:
-        """What an error of a future means: ``lost``, ``disconnected`` or ``error``; and the reason in words.
+        """What an error of a future means: ``lost``, ``disconnected``, ``unready`` or ``error``; and why, in words.
 
         Raises:
             ClusterClosedError: nothing can be run any more.

@@ -89,7 +89,7 @@ def relaxations(noise_model: Any) -> Sequence[Any]:
 
 def _relaxes(one: Any) -> bool:
     """Whether a pass is Aer's own of relaxation, with its own function."""
-    func = one._func
+    func = getattr(one, "_func", None)
     own = getattr(func, "__self__", None) is one and getattr(func, "__name__", "") == "_thermal_relaxation_error"
     return _class_of(one) == _RELAXATION and own
 

@@ -24,6 +24,7 @@ from .call import Call
 from .deaths import NotStarted, how, last_words, said
 from .environment import child_environment
 from .memory import memory_kills
+from .threads import started
 
 _POLL = 0.1  # seconds between looks whether a slice is still wanted
 _START_TIMEOUT = 120.0  # seconds for the imports of a new child
@@ -189,9 +190,12 @@ class Child:
             self.overran = True
             self.kill()
 
-        timer = threading.Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
+        def alarm() -> threading.Timer:
+            timer = threading.Timer(seconds, end)
+            timer.daemon = True
+            return timer
+
+        timer = started(alarm)
         try:
             yield
         finally:

@@ -8,6 +8,8 @@ import resource
 import signal
 from typing import IO
 
+from .threads import is_shortage
+
 _LAST_WORDS = 2000  # bytes of an ended child's stderr that go into the error
 
 
@@ -35,10 +37,16 @@ class NotStarted(RuntimeError):
     @classmethod
     def because(cls, error: Exception) -> NotStarted:
         """Of what the start raised."""
-        if not isinstance(error, OSError):
+        hint = shortage(error)
+        if not hint and not isinstance(error, OSError):
             return cls(str(error), final=True)
-        hint = _SCARCE.get(error.errno or 0, "").format(files=resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         return cls(f"{error}" + (f"; {hint}" if hint else ""), scarce=bool(hint))
+
+
+def shortage(error: BaseException) -> str:
+    """What this machine has too little of, and what to do, if that is why ``error`` was raised."""
+    number = errno.EAGAIN if is_shortage(error) else getattr(error, "errno", None) or 0
+    return _SCARCE.get(number, "").format(files=resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def how(code: int, killed_for_memory: bool) -> str:

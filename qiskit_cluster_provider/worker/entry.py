@@ -16,7 +16,7 @@ from typing import Any
 from ..versions import PROCESSES, key, report
 from .call import Call
 from .children import POOL, ChildDied, SliceCancelled, SliceError, SliceOverran
-from .deaths import NotStarted
+from .deaths import NotStarted, shortage
 from .memory import memory_limit
 from .permits import NotEnoughThreads, Permits, Threads
 from .reply import Reply, shared
@@ -83,8 +83,13 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         return "unready", str(error).encode()
     except NotEnoughThreads as error:
         return "small", str(error).encode()
-    except (SliceError, OSError) as error:
+    except SliceError as error:
         return "error", str(error).encode()
+    except (OSError, RuntimeError) as error:
+        scarce = shortage(error)
+        if not scarce and isinstance(error, RuntimeError):
+            raise
+        return "unready" if scarce else "error", f"{error}; {scarce}".removesuffix("; ").encode()
     return "done", message if worker is None else shared(message)
 
 

@@ -41,7 +41,7 @@ def is_plain(model: NoiseModel) -> bool:
 
 
 def _is_own(one: Any) -> bool:
-    func: Any = one._func
+    func: Any = getattr(one, "_func", None)
     own = RelaxationNoisePass._thermal_relaxation_error
     bound = getattr(func, "__self__", None) is one and getattr(func, "__func__", None) is own
     return bound and type(one) is RelaxationNoisePass

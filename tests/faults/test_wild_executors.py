@@ -17,7 +17,7 @@ from .test_fuzz import EXAMPLES
 from .test_poison import healthy
 
 OPTIONS = {"seed_simulator": 3, "memory": True, "shots": 20}
-KINDS = ["refuse", "answer", "answer", "error", "error", "dead", "never", "runs", "twice"]
+KINDS = ["refuse", "answer", "answer", "error", "error", "dead", "never", "silent", "silent", "runs", "twice"]
 ANSWERS = [
     None,
     ("done", None),
@@ -43,6 +43,13 @@ REFUSALS = [
 ]
 
 
+class Silent(Future):
+    """Calls nobody back."""
+
+    def add_done_callback(self, fn):
+        assert callable(fn)
+
+
 class Wild(Executor):
     """What it does with a slice is drawn by a seed: mostly what it should."""
 
@@ -65,7 +72,7 @@ class Wild(Executor):
             later = self._random.random() < 0.5
         if kind == "refuse":
             raise REFUSALS[int(choice * len(REFUSALS))]
-        future = Future()
+        future = Silent() if kind == "silent" else Future()
         if kind != "never":
             if later:
                 threading.Thread(target=self._end, args=(future, kind, choice, args), daemon=True).start()
