@@ -14,7 +14,7 @@ from ..logs import logger
 from ..worker.deaths import shortage
 from .base import ClusterConfig, ClusterKind
 from .clients import check_client
-from .quiet import at_exit, quiet
+from .quiet import at_exit, quiet, without_traces
 from .scaling import check_workers
 from .sigterm import end_on_sigterm
 from .stopping import STOPPING
@@ -104,24 +104,27 @@ class Connection:
                     raise MissingExtraError(
                         f"{self.name!r} needs {', '.join(missing)}; install it: pip install '{self.kind.extra}'"
                     )
-                stack = ExitStack()
-                try:
-                    self._client = self._context.run(stack.enter_context, self.kind.connect(self.config))
-                except ClusterClosedError:
-                    raise
-                except ClusterConnectionError as error:
-                    raise ClusterConnectionError(f"{self.name!r} cannot be connected: {error.message}") from error
-                except ClusterError:
-                    raise
-                except Exception as error:
-                    root = _root(error)
-                    raise ClusterConnectionError(
-                        f"{self.name!r} cannot be connected: {type(root).__name__}: "
-                        f"{str(root).strip() or 'without a word'}"
-                        + (f"; {scarce}." if (scarce := shortage(root)) else f". Check its settings: {self.config!r}")
-                    ) from error
-                self._stack = stack
+                with ExitStack() as stack:
+                    stack.enter_context(without_traces())
+                    self._client = self._connected(stack)
+                    self._stack = stack.pop_all()
             return self._client
+
+    def _connected(self, stack: ExitStack) -> Client:
+        try:
+            return self._context.run(stack.enter_context, self.kind.connect(self.config))
+        except ClusterClosedError:
+            raise
+        except ClusterConnectionError as error:
+            raise ClusterConnectionError(f"{self.name!r} cannot be connected: {error.message}") from error
+        except ClusterError:
+            raise
+        except Exception as error:
+            root = _root(error)
+            raise ClusterConnectionError(
+                f"{self.name!r} cannot be connected: {type(root).__name__}: {str(root).strip() or 'without a word'}"
+                + (f"; {scarce}." if (scarce := shortage(root)) else f". Check its settings: {self.config!r}")
+            ) from error
 
     @property
     def grows_to(self) -> int:

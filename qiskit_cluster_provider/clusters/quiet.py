@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_UNREACHED = "Failed to sync cluster info"
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -22,6 +24,24 @@ def quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+@contextmanager
+def without_traces() -> Iterator[None]:
+    """Keep from a user what Dask's cluster object says, in thirty lines, of a scheduler that it cannot reach.
+
+    The job that waits for it says so in one.
+    """
+    said = logging.getLogger("distributed.deploy.cluster")
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and record.getMessage().startswith(_UNREACHED))
+
+    said.addFilter(wanted)
+    try:
+        yield
+    finally:
+        said.removeFilter(wanted)
 
 
 def at_exit(function: Callable[[], None]) -> None:

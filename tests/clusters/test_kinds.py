@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from distributed import Client, LocalCluster
 
+from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.clusters import ClusterConfig, ClusterKind, find_kinds
 from qiskit_cluster_provider.clusters.dask import DaskConfig, DaskKind
 from qiskit_cluster_provider.clusters.local import LocalConfig, LocalKind
-from qiskit_cluster_provider.errors import ClusterConfigError
+from qiskit_cluster_provider.errors import ClusterConfigError, ClusterConnectionError
 from qiskit_cluster_provider.testing import check_cluster_kind
 
 ROOT = Path(__file__).parents[2]
@@ -171,3 +172,25 @@ def test_an_installed_wheel_and_a_third_party_kind(tmp_path):
     ((name, reason),) = found["broken"]
     assert name == "aer-broken"
     assert "Nothing" in reason
+
+
+def test_a_cluster_that_cannot_be_reached_is_no_traceback_on_stderr(caplog):
+    """Dask's cluster object logs one of thirty lines; the job that waits says so in one."""
+    import logging
+
+    said = logging.getLogger("distributed.deploy.cluster")
+
+    before = len(said.filters)
+    with ClusterProvider() as provider:
+        provider.get_backend("aer-local", workers=1).connection.client()
+        caplog.clear()
+        try:
+            raise OSError("closed")
+        except OSError:
+            said.warning("Failed to sync cluster info multiple times", exc_info=True)
+        said.warning("something else")
+        assert [record.message for record in caplog.records] == ["something else"]
+        with pytest.raises(ClusterConnectionError):
+            provider.get_backend("aer-dask", address="tcp://127.0.0.1:1", timeout=0.2).connection.client()
+        assert len(said.filters) == before + 1
+    assert len(said.filters) == before, "what others connect later is their business"
