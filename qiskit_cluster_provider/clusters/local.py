@@ -103,6 +103,19 @@ def _check_main_module() -> None:
         )
 
 
+@contextmanager
+def _unprofiled() -> Iterator[None]:
+    """Let no worker that is made meanwhile look at all threads a hundred times a second, as Dask's do.
+
+    They are threads of this process, which wait for their children. And Python 3.11 can hang in it for ever: it looks
+    under a lock that the start of a thread waits for, and may collect garbage under it (CPython's issue 106883).
+    """
+    import dask
+
+    with dask.config.set({"distributed.worker.profile.enabled": False}):
+        yield
+
+
 class LocalKind(ClusterKind):
     """A ``distributed.LocalCluster``. It listens on loopback only."""
 
@@ -132,7 +145,7 @@ class LocalKind(ClusterKind):
         if config.processes:
             _check_main_module()
         try:
-            with processes.safe_path(), without_ctrl_c():
+            with processes.safe_path(), without_ctrl_c(), _unprofiled():
                 cluster = LocalCluster(
                     n_workers=config.workers,
                     threads_per_worker=config.threads_per_worker,
@@ -156,6 +169,11 @@ class LocalKind(ClusterKind):
             finally:
                 client.run(end_worker, on_error="ignore")
         POOL.close_idle()
+
+    def scale(self, client: Any, config: LocalConfig, workers: int, timeout: float | None) -> None:
+        """As any; new workers are like the first ones."""
+        with _unprofiled():
+            super().scale(client, config, workers, timeout)
 
     def size(self, config: LocalConfig) -> tuple[int, int]:
         """As the settings say."""

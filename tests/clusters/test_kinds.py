@@ -194,3 +194,13 @@ def test_a_cluster_that_cannot_be_reached_is_no_traceback_on_stderr(caplog):
             provider.get_backend("aer-dask", address="tcp://127.0.0.1:1", timeout=0.2).connection.client()
         assert len(said.filters) == before + 1
     assert len(said.filters) == before, "what others connect later is their business"
+
+
+def test_threads_of_this_process_are_not_profiled():
+    """Python can hang in it for ever."""
+    with ClusterProvider() as provider:
+        backend = provider.get_backend("aer-local", workers=1)
+        backend.scale(2)
+        workers = backend.cluster.workers.values()
+        assert [name for worker in workers for name in worker.periodic_callbacks if "profile" in name] == []
+        assert len(workers) == 2
