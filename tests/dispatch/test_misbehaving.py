@@ -104,6 +104,7 @@ class Hanging(Executor):
         return future
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hangs", [[0, 1, 2, 3, 4], [3]])
 def test_a_future_that_never_ends(backend, batch, hangs):
     executor, troubles = Hanging(hangs), []
@@ -124,6 +125,7 @@ def test_a_future_that_never_ends(backend, batch, hangs):
     assert sum(one.success for one in job.partial_result().results) == 5 - len(hangs)
 
 
+@pytest.mark.slow
 def test_a_future_that_runs_for_ever(backend, batch, monkeypatch):
     monkeypatch.setattr(engine, "_GRACE", 0.5)
     executor = Hanging([3], runs=True)
@@ -134,6 +136,7 @@ def test_a_future_that_runs_for_ever(backend, batch, monkeypatch):
     assert sum(one.success for one in job.partial_result().results) == 4
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_for_another_on_the_same_executor_is_in_no_trouble(backend):
     with ThreadPoolExecutor(1) as executor:
         first = backend.run(endless(), executor=executor, placement="cluster")
@@ -149,6 +152,7 @@ def test_a_job_that_waits_for_another_on_the_same_executor_is_in_no_trouble(back
         assert second.result(timeout=60).success
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_for_work_of_others_says_so(backend):
     with ThreadPoolExecutor(1) as executor:
         over = threading.Event()
@@ -185,6 +189,7 @@ def test_an_executor_that_refuses_once_is_asked_again(backend, batch, theirs, sa
         same(backend.run(batch, executor=executor, **OPTIONS).result(timeout=60), theirs)
 
 
+@pytest.mark.slow
 def test_an_executor_that_goes_on_refusing(backend):
     with Refusing(10**6, RuntimeError("can't start new thread")) as executor:
         job = backend.run(quick(), executor=executor, no_workers_timeout=2)
@@ -233,6 +238,7 @@ def test_a_future_that_does_not_know_whether_it_runs(backend, batch, theirs, sam
         same(job.result(timeout=60), theirs)
 
 
+@pytest.mark.slow
 def test_a_killed_process_of_a_pool(backend, batch):
     """Python's pool is broken then for ever: that is said, and what came back before is kept."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:

@@ -95,6 +95,7 @@ def circuits(draw, flow=True):
     return circuit, ({angle: draw(st.lists(st.floats(-3, 3), min_size=2, max_size=2))} if bound else {})
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     model=models(),
