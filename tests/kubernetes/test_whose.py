@@ -77,7 +77,7 @@ def test_a_server_that_stays_away(lab, local, place, caplog, monkeypatch):
     session = ask_for(lab, place)
     local.stop_api()
     assert not place.remove(session)
-    assert f"kubectl delete daskcluster -n {lab.namespace} whose" in caplog.text
+    assert f"kubectl delete daskcluster --wait=false -n {lab.namespace} whose" in caplog.text
     local.start_api()
 
 
@@ -150,7 +150,7 @@ def test_reap_does_not_say_deleted_of_what_is_there(lab, place, monkeypatch):
     done = CliRunner().invoke(app, ["reap", "--yes", "--namespace", lab.namespace])
     assert done.exit_code == 1
     assert "deleted" not in done.output.replace("may not be deleted", "")
-    assert f"kubectl delete daskcluster -n {lab.namespace} whose" in done.output
+    assert f"kubectl delete daskcluster --wait=false -n {lab.namespace} whose" in done.output
     assert place.find() is not None
 
 
