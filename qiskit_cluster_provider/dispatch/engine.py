@@ -126,7 +126,8 @@ class ClusterDispatch(Dispatch):
         if ledger.losses >= LOSSES:
             raise ClusterConnectionError(
                 f"{ledger.losses} tries in a row were lost with their workers, the last of them: "
-                f"{headline(self._last_loss)}. job.partial_result() has what was finished."
+                f"{headline(self._last_loss)}. Look into the logs of the workers. job.partial_result() has what was "
+                "finished."
             )
         now = self._now()
         for index, future in list(self._inflight.items()):
@@ -143,6 +144,8 @@ class ClusterDispatch(Dispatch):
         """Dask calls back from a thread that it may be unable to start, and strangers as they like."""
         if not future.done():
             self._ended.discard(index)
+        elif self._fetches[index]:
+            return  # its bytes are on a slow way, and are asked for again each time that they have not come
         elif index in self._ended:  # at the last look already
             self._news.put((index, future))
         else:
@@ -157,7 +160,7 @@ class ClusterDispatch(Dispatch):
             return "lost", f"{lost} Dask workers died while they had it"
         # The estimate need not be made again for what has just begun.
         if ran > _GRACE and ran - _GRACE > self._timeout(ledger.plan.slices[index]):
-            return "lost", f"its worker {worker} has not answered in time".replace("  ", " ")
+            return "lost", f"{f'its worker {worker}'.rstrip()} has not answered in time"
         if not self._transport.stranded(future):
             return None
         if ran:

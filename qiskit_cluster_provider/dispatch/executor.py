@@ -186,6 +186,6 @@ def _is_alive(process: str) -> bool:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):  # of somebody else, or no process at all
-        return True
+    except (PermissionError, OverflowError):  # of somebody else, or no number of a process
+        pass
     return True

@@ -125,4 +125,3 @@ def test_any_executor(backend, aer, seed, wildness, count, size, retries):
             assert one.data.memory == other.data.memory, "whatever came back is right"
     if ours.success:
         assert differences(ours, theirs) == []
-    assert len(job.report().attempts) >= sum(one.success for one in ours.results) / max(1, size)
