@@ -146,14 +146,14 @@ def _rounds(call):
 
 
 def _is_bound(circuits):
-    """Whether we bind a circuit where Aer would overlook its parameters, see docs/howto/reproducibility.md."""
+    """Whether we bind a circuit where Aer would overlook its parameters, see docs/explanation/reproducibility.md."""
     from qiskit_cluster_provider.plan.snapshots import snapshot_of
 
     return any(snapshot_of(circuit).bind for circuit in circuits)
 
 
 def _depends_on_neighbours(call):
-    """Aer 0.18.2 gets them wrong, see docs/howto/reproducibility.md."""
+    """Aer 0.18.2 gets them wrong, see docs/explanation/reproducibility.md."""
     quiet = (None, "readout", "empty")
     return (
         len(call.circuits) > 1
