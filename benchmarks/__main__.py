@@ -88,13 +88,14 @@ def run(chosen: Sequence[Workload], parts: Sequence[str], found: report.Report, 
         for contender in everybody.values():
             list(contender(QUICK[0].make(_WARM), None))
         if chosen:
+            print(report.LEGEND, end="\n\n")
             print(report.workload_head(), flush=True)
         for workload in chosen:
             for row in measure(workload, everybody, rounds):
                 found.rows.append(row)
                 print(report.workload_line(row), flush=True)
         if chosen:
-            print(f"\n{report.LEGEND}\n", flush=True)
+            print(flush=True)
         if "wire" in parts:
             with wire.metered(naive) as (remote, meter):
                 tasks.warm(remote, workers)

@@ -12,10 +12,11 @@ from .tasks import Efficiency, Overhead
 from .wire import Bytes
 
 LEGEND = """\
-Each cell is the time of that contender, in times of ours in the same round: the median of the rounds, and the least
-and the most of them. Above 1, ours is faster. "ideal" is the time that Aer's C++ code alone takes with one thread,
-divided by the workers: no cluster can be faster with the same simulations. "≈": only a part of the experiments was
-run, and the time extrapolated. Of PUBs, "Aer" is `qiskit_aer.primitives`."""
+"ours" is our time in seconds, the median of all rounds. Each cell to the right of it is that contender's time divided
+by ours in the same round: the median, then the least and the greatest. Above 1 ×, ours is faster. "ideal" is the time
+that Aer's C++ code alone takes with one thread, divided by the number of workers: no cluster can be faster with the
+same simulations. "≈" marks a time that was extrapolated, because only a part of the experiments was run. For PUBs,
+"Aer" is `qiskit_aer.primitives`. "identical" says whether our result has the same bits as Aer's with one thread."""
 
 
 @dataclass
@@ -66,7 +67,7 @@ def workload_line(row: Row) -> str:
     cells = [f"{row.time(OURS).median:.3g} s"]
     for name in NAMES[1:]:
         sampled = row.part.get(name, 1.0) < 1.0
-        cells.append(f"{'≈ ' if sampled else ''}{_ratio(row.ratio(name))}" if name in row.seconds else "")
+        cells.append(f"{'≈ ' if sampled else ''}{_cell(row.ratio(name), '×')}" if name in row.seconds else "")
     return _line(row.name, f"{row.experiments:,}", *cells, "yes" if row.identical else "**NO**")
 
 
@@ -76,38 +77,44 @@ def wire_table(wire: Sequence[Bytes]) -> str:
 
 
 def _wire_lines(wire: Sequence[Bytes]) -> Iterator[str]:
-    yield _line("bytes an experiment", "sent", "one pickled circuit", "sent, as a share of it", "received")
+    yield _line(
+        "workload", "sent per experiment", "one pickled circuit", "sent, as a share of it", "received per experiment"
+    )
     yield _rule(5)
     for one in wire:
         name = f"{one.workload}, {one.call}" if one.call else one.workload
-        share = f"{one.sent / one.pickled:.1%}"
-        yield _line(name, f"{one.sent:,.0f}", f"{one.pickled:,.0f}", share, f"{one.received:,.0f}")
+        share = f"{100 * one.sent / one.pickled:.1f} %"
+        yield _line(name, f"{one.sent:,.0f} B", f"{one.pickled:,.0f} B", share, f"{one.received:,.0f} B")
 
 
 def overhead_table(overhead: Overhead) -> str:
     """Milliseconds a task."""
     ratios = [ours / noop for ours, noop in zip(overhead.slices, overhead.noops, strict=True)]
-    cells = [_ratio(spread_of(figures)) for figures in (overhead.slices, overhead.noops, ratios)]
-    heads = ("ms a slice of one tiny circuit", "ms a Dask task that does nothing", "ratio")
+    columns = ((overhead.slices, "ms"), (overhead.noops, "ms"), (ratios, "×"))
+    cells = [_cell(spread_of(figures), unit) for figures, unit in columns]
+    heads = ("a slice of one tiny circuit", "a Dask task that does nothing", "the slice, in times of the task")
     return "\n".join([_line(*heads), _rule(3), _line(*cells)])
 
 
 def efficiency_table(found: Sequence[Efficiency]) -> str:
     """By number of workers."""
-    heads = ("workers", "slices", "seconds a slice in C++", "wall time", "efficiency", "time in C++")
+    heads = ("workers", "slices", "C++ time of a slice", "wall time", "efficiency", "share of time in C++")
     lines = [_line(*heads), _rule(len(heads))]
     for one in found:
         seconds, wall = spread_of(one.seconds), spread_of(one.wall)
-        shares = (_ratio(spread_of(figures)) for figures in (one.efficiency, one.simulating))
+        percents = ([100 * share for share in shares] for shares in (one.efficiency, one.simulating))
+        shares = (_cell(spread_of(figures), "%") for figures in percents)
         cells = f"{seconds.median:.2f} s", f"{wall.median:.2f} s", *shares
         lines.append(_line(str(one.workers), str(one.slices), *cells))
     return "\n".join(lines)
 
 
-def _ratio(spread: Spread) -> str:
+def _cell(spread: Spread, unit: str) -> str:
+    """The median with its unit, and the least and the greatest where they differ."""
+    middle = f"{_figure(spread.median)} {unit}"
     if spread.least == spread.most:
-        return _figure(spread.median)
-    return f"{_figure(spread.median)} ({_figure(spread.least)}–{_figure(spread.most)})"
+        return middle
+    return f"{middle} ({_figure(spread.least)}–{_figure(spread.most)})"
 
 
 def _figure(number: float) -> str:

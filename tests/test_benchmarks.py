@@ -105,9 +105,9 @@ def rows():
 def test_the_table():
     first, second = rows()
     assert report.workload_line(first) == (
-        "| a workload | 1,200 | 0.5 s | 2.10 (2.00–2.20) | 3.00 | ≈ 130 (120–140) | 0.90 | yes |"
+        "| a workload | 1,200 | 0.5 s | 2.10 × (2.00–2.20) | 3.00 × | ≈ 130 × (120–140) | 0.90 × | yes |"
     )
-    assert report.workload_line(second) == "| another, later call | 5 | 1 s | 1,234 |  |  |  | yes |"
+    assert report.workload_line(second) == "| another, later call | 5 | 1 s | 1,234 × |  |  |  | yes |"
     header, rule = report.workload_head().splitlines()
     assert header.count("|") == rule.count("|") == report.workload_line(first).count("|")
 
