@@ -1,0 +1,149 @@
+"""The one cache of this package: values by name, bounded in bytes, the least recently used go first."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+T = TypeVar("T")
+
+_ALL: WeakSet[ByteCache] = WeakSet()
+
+
+class ByteCache:
+    """Keeps values by name, up to a limit in bytes.
+
+    The caller says how many bytes a value has, since Python and C++ do not tell how much an object holds. A single
+    value larger than the limit is kept until the next one comes.
+
+    Any thread may use it. A fork starts with an empty cache and a lock of its own, since the parent's lock may be
+    held by a thread that the fork does not have. A pickled or copied cache is empty, too.
+
+    Args:
+        limit: bytes.
+
+    Attributes:
+        limit: bytes.
+        size: bytes of all values that it keeps.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._begin()
+        _ALL.add(self)
+        _renew_in_forks()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self.size = 0
+        self._kept: OrderedDict[Hashable, tuple[int, Any]] = OrderedDict()
+        self._hits: Counter[str] = Counter()
+        self._misses: Counter[str] = Counter()
+
+    def get(self, kind: str, name: Hashable, make: Callable[[], T], weigh: Callable[[T], int]) -> T:
+        """The value that is kept under ``name``; else the one that ``make`` makes, which is kept from now on.
+
+        Two threads may make the value of one name at the same time. Both get the one that was kept first.
+
+        Args:
+            kind: under which the use is counted.
+            name: all that the value follows from.
+            make: makes the value; it may call this cache.
+            weigh: the bytes of the value.
+        """
+        with self._lock:
+            entry = self._kept.get(name)
+            if entry is not None:
+                self._kept.move_to_end(name)
+                self._hits[kind] += 1
+                found: T = entry[1]
+                return found
+            self._misses[kind] += 1
+        made = make()
+        size = weigh(made)
+        with self._lock:
+            if (entry := self._kept.get(name)) is not None:
+                first: T = entry[1]
+                return first
+            gone = self._put(name, made, size)
+        del gone  # outside of the lock, since a value that goes may call this cache
+        return made
+
+    def find(self, kind: str, name: Hashable) -> Any:
+        """The value that is kept under ``name``; ``None`` if there is none.
+
+        Args:
+            kind: under which the use is counted.
+            name: of the value.
+        """
+        with self._lock:
+            entry = self._kept.get(name)
+            if entry is None:
+                self._misses[kind] += 1
+                return None
+            self._kept.move_to_end(name)
+            self._hits[kind] += 1
+            return entry[1]
+
+    def put(self, name: Hashable, value: Any, size: int) -> None:
+        """Keep ``value``, in the place of what was kept under ``name``.
+
+        Args:
+            name: of the value.
+            value: what to keep.
+            size: its bytes.
+        """
+        with self._lock:
+            gone = self._put(name, value, size)
+        del gone
+
+    def _put(self, name: Hashable, value: Any, size: int) -> list[Any]:
+        """Keep ``value``; returns what had to go for it."""
+        gone = [self._kept.pop(name, (0, None))]
+        self.size += size - gone[0][0]
+        self._kept[name] = size, value
+        while self.size > self.limit and len(self._kept) > 1:
+            gone.append(self._kept.popitem(last=False)[1])
+            self.size -= gone[-1][0]
+        return gone
+
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._lock:
+            gone, self._kept, self.size = self._kept, OrderedDict(), 0
+        del gone
+
+    def uses(self) -> dict[str, tuple[int, int]]:
+        """The hits and misses of each kind since this was last asked."""
+        with self._lock:
+            kinds = sorted({*self._hits, *self._misses})
+            found = {kind: (self._hits[kind], self._misses[kind]) for kind in kinds}
+            self._hits.clear()
+            self._misses.clear()
+        return found
+
+    def __contains__(self, name: Hashable) -> bool:
+        return name in self._kept
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.limit,)
+
+
+@cache
+def _renew_in_forks() -> None:
+    """The first cache of a process sees to it that all are renewed in its forks."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_renew)
+
+
+def _renew() -> None:
+    for each in list(_ALL):
+        each._begin()
