@@ -14,8 +14,16 @@ from sybil.parsers.myst import PythonCodeBlockParser
 from qiskit_cluster_provider import ClusterProvider
 
 
+def helm_install(namespace: str, **options: Any) -> None:
+    """Create what ``helm install`` makes of the chart ``dask``: docs/howto/helm.md has no Helm when it is tested."""
+    from tests.clusters.chart import install
+
+    install(namespace, **options)
+
+
 def enter(namespace: dict[str, Any]) -> None:
     """Start a document in an empty folder, so that a block may write files."""
+    namespace["helm_install"] = helm_install
     for variable in [name for name in os.environ if name.startswith("QISKIT_CLUSTER_")]:
         del os.environ[variable]
     folder = tempfile.TemporaryDirectory()
