@@ -9,6 +9,7 @@ import pytest
 from distributed import Client
 from distributed.deploy import Cluster
 
+from local_kubernetes import LocalKubernetes
 from qiskit_cluster_provider import ClusterBackend, ClusterProvider
 from qiskit_cluster_provider.clusters import Connection
 from qiskit_cluster_provider.clusters.helm.config import HelmConfig
@@ -19,7 +20,6 @@ from qiskit_cluster_provider.clusters.kubernetes.pods import Advice, seen
 from qiskit_cluster_provider.errors import ClusterApiError, ClusterConfigError, ClusterConnectionError
 from qiskit_cluster_provider.progress import SliceDone
 from qiskit_cluster_provider.testing import check_cluster_kind, differences
-from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
 
 from ..kubernetes.lab import until
 from ..slow import quick

@@ -2,9 +2,9 @@
 
 import pytest
 
+from local_kubernetes import LocalKubernetes, rights
 from qiskit_cluster_provider.clusters.kubernetes.api import OPERATOR, connected
 from qiskit_cluster_provider.errors import ClusterApiError
-from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes, rights
 
 PODS = "/api/v1/pods"
 

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
+from local_kubernetes import LocalKubernetes, rights
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.clusters.kubernetes import start
 from qiskit_cluster_provider.clusters.kubernetes.rights import RIGHTS
 from qiskit_cluster_provider.errors import ClusterConnectionError
-from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes, rights
 
 from ..slow import quick
 from .documents import granted

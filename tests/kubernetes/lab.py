@@ -15,11 +15,11 @@ import psutil
 import yaml
 from dask_kubernetes.operator.controller import controller
 
+from local_kubernetes import LocalKubernetes
 from qiskit_cluster_provider.clusters.kubernetes.api import CLUSTERS, connected
 from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig
 from qiskit_cluster_provider.clusters.kubernetes.pods import CLUSTER, COMPONENT, ready
 from qiskit_cluster_provider.clusters.kubernetes.spec import manifest
-from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
 
 from ..deploy.documents import document
 

@@ -10,6 +10,7 @@ import yaml
 from kr8s._auth import KubeAuth
 from typer.testing import CliRunner
 
+from local_kubernetes import LocalKubernetes
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.cli import app
 from qiskit_cluster_provider.clusters.examination import examine
@@ -17,7 +18,6 @@ from qiskit_cluster_provider.clusters.kubernetes import api, rights
 from qiskit_cluster_provider.clusters.kubernetes.forward import Forward
 from qiskit_cluster_provider.clusters.kubernetes.rights import RIGHTS
 from qiskit_cluster_provider.errors import ClusterApiError, ClusterConnectionError
-from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
 
 from ..faults.processes import free_port
 from .lab import ROLE, without

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
-from qiskit_cluster_provider.testing.kubernetes.containers import expand
-from qiskit_cluster_provider.testing.kubernetes.garbage import GarbageCollector
-from qiskit_cluster_provider.testing.kubernetes.nodes import quantity
-from qiskit_cluster_provider.testing.kubernetes.objects import ApiError, Store
-from qiskit_cluster_provider.testing.kubernetes.resources import DEPLOYMENTS, NAMESPACES, PODS, SERVICES
-from qiskit_cluster_provider.testing.kubernetes.selectors import predicate
+from local_kubernetes import LocalKubernetes
+from local_kubernetes.containers import expand
+from local_kubernetes.garbage import GarbageCollector
+from local_kubernetes.nodes import quantity
+from local_kubernetes.objects import ApiError, Store
+from local_kubernetes.resources import DEPLOYMENTS, NAMESPACES, PODS, SERVICES
+from local_kubernetes.selectors import predicate
 
 SLEEPS = ["/bin/sh", "-c", "echo started; exec sleep 1000"]
 PODS_PATH = "/api/v1/namespaces/default/pods"

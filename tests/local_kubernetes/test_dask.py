@@ -10,7 +10,7 @@ from dask_kubernetes.operator import KubeCluster, make_cluster_spec
 from dask_kubernetes.operator.kubecluster.kubecluster import wait_for_service
 from distributed import Client
 
-from qiskit_cluster_provider.testing.kubernetes import LocalKubernetes
+from local_kubernetes import LocalKubernetes
 
 from .test_kubernetes import DEPLOYMENTS_PATH, SERVICES_PATH, Http, named, pod_spec, until
 
