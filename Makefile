@@ -32,7 +32,7 @@ lint types docs: $(VENV)/.installed-tox  ## ruff and layers; mypy; the documenta
 	$(BIN)/tox -q -e $@
 
 clean:  ## remove the virtual environment and what was built
-	rm -rf $(VENV) .tox build dist docs/_build *.egg-info
+	rm -rf $(VENV) .tox build dist docs/_build *.egg-info packages/*/build packages/*/src/*.egg-info
 
 $(VENV)/.python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
@@ -44,8 +44,8 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 	$(INSTALL) -e '.[all]'
 	touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	$(INSTALL) -e '.[all,integrations,chemistry]' --group test
+$(VENV)/.installed-test: $(VENV)/.installed packages/local-kubernetes/pyproject.toml
+	$(INSTALL) -e '.[all,integrations,chemistry]' --group test -e 'packages/local-kubernetes[dask]'
 	touch $@
 
 $(VENV)/.installed-tox: $(VENV)/.python constraints.txt

@@ -1,4 +1,4 @@
-"""Every Python block of README.md and of docs/ runs, in one namespace for each document."""
+"""Every Python block of the READMEs and of docs/ runs, in one namespace for each document."""
 
 import os
 
@@ -43,7 +43,7 @@ def leave(namespace: dict[str, Any]) -> None:
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()],
-    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md", "packages/*/README.md"],
     setup=enter,
     teardown=leave,
 ).pytest()

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import venv
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -147,6 +148,9 @@ def test_an_installed_wheel_and_a_third_party_kind(tmp_path):
 
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT))
     (wheel,) = tmp_path.glob("qiskit_cluster_provider-*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        tops = {name.partition("/")[0].partition("-")[0] for name in content.namelist()}
+    assert tops == {"qiskit_cluster_provider"}
     plugin = tmp_path / "plugin"
     plugin.mkdir()
     (plugin / "mykind.py").write_text(PLUGIN)

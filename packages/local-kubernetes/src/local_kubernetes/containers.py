@@ -15,7 +15,6 @@ from . import operator
 from .nodes import quantity
 from .resources import Object
 
-PACKAGE_ROOT = Path(__file__).parents[3]
 _ENTRY_POINTS = {operator.IMAGE: operator.ENTRY_POINT}
 _DASK = {"scheduler": "distributed.cli.dask_scheduler", "worker": "distributed.cli.dask_worker"}
 _FROM_HERE = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -46,7 +45,7 @@ def environment(container: Object, pod: Object, node: Object) -> dict[str, str]:
 def process_environment(own: Mapping[str, str], pod: Object, folder: Path, names: Path) -> dict[str, str]:
     """All variables of the process: a container's own, and what a local process needs to be one."""
     inherited = {name: os.environ[name] for name in _FROM_HERE if name in os.environ}
-    path = [str(names.parent), own.get("PYTHONPATH", ""), str(PACKAGE_ROOT)]
+    path = [str(names.parent), own.get("PYTHONPATH", "")]
     return {
         **inherited,
         "HOSTNAME": pod["metadata"]["name"],

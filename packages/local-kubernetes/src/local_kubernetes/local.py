@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import importlib.util
 import secrets
 import shlex
 import shutil
@@ -42,6 +43,9 @@ class LocalKubernetes:
         operator: run the Dask operator, and wait until it is ready.
         crds: install the Dask operator's CustomResourceDefinitions.
 
+    Raises:
+        ModuleNotFoundError: the operator or its definitions are asked for, and dask-kubernetes is not installed.
+
     Attributes:
         kubeconfig: the file to which ``KUBECONFIG`` should point.
         url: where the API server is.
@@ -56,6 +60,12 @@ class LocalKubernetes:
         operator: bool = True,
         crds: bool = True,
     ) -> None:
+        if (operator or crds) and importlib.util.find_spec("dask_kubernetes") is None:
+            raise ModuleNotFoundError(
+                "dask_kubernetes, which brings the Dask operator, is not installed: run "
+                "pip install 'local-kubernetes[dask]', or pass operator=False and crds=False",
+                name="dask_kubernetes",
+            )
         self._nodes = nodes
         self._images = set(images)
         self._with_operator = operator

@@ -45,6 +45,7 @@ class Container:
         """Its entry in ``containerStatuses``."""
         states = {"state": self.state, "lastState": self.last_state, "started": "running" in self.state}
         names = {key: self.spec[key] for key in ("name", "image")}
+        names["imageID"] = ""  # there are no images, but clients rely on the field
         return {**names, **states, "ready": self.ready, "restartCount": self.restarts}
 
 
