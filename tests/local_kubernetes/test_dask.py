@@ -12,7 +12,7 @@ from distributed import Client
 
 from local_kubernetes import LocalKubernetes
 
-from .test_kubernetes import DEPLOYMENTS_PATH, SERVICES_PATH, Http, named, pod_spec, until
+from .requests import DEPLOYMENTS_PATH, SERVICES_PATH, Http, named, pod_spec, until
 
 KINDS = ("daskclusters", "daskworkergroups", "daskautoscalers", "deployments", "replicasets", "pods", "services")
 
