@@ -1,8 +1,12 @@
 import logging
+import sys
+from pathlib import Path
 
 from qiskit_cluster_provider import __version__
 
-logging.getLogger("qiskit").setLevel(logging.WARNING)  # Sphinx turns all loggers on
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+for name in ("qiskit", "reno"):
+    logging.getLogger(name).setLevel(logging.WARNING)  # Sphinx turns all loggers on
 
 project = "Qiskit Cluster Provider"
 author = "The Qiskit Cluster Provider developers"
@@ -15,8 +19,9 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "qiskit_sphinx_theme",
+    "generated",  # docs/_ext
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_ext"]
 
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3

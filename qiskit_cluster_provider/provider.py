@@ -20,7 +20,7 @@ from .devices import simulator_from
 from .errors import ClusterConfigError, UnknownOptionError, nearest
 from .options import SLICE_OPTION_NAMES, check_names
 
-_FROM_ENVIRONMENT = {
+FROM_ENVIRONMENT = {
     "max_job_size": int,
     "max_shot_size": int,
     "retries": int,
@@ -254,7 +254,7 @@ class ClusterProvider:
 
     def _warn_of_unused_environment(self) -> None:
         known = {PROFILES_VARIABLE, f"{ENV_PREFIX}BACKEND"}
-        known |= {f"{ENV_PREFIX}{key.upper()}" for key in _FROM_ENVIRONMENT}
+        known |= {f"{ENV_PREFIX}{key.upper()}" for key in FROM_ENVIRONMENT}
         for kind in self._kinds.values():
             known |= kind.Config.variables()
         for variable in os.environ:
@@ -269,7 +269,7 @@ class ClusterProvider:
 
 def _environment_options() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for key, convert in _FROM_ENVIRONMENT.items():
+    for key, convert in FROM_ENVIRONMENT.items():
         assert key in SLICE_OPTION_NAMES
         text = os.environ.get(f"{ENV_PREFIX}{key.upper()}")
         if text is None:
