@@ -25,23 +25,27 @@ _WHOLE = ("shots", "seed_simulator")
 
 @dataclass(frozen=True)
 class SliceOptions:
-    """How a run is cut, sent and watched. None of these changes the answer, but for the shot options.
+    """How a run is cut, sent, and watched.
+
+    Only ``seed_mode`` changes an answer, and ``max_shot_size`` together with ``seed_mode="independent"``.
 
     Attributes:
-        max_job_size: experiments per slice (Aer's name); ``None`` chooses from the cluster's size.
-        max_shot_size: shots per slice of one experiment (Aer's name); ``None`` never cuts an experiment.
-        executor: a ``concurrent.futures.Executor`` or ``distributed.Client`` to use in place of the
+        max_job_size: The number of experiments in a slice (Aer's name). ``None`` cuts by the estimated time of the
+            experiments.
+        max_shot_size: The number of shots of one experiment in a slice (Aer's name). ``None`` never cuts an
+            experiment.
+        executor: A ``concurrent.futures.Executor`` or ``distributed.Client`` that runs the slices in place of the
             backend's own cluster.
-        placement: ``"cluster"`` sends the run there, ``"here"`` simulates it in this process, ``"auto"`` does the
-            latter with work that is done before it would have been sent. The answer is the same.
-        retries: how often a slice is sent again after a lost worker.
-        slice_timeout: seconds that a slice may take on its worker; ``None`` allows 50 times what it is estimated
-            to take, and ten minutes more.
-        no_workers_timeout: seconds that a job waits for a worker or for a lost scheduler before it gives up.
-        seed_mode: ``"aer"``, Aer's own seeds, the same answer as one machine; or ``"independent"``,
-            a seed for each shot slice from :class:`numpy.random.SeedSequence`.
-        progress: show a progress bar, in a terminal or a notebook.
-        callback: called with each event of :mod:`qiskit_cluster_provider.progress`.
+        placement: ``"cluster"`` sends the run to the cluster, and ``"here"`` simulates it in this process. ``"auto"``
+            simulates it here if that takes less time than sending it. The answer is the same.
+        retries: How often a slice is sent again after its worker was lost.
+        slice_timeout: The seconds that a slice may take on its worker. ``None`` allows 50 times the estimated time,
+            and ten minutes more.
+        no_workers_timeout: The seconds that a job waits for a worker, or for a lost scheduler, before it gives up.
+        seed_mode: ``"aer"`` uses Aer's own seeds, which give the answer of one machine. ``"independent"`` gives each
+            experiment and each range of shots a seed of its own from :class:`numpy.random.SeedSequence`.
+        progress: Whether to show a progress bar, in a terminal or in a notebook.
+        callback: A function that is called with each event of :mod:`qiskit_cluster_provider.progress`.
     """
 
     max_job_size: int | None = None

@@ -15,30 +15,30 @@ from .scaling import check_workers
 
 
 class BatchConfig(ClusterConfig):
-    """Settings that all kinds of the family have. A job is a Dask worker.
+    """Settings that all batch systems share. A job is one Dask worker.
 
     Attributes:
-        workers: how many jobs; or ``(minimum, maximum)``, between which the load decides.
-        wait_count: with ``(minimum, maximum)``, seconds without work after which a job is given back.
-        cores: of a job: slices that it runs at the same time.
-        memory: of a job, for example ``"16GB"``.
-        interface: network interface of the scheduler and of the workers, for example ``"ib0"``.
-        python: that runs the workers; default: the one that runs this.
-        job_name: of the jobs.
-        job_extra_directives: further lines for the head of the job's script, without ``#SBATCH``.
-        job_directives_skip: lines of the head that contain one of these texts are left out.
-        job_script_prologue: commands before the worker starts, for example ``["module load python"]``.
-        worker_extra_args: further arguments of ``dask worker``.
-        log_directory: where jobs write what they say.
-        local_directory: where workers put files.
-        death_timeout: seconds after which a worker that cannot find its scheduler ends.
-        scheduler_options: of the ``distributed.Scheduler``, for example ``{"port": 8786}``. The dashboard is on
-            loopback unless ``dashboard_address`` says otherwise.
-        security: encrypt with TLS, and let nobody else in: with a certificate that is made for this cluster, or as a
-            ``distributed.Security`` says. ``False`` for neither.
-        shared_temp_directory: where the workers read that certificate, on a disk that all machines share; default:
-            the home directory.
-        config_name: the section of dask-jobqueue's configuration, if it is not the batch system's.
+        workers: The number of jobs, or ``(minimum, maximum)``, between which the load decides.
+        wait_count: With ``(minimum, maximum)``, the seconds without work after which a job is given back.
+        cores: The cores of a job, which are also the slices that it runs at the same time.
+        memory: The memory of a job, for example ``"16GB"``.
+        interface: The network interface of the scheduler and of the workers, for example ``"ib0"``.
+        python: The Python that runs the workers; default: the one that runs your program.
+        job_name: The name of the jobs.
+        job_extra_directives: Lines to add to the head of the job's script, without ``#SBATCH``.
+        job_directives_skip: Texts: lines of the head that contain one of them are left out.
+        job_script_prologue: Commands that run before the worker starts, for example ``["module load python"]``.
+        worker_extra_args: Arguments to add to ``dask worker``.
+        log_directory: The directory to which jobs write their output.
+        local_directory: The directory in which workers put files.
+        death_timeout: The seconds after which a worker that cannot find its scheduler ends.
+        scheduler_options: Options of the ``distributed.Scheduler``, for example ``{"port": 8786}``. The dashboard
+            listens on loopback unless ``dashboard_address`` is given here.
+        security: ``True`` encrypts with TLS and a certificate that is made for this cluster, so that nobody else can
+            connect. ``False`` encrypts nothing. A ``distributed.Security`` brings its own certificates.
+        shared_temp_directory: The directory from which the workers read the certificate, on a disk that all machines
+            share; default: the home directory.
+        config_name: The section of dask-jobqueue's configuration, if it is not the one of the batch system.
     """
 
     model_config = SettingsConfigDict(coerce_numbers_to_str=True)  # an account may be a number
@@ -84,14 +84,14 @@ class BatchConfig(ClusterConfig):
 
 
 class SlurmConfig(BatchConfig):
-    """Settings of ``aer-slurm``, besides those of all :class:`BatchConfig`.
+    """Settings of ``aer-slurm``, besides those of :class:`BatchConfig`.
 
     Attributes:
-        queue: the partition.
-        account: that is charged.
-        walltime: of a job, ``"02:00:00"``.
-        job_cpu: CPUs to ask for, if not ``cores``.
-        job_mem: memory to ask for, if not ``memory``.
+        queue: The partition to which jobs are submitted.
+        account: The account that is charged.
+        walltime: The longest time that a job may run, for example ``"02:00:00"``.
+        job_cpu: The CPUs to ask for, if they are not ``cores``.
+        job_mem: The memory to ask for, if it is not ``memory``.
     """
 
     queue: str | None = None
@@ -102,13 +102,14 @@ class SlurmConfig(BatchConfig):
 
 
 class PbsConfig(BatchConfig):
-    """Settings of ``aer-pbs`` and ``aer-moab``, besides those of all :class:`BatchConfig`.
+    """Settings of ``aer-pbs`` and ``aer-moab``, besides those of :class:`BatchConfig`.
 
     Attributes:
-        queue: where jobs go.
-        account: that is charged.
-        walltime: of a job, ``"02:00:00"``.
-        resource_spec: what to ask for, ``"select=1:ncpus=8:mem=16GB"``, if it does not follow from the others.
+        queue: The queue to which jobs are submitted.
+        account: The account that is charged.
+        walltime: The longest time that a job may run, for example ``"02:00:00"``.
+        resource_spec: The resources to ask for, for example ``"select=1:ncpus=8:mem=16GB"``, if they do not follow
+            from the other settings.
     """
 
     queue: str | None = None
@@ -118,13 +119,13 @@ class PbsConfig(BatchConfig):
 
 
 class SgeConfig(BatchConfig):
-    """Settings of ``aer-sge``, besides those of all :class:`BatchConfig`.
+    """Settings of ``aer-sge``, besides those of :class:`BatchConfig`.
 
     Attributes:
-        queue: where jobs go.
-        project: that is charged.
-        walltime: of a job, ``"02:00:00"``.
-        resource_spec: what to ask for; Grid Engine asks for no memory without it.
+        queue: The queue to which jobs are submitted.
+        project: The project that is charged.
+        walltime: The longest time that a job may run, for example ``"02:00:00"``.
+        resource_spec: The resources to ask for. Grid Engine asks for no memory without it.
     """
 
     queue: str | None = None
@@ -134,16 +135,16 @@ class SgeConfig(BatchConfig):
 
 
 class LsfConfig(BatchConfig):
-    """Settings of ``aer-lsf``, besides those of all :class:`BatchConfig`.
+    """Settings of ``aer-lsf``, besides those of :class:`BatchConfig`.
 
     Attributes:
-        queue: where jobs go.
-        project: that is charged.
-        walltime: of a job, ``"02:00"``.
-        ncpus: CPUs to ask for, if not ``cores``.
-        mem: bytes to ask for, if not ``memory``.
-        lsf_units: the unit of memory in ``lsf.conf``.
-        use_stdin: whether ``bsub`` reads the script from its standard input.
+        queue: The queue to which jobs are submitted.
+        project: The project that is charged.
+        walltime: The longest time that a job may run, for example ``"02:00"``.
+        ncpus: The CPUs to ask for, if they are not ``cores``.
+        mem: The bytes of memory to ask for, if they are not ``memory``.
+        lsf_units: The unit of memory in ``lsf.conf``.
+        use_stdin: Whether ``bsub`` reads the script from its standard input.
     """
 
     queue: str | None = None
@@ -156,13 +157,13 @@ class LsfConfig(BatchConfig):
 
 
 class HTCondorConfig(BatchConfig):
-    """Settings of ``aer-htcondor``, besides those of all :class:`BatchConfig`.
+    """Settings of ``aer-htcondor``, besides those of :class:`BatchConfig`.
 
     Attributes:
-        disk: of a job, for example ``"4GB"``.
-        job_extra_directives: further attributes of the job.
-        submit_command_extra: further arguments of ``condor_submit``.
-        cancel_command_extra: further arguments of ``condor_rm``.
+        disk: The disk space of a job, for example ``"4GB"``.
+        job_extra_directives: Attributes to add to the job.
+        submit_command_extra: Arguments to add to ``condor_submit``.
+        cancel_command_extra: Arguments to add to ``condor_rm``.
     """
 
     disk: str | None = None
@@ -172,13 +173,13 @@ class HTCondorConfig(BatchConfig):
 
 
 class OarConfig(BatchConfig):
-    """Settings of ``aer-oar``, besides those of all :class:`BatchConfig`.
+    """Settings of ``aer-oar``, besides those of :class:`BatchConfig`.
 
     Attributes:
-        queue: where jobs go.
-        project: that is charged.
-        walltime: of a job, ``"02:00:00"``.
-        resource_spec: what to ask for, if it does not follow from ``cores``.
+        queue: The queue to which jobs are submitted.
+        project: The project that is charged.
+        walltime: The longest time that a job may run, for example ``"02:00:00"``.
+        resource_spec: The resources to ask for, if they do not follow from ``cores``.
         memory_per_core_property_name: OAR's name for the memory of a core.
     """
 

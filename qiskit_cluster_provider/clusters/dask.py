@@ -29,15 +29,15 @@ class DaskConfig(ClusterConfig):
     """Settings of ``aer-dask``: exactly one of ``address``, ``client`` and ``scheduler_file``.
 
     Attributes:
-        address: of the scheduler, for example ``tcp://10.0.0.1:8786``, or ``tls://`` with a certificate.
-        client: a connected ``distributed.Client``; it is used and left open.
-        scheduler_file: the JSON file that ``dask scheduler --scheduler-file`` writes.
-        timeout: seconds to wait for the scheduler.
-        tls_ca_file: PEM file of the authority that signed the certificates of the cluster.
-        tls_client_cert: PEM file of this client's certificate.
-        tls_client_key: PEM file of its key, if that is not in ``tls_client_cert``.
-        security: a ``distributed.Security``, in place of the three files. With neither of them, Dask's own
-            configuration counts.
+        address: The address of the scheduler, for example ``tcp://10.0.0.1:8786``, or ``tls://`` with a certificate.
+        client: A connected ``distributed.Client``. It is used, and it stays open.
+        scheduler_file: The JSON file that ``dask scheduler --scheduler-file`` writes.
+        timeout: Seconds to wait for the scheduler, or for its file.
+        tls_ca_file: The PEM file of the authority that signed the certificates of the cluster.
+        tls_client_cert: The PEM file of this client's certificate.
+        tls_client_key: The PEM file of the certificate's key, if that is not in ``tls_client_cert``.
+        security: A ``distributed.Security``, in place of the three files. Without it and without files, Dask's own
+            configuration applies.
     """
 
     alternatives: ClassVar[tuple[str, ...]] = ("address", "client", "scheduler_file")

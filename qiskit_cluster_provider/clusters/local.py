@@ -52,13 +52,15 @@ class LocalConfig(ClusterConfig):
     """Settings of ``aer-local``.
 
     Attributes:
-        workers: Dask workers; default: one for each CPU.
-        threads_per_worker: slices that a worker runs at the same time.
-        processes: run the Dask workers as processes of their own. It changes no answer, starts slower, and
-            a script then needs ``if __name__ == "__main__":``.
-        dashboard_address: of Dask's dashboard, as ``host:port`` or ``:port``; the host is a loopback address.
-        security: encrypt with TLS, so that no other user of this machine can connect; the certificate is made
-            when the cluster starts and is never written to a file that outlives that. Needs the extra ``tls``.
+        workers: The number of Dask workers; default: one for each CPU that the process may use.
+        threads_per_worker: The number of slices that a worker runs at the same time.
+        processes: Whether each Dask worker is a process of its own. This changes no answer and starts more slowly,
+            and a script then needs ``if __name__ == "__main__":``.
+        dashboard_address: The address of Dask's dashboard, as ``host:port`` or ``:port``. The host must be a loopback
+            address; port 0 is any free port.
+        security: Whether to encrypt with TLS, so that no other user of this machine can connect. The certificate is
+            made when the cluster starts, and is never written to a file that outlives it. This needs the extra
+            ``tls``.
     """
 
     workers: int = Field(default_factory=cpus, ge=1)

@@ -12,12 +12,16 @@ class HelmConfig(ClusterConfig):
     """Settings of ``aer-helm``.
 
     Attributes:
-        release: its name, the ``my-dask`` of ``helm install my-dask dask/dask``; default: the only one that there is.
-        namespace: of the release; default: the one of the kubeconfig's context.
-        workers: scale the release to so many when connecting; default: leave it as it is.
-        start_timeout: seconds for the scheduler to answer and, if there are to be workers, for the first one.
-        port_forward: reach the scheduler through the API server; default: unless this process runs in Kubernetes.
-        quiet: show no progress while it is waited for.
+        release: The name of the release, such as ``my-dask`` in ``helm install my-dask dask/dask``; default: the only
+            release in the namespace.
+        namespace: The namespace of the release; default: the namespace of the kubeconfig's context.
+        workers: The number of workers to which the release is scaled when connecting; default: the number that it
+            has.
+        start_timeout: Seconds to wait until the scheduler answers and, if there are to be workers, until the first
+            one is there.
+        port_forward: Whether to reach the scheduler through the API server; default: yes, unless this process runs in
+            Kubernetes.
+        quiet: Whether to show no progress while connecting.
     """
 
     release: str | None = None

@@ -32,7 +32,7 @@ class RunningKubeCluster(KubeCluster):
     Args:
         name: of the ``DaskCluster``.
         namespace: where it is.
-        forward: reach it through the API server; default: unless this process runs in Kubernetes.
+        forward: reach it through the API server; default: yes, unless this process runs in Kubernetes.
         owned: whether :meth:`close` deletes the ``DaskCluster``.
 
     Attributes:

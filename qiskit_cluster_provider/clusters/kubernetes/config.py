@@ -26,29 +26,34 @@ class KubernetesConfig(ClusterConfig):
     """Settings of ``aer-k8s``.
 
     Attributes:
-        image: of scheduler and workers, with this package and the versions of this process in it
-            (``deploy/Dockerfile`` makes one). A tag other than ``latest``, which is pulled at every start.
-        workers: how many, or ``(minimum, maximum)``: then the load decides, from 0 too.
-        namespace: default: the one of the kubeconfig's context.
-        cpu: CPUs of a worker, requested and limited; a slice runs on each of them. ``"500m"`` is a half.
-        memory: of a worker, requested and limited, for example ``"4Gi"``; what a simulation can have of it is
-            checked before it starts.
-        gpu: GPUs of a worker (``nvidia.com/gpu``); then Aer runs with ``device="GPU"``, and the image needs an
-            Aer that can.
-        env: environment variables of scheduler and workers.
-        name: of the ``DaskCluster``; default: one that nobody has. If there is a cluster of this name, it is
-            used only with ``keep``.
-        spec: a ``DaskCluster`` manifest, or the path of one, in place of image, cpu, memory, gpu and env.
-        keep: leave the cluster running when the backend is closed, and use one of this ``name`` that runs.
-        create: start a cluster if there is none of this ``name``.
-        idle_timeout: seconds without work and without a client after which the operator removes the cluster: what
-            a killed process leaves costs no more than this. 0 for never.
-        start_timeout: seconds for the scheduler and the first worker to be there.
-        node_selector: labels of the nodes that scheduler and workers may run on.
-        scheduler_cpu: CPUs of the scheduler.
-        scheduler_memory: of the scheduler, for example ``"2Gi"``.
-        port_forward: reach the scheduler through the API server; default: unless this process runs in Kubernetes.
-        quiet: show no progress while it starts.
+        image: The image of the scheduler and of the workers. It contains this package, and Python, Qiskit, and Aer in
+            the versions of your program; ``deploy/Dockerfile`` makes one. The tag ``latest`` is pulled at every
+            start, so use another one.
+        workers: The number of workers, or ``(minimum, maximum)``, between which the load decides. The minimum can be
+            0.
+        namespace: The namespace of the cluster; default: the namespace of the kubeconfig's context.
+        cpu: The CPUs of a worker, requested and limited. A slice runs on each of them. ``"500m"`` is half a CPU.
+        memory: The memory of a worker, requested and limited, for example ``"4Gi"``. A circuit that does not fit is
+            refused.
+        gpu: The GPUs of a worker (``nvidia.com/gpu``). If there are any, Aer runs with ``device="GPU"``, and the
+            image needs an Aer that supports GPUs.
+        env: Environment variables of the scheduler and of the workers.
+        name: The name of the ``DaskCluster``; default: a new name. A cluster that has this name already is used only
+            with ``keep``.
+        spec: A ``DaskCluster`` manifest, or the path of one, in place of ``image``, ``cpu``, ``memory``, ``gpu``, and
+            ``env``.
+        keep: Whether to leave the cluster running when the backend is closed, and to use a running cluster with this
+            ``name``.
+        create: Whether to start a cluster if none has this ``name``.
+        idle_timeout: Seconds without work and without a client after which the operator removes the cluster. So a
+            cluster that a killed process has left costs no more than this time. 0 keeps it for ever.
+        start_timeout: Seconds to wait for the scheduler and for the first worker.
+        node_selector: Labels of the nodes on which the scheduler and the workers may run.
+        scheduler_cpu: The CPUs of the scheduler.
+        scheduler_memory: The memory of the scheduler, for example ``"2Gi"``.
+        port_forward: Whether to reach the scheduler through the API server; default: yes, unless this process runs in
+            Kubernetes.
+        quiet: Whether to show no progress while the cluster starts.
     """
 
     alternatives: ClassVar[tuple[str, ...]] = ("image", "spec")

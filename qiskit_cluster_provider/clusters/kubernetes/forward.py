@@ -125,7 +125,7 @@ class Way:
     Args:
         namespace: of the Service.
         service: its name.
-        forward: through the API server; default: unless this process runs in Kubernetes.
+        forward: through the API server; default: yes, unless this process runs in Kubernetes.
         rights_file: what grants the right to do so, for the errors.
 
     Attributes:
