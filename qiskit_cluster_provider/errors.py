@@ -25,7 +25,7 @@
             └── SlicesLostError             slices that no retry could save; the others are kept
 
 ClusterConfigError, InvalidCircuitError and InvalidPubError, and what is below them, are AerErrors too as soon as
-there is a backend (:mod:`.aer_errors`). A message states the fact and then the next step.
+there is a backend (:mod:`.engines.aer.errors`). A message states the fact and then the next step.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from typing import Any, Self
 from qiskit.providers import BackendV2
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
-from .backend import ClusterBackend
+from .backend.cluster_backend import ClusterBackend
 from .clusters import BrokenKind, ClusterKind, Connection, find_kinds, refuse
 from .clusters.base import ENV_PREFIX
 from .clusters.profiles import PROFILES_VARIABLE, Profile, load_profiles
-from .devices import simulator_from
+from .engines.aer.devices import simulator_from
 from .errors import ClusterConfigError, UnknownOptionError, nearest
 from .options import SLICE_OPTION_NAMES, check_names
 

@@ -9,8 +9,8 @@ from qiskit import transpile
 from qiskit.circuit import QuantumCircuit
 from qiskit.result import Result
 
-from .backend import ClusterBackend
-from .mode import backend_of
+from .backend.cluster_backend import ClusterBackend
+from .primitives.resolve import backend_of
 
 
 class QuantumInstance:

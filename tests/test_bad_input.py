@@ -35,7 +35,7 @@ from qiskit_aer.noise import depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
-from qiskit_cluster_provider.checks import _GATES, _OTHERS, check_work
+from qiskit_cluster_provider.engines.aer.checks import _GATES, _OTHERS, check_work
 from qiskit_cluster_provider.errors import (
     CircuitTypeError,
     ClusterConfigError,
@@ -652,7 +652,7 @@ def test_a_large_circuit_is_read_in_milliseconds():
     """Operation objects are not made: 10,000 gates take 4 ms here, and 100 on the slowest machine of CI."""
     from time import perf_counter
 
-    from qiskit_cluster_provider.plan.contents import contents_of
+    from qiskit_cluster_provider.engines.aer.contents import contents_of
 
     circuit = QuantumCircuit(20)
     for index in range(5000):

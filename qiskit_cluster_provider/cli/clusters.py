@@ -14,7 +14,7 @@ from .printing import show
 from .reporting import reported, say
 
 if TYPE_CHECKING:
-    from ..clusters.findings import Finding
+    from ..clusters.doctor.findings import Finding
     from ..clusters.kubernetes.reaping import Found
 
 app = typer.Typer()
@@ -42,8 +42,8 @@ def doctor(
     Exit code 1 if anything is wrong, 2 if there is no such backend.
     """
     with reported():
-        from ..clusters.examination import examine
-        from ..settings_text import settings
+        from ..clusters.doctor.examination import examine
+        from .settings import settings
 
         name = backend or os.environ.get("QISKIT_CLUSTER_BACKEND") or "aer-local"
         found = []
@@ -129,7 +129,7 @@ def _show(finding: Finding) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from ..files import printable
+    from .files.reading import printable
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{_MARKS[finding.ok]} {finding.what}: {escape(printable(finding.said))}")

@@ -42,7 +42,7 @@ def say(message: str, kind: str = "Error") -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from ..files import printable
+    from .files.reading import printable
 
     line = printable(" ".join(message.split()))
     Console(stderr=True).print(Text(f"{kind}: {line}", "red" if kind == "Error" else "yellow"), soft_wrap=True)

@@ -3,7 +3,7 @@
 from .base import ClusterConfig, ClusterKind
 from .clients import check_client
 from .connection import Connection
-from .findings import Finding, refuse
+from .doctor.findings import Finding, refuse
 from .portable import connection_of, portable
 from .registry import BrokenKind, find_kinds
 

@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 
 from ..errors import ClusterConfigError
-from .findings import Finding
+from .doctor.findings import Finding
 from .scaling import adapt, scale
 
 if TYPE_CHECKING:

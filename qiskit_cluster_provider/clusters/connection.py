@@ -10,14 +10,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, MissingExtraError
-from ..logs import logger
-from ..worker.deaths import shortage
+from ..progress.log import logger
+from ..worker.sandbox.exit_status import shortage
 from .base import ClusterConfig, ClusterKind
 from .clients import check_client
-from .quiet import at_exit, quiet, without_traces
+from .lifecycle.closing import at_exit, quiet, without_traces
+from .lifecycle.sigterm import end_on_sigterm
+from .lifecycle.starting import STOPPING
 from .scaling import check_workers
-from .sigterm import end_on_sigterm
-from .stopping import STOPPING
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -15,8 +15,8 @@ from pydantic import Field, model_validator
 from ..errors import ClusterConfigError, ClusterConnectionError, ClusterError
 from .base import ClusterConfig, ClusterKind
 from .clients import end_client, new_client
-from .findings import Finding
-from .running import running
+from .doctor.findings import Finding
+from .doctor.running import running
 
 if TYPE_CHECKING:
     from distributed import Client

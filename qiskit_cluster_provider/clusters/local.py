@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from .. import processes
 from ..errors import ClusterConnectionError, MissingExtraError
-from ..worker.memory import memory_limit
+from ..worker.sandbox import processes
+from ..worker.sandbox.memory import memory_limit
 from .base import ClusterConfig, ClusterKind
-from .findings import Finding
+from .doctor.findings import Finding
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -131,7 +131,7 @@ class LocalKind(ClusterKind):
         from distributed import Client, LocalCluster
 
         from ..worker import end_worker
-        from ..worker.children import POOL
+        from ..worker.sandbox.pool import POOL
 
         try:
             processes.python()

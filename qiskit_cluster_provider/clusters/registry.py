@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from ..logs import logger
+from ..progress.log import logger
 from .base import ClusterKind
 
 GROUP = "qiskit_cluster_provider.clusters"

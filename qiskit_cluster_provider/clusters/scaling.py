@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from ..errors import ClusterConfigError, ClusterConnectionError
-from .stopping import check_wanted
+from .lifecycle.starting import check_wanted
 
 WAIT = 60.0  # seconds for workers to come, unless the kind or the caller knows better
 _LOOK_AGAIN = 0.1

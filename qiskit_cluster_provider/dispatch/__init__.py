@@ -2,9 +2,9 @@
 
 from .base import Dispatch
 from .capacity import Capacity
-from .choice import dispatch_of, foreseen
-from .ledger import Attempt, SliceInfo
-from .transport import Transport, choose_transport
+from .creation import dispatch_of, foreseen
+from .tracker import Attempt, SliceInfo
+from .transports.base import Transport, choose_transport
 from .unfinished import unfinished
 
 __all__ = [

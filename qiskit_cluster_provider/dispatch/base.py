@@ -10,14 +10,14 @@ from threading import Thread
 from ..errors import ClusterJobError, headline
 from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, SliceResult, longest_first
-from ..progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
-from ..worker.threads import started
+from ..progress.events import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
+from ..worker.sandbox.threads import started
 from .capacity import HERE_CAPACITY
-from .fate import Fate
-from .ledger import Ledger
-from .snapshots import Snapshots
+from .release import Snapshots
+from .retry import Fate
 from .state import JobState
-from .transport import reason_of
+from .tracker import Ledger
+from .transports.base import reason_of
 from .unfinished import UNFINISHED
 
 

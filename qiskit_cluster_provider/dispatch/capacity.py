@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..clusters import Connection
 from ..options import SliceOptions
 from ..plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
-from .transport import SLOTS_IF_EMPTY, Transport, choose_transport
+from .transports.base import SLOTS_IF_EMPTY, Transport, choose_transport
 
 
 class Capacity(NamedTuple):

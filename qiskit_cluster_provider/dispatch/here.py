@@ -7,7 +7,7 @@ import traceback
 
 from ..plan import Needs, Plan, cut, too_big
 from .base import Dispatch
-from .fate import Fate
+from .retry import Fate
 
 HERE = "here"
 """Stands for the worker."""
@@ -26,7 +26,9 @@ class HereDispatch(Dispatch):
         if not self.work.experiments:
             self._planned(Plan(self.work, ()))
             return
-        from ..worker.here import simulate_here  # what simulates is loaded by those alone who simulate
+        from ..engines.aer.simulation.here import (
+            simulate_here,  # what simulates is loaded by those alone who simulate
+        )
 
         plan = cut_here(self.needs)
         ledger, order = self._planned(plan)

@@ -9,12 +9,12 @@ from types import TracebackType
 
 from qiskit.providers import JobStatus
 
-from ..logs import JobLog
 from ..options import SliceOptions
 from ..plan import Plan, SliceResult, Work
-from ..progress import Event, Listener
-from .ledger import Attempt, Ledger, SliceInfo
-from .watch import Watch
+from ..progress.events import Event, Listener
+from ..progress.log import JobLog
+from .outage import Watch
+from .tracker import Attempt, Ledger, SliceInfo
 
 
 class JobState:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..clusters.quiet import at_exit
-from ..logs import logger
+from ..clusters.lifecycle.closing import at_exit
+from ..progress.log import logger
 from .state import JobState
 
 UNFINISHED: set[JobState] = set()

@@ -1,13 +1,13 @@
 """What runs, and how it is cut: pure data, made and tested without a cluster and without Aer."""
 
-from .answers import Experiment, Experiments, SliceResult
 from .calibration import Calibration
-from .circuits import checked, prepare
 from .model import Batch, Item, Plan, Run, Simulator, Slice, Work
 from .needs import Needs
 from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
 from .packed import PackedCounts, PackedMemory
 from .placement import Placement, place
+from .preparation import checked, prepare
+from .results import Experiment, Experiments, SliceResult
 from .slices import cut, longest_first, parts
 from .width import too_big
 

@@ -14,11 +14,11 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import Pauli, PauliList
 
 from ..options import SliceOptions
-from .circuits import channel_errors, gather
 from .cost import saves_whole_operators, splits_rows
 from .model import Batch, Item, Simulator, Work
 from .observables import Cells, Indices, cells_of
 from .outputs import ExpectationValues, Operator, Output, Parities, Readout
+from .preparation import channel_errors, gather
 from .pubs import Items, by_shots, pub_name, values_of
 
 SHARED_STATE_QUBITS = 22  # 64 MB a state

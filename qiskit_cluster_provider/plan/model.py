@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
+from .circuits.snapshots import Lasting
 from .outputs import Output, Parities
-from .snapshots import Lasting
 
 T = TypeVar("T")
 
@@ -24,13 +24,13 @@ class Item:
 
     Attributes:
         circuit: a snapshot of the user's circuit, without metadata and layout (they stay at home); or a template of
-            several, see :mod:`.templates`.
+            several, see :mod:`.circuits.templates`.
         name: of the user's circuit.
         metadata: the user's own metadata object, put into the result's header as Aer does.
         values: float64 of shape ``(sets, parameters)``, columns in the order of
             ``circuit.parameters``; ``None`` for a circuit that has none.
         first: global number of its first experiment.
-        bind: Aer's public call would not bind the rows as Qiskit does, see :mod:`.snapshots`.
+        bind: Aer's public call would not bind the rows as Qiskit does, see :mod:`.circuits.snapshots`.
         source: index of the circuit or PUB that it comes from.
         first_row: where its parameter sets begin among those of its source.
         output: what is asked of each experiment; ``None`` is Aer's whole result.

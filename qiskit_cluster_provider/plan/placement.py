@@ -37,7 +37,7 @@ def place(needs: Needs, *, tame: bool) -> Placement:
 
     Args:
         needs: of the work, by what is known of this process.
-        tame: whether its circuits are, as in :class:`.contents.Contents`.
+        tame: whether its circuits are, as in :class:`~..engines.aer.contents.Contents`.
     """
     reason = _unfit(needs.work.options, needs.work.noise_model)
     if reason or not tame:

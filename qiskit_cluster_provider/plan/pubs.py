@@ -13,10 +13,10 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..errors import InvalidPubError
 from ..options import SliceOptions
-from .circuits import channel_errors, gather, item_of
+from .circuits.templates import Templates
 from .model import Batch, Item, Simulator, Work
 from .outputs import Bits, Output
-from .templates import Templates
+from .preparation import channel_errors, gather, item_of
 
 _BITS = Bits()
 

@@ -16,7 +16,7 @@ from qiskit.circuit import CircuitError, CircuitInstruction, Gate, Instruction, 
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES, ControlFlowOp, ForLoopOp
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
-from .instructions import matrix_of
+from .circuits.instructions import matrix_of
 
 _FIXED = frozenset({"measure", "reset", "barrier"})  # Aer sees nothing of them but their bits
 _PLAIN = (_FIXED | {"unitary"} | frozenset(get_standard_gate_name_mapping())) - {"delay"}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
-from .instructions import instructions
+from .circuits.instructions import instructions
 
 CLIFFORD = frozenset({"x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr", "id", "pauli"})
 """Gates with which Aer's method ``automatic`` takes the stabilizer."""

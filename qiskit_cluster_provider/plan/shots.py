@@ -15,7 +15,7 @@ from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp, WhileLoopOp
 
 from ..errors import ShotSlicingError
-from .instructions import instructions
+from .circuits.instructions import instructions
 from .model import Batch, Item, Work
 from .outputs import ExpectationValues, Parities, measured
 

@@ -10,14 +10,14 @@ from qiskit.exceptions import QiskitError
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from ..backend import ClusterBackend
+from ..backend.cluster_backend import ClusterBackend
 from ..errors import ClusterError, InvalidPubError, PubTypeError
-from ..mode import simulating
+from ..jobs.primitive_job import ClusterPrimitiveJob, Merge
 from ..options import SliceOptions
 from ..plan import Work
 from ..plan.seen import seen
-from ..primitive_job import ClusterPrimitiveJob, Merge
 from .options import PrimitiveOptions
+from .resolve import simulating
 
 P = TypeVar("P", SamplerPub, EstimatorPub)
 

@@ -14,18 +14,18 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
-from ..backend import ClusterBackend
+from ..backend.cluster_backend import ClusterBackend
 from ..errors import ClusterConfigError, InvalidPubError
-from ..explanation import Explanation
+from ..jobs.explanation import Explanation
+from ..jobs.primitive_job import ClusterPrimitiveJob, Merge
 from ..merge.pubs import merge_estimator
-from ..mode import backend_of
 from ..options import SliceOptions
 from ..plan import Work
 from ..plan.estimates import exact_work, shots_work
 from ..plan.pubs import pub_name
-from ..primitive_job import ClusterPrimitiveJob, Merge
 from .base import OnCluster, begin, coerced, effective
 from .options import EstimatorOptions
+from .resolve import backend_of
 
 _LEAST_PRECISION = 2.0**-31  # more shots than a 64-bit number can count
 

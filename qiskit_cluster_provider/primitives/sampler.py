@@ -12,17 +12,17 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers import DataBin, SamplerPubLike
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from ..backend import ClusterBackend
+from ..backend.cluster_backend import ClusterBackend
 from ..errors import InvalidPubError
-from ..explanation import Explanation
+from ..jobs.explanation import Explanation
+from ..jobs.primitive_job import ClusterPrimitiveJob
 from ..merge.pubs import merge_sampler
-from ..mode import backend_of
 from ..options import SliceOptions
 from ..plan import Work
 from ..plan.pubs import pub_name, sampler_work
-from ..primitive_job import ClusterPrimitiveJob
 from .base import OnCluster, begin, coerced, effective
 from .options import SamplerOptions
+from .resolve import backend_of
 
 
 class SamplerV2(OnCluster, BaseSamplerV2):

@@ -7,7 +7,7 @@ from typing import Any
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit_aer import AerSimulator
 
-from ..backend import ClusterBackend
+from ..backend.cluster_backend import ClusterBackend
 from ..clusters import ClusterConfig, ClusterKind, Connection
 from .compare import differences
 

@@ -12,7 +12,7 @@ import traceback
 from contextlib import suppress
 from typing import BinaryIO
 
-from . import frames
+from .sandbox import frames
 
 
 def tie_to_parent(lifeline: int) -> None:
@@ -48,7 +48,7 @@ def main() -> None:
     replies: BinaryIO = open(channel, "wb", closefd=False)  # noqa: SIM115
     logging.getLogger("qiskit_aer").setLevel(logging.ERROR)  # failures are in the result
 
-    from .simulate import Simulation
+    from ..engines.aer.simulation.simulate import Simulation
 
     simulation = Simulation()
     gc.freeze()  # what was imported stays; to look through it again and again took a twentieth of the time

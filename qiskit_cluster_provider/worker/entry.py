@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..versions import PROCESSES, key, report
-from .call import Call
-from .children import POOL, ChildDied, SliceCancelled, SliceError, SliceOverran
-from .deaths import NotStarted, shortage
-from .memory import memory_limit
-from .permits import NotEnoughThreads, Permits, Threads
+from .fair_semaphore import NotEnoughThreads, Permits, Threads
 from .reply import Reply, shared
+from .sandbox.call import Call
+from .sandbox.exit_status import NotStarted, shortage
+from .sandbox.memory import memory_limit
+from .sandbox.pool import POOL, ChildDied, SliceCancelled, SliceError, SliceOverran
 
 Outcome = tuple[str, bytes | Reply]
 OUTCOMES = {
@@ -44,7 +44,7 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
     Dask's log nor pickled exceptions need to have a part in it.
 
     Args:
-        call: the fields of :class:`~.children.Call`, as a plain tuple.
+        call: the fields of :class:`~.sandbox.call.Call`, as a plain tuple.
         payload: the task's message.
         blobs: the messages that ``call`` names, in its order.
 

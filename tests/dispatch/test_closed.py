@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from qiskit_cluster_provider.dispatch.dask import DaskTransport
+from qiskit_cluster_provider.dispatch.transports.dask.transport import DaskTransport
 from qiskit_cluster_provider.errors import ClusterClosedError, ClusterConnectionError
 
 

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from qiskit_cluster_provider.dispatch import engine
+from qiskit_cluster_provider.dispatch import cluster
 from qiskit_cluster_provider.errors import (
     ClusterClosedError,
     ClusterConfigError,
@@ -17,9 +17,9 @@ from qiskit_cluster_provider.errors import (
     SlicesLostError,
 )
 from qiskit_cluster_provider.progress import ClusterTrouble, SliceDone, SliceRetried
+from tests.jobs.test_job import eventually
 
 from ..slow import endless, quick
-from ..test_job import eventually
 from .test_dispatch import Scripted
 
 OPTIONS = {"seed_simulator": 2, "memory": True, "max_job_size": 1}
@@ -127,7 +127,7 @@ def test_a_future_that_never_ends(backend, batch, hangs):
 
 @pytest.mark.slow
 def test_a_future_that_runs_for_ever(backend, batch, monkeypatch):
-    monkeypatch.setattr(engine, "_GRACE", 0.5)
+    monkeypatch.setattr(cluster, "_GRACE", 0.5)
     executor = Hanging([3], runs=True)
     job = backend.run(batch, executor=executor, slice_timeout=1, retries=1, **OPTIONS)
     with pytest.raises(SlicesLostError, match="has not answered in time"):

@@ -147,7 +147,7 @@ def _rounds(call):
 
 def _is_bound(circuits):
     """Whether we bind a circuit where Aer would overlook its parameters, see docs/explanation/reproducibility.md."""
-    from qiskit_cluster_provider.plan.snapshots import snapshot_of
+    from qiskit_cluster_provider.plan.circuits.snapshots import snapshot_of
 
     return any(snapshot_of(circuit).bind for circuit in circuits)
 

@@ -9,7 +9,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from qiskit_cluster_provider import ClusterProvider
-from qiskit_cluster_provider.dispatch.dask import DaskTransport
+from qiskit_cluster_provider.dispatch.transports.dask.transport import DaskTransport
 from qiskit_cluster_provider.errors import ClusterConnectionError, ClusterVersionError
 from qiskit_cluster_provider.progress import ClusterTrouble, SliceDone, SliceStarted
 from qiskit_cluster_provider.testing import differences

@@ -6,9 +6,9 @@ from distributed import Client, LocalCluster
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.errors import ClusterConnectionError, SlicesLostError
 from qiskit_cluster_provider.progress import ClusterTrouble, SliceSplit
+from tests.jobs.test_job import eventually
 
 from ..slow import deadly_to_workers, quick
-from ..test_job import eventually
 from .processes import Processes
 from .test_poison import OPTIONS, healthy
 

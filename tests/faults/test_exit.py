@@ -13,9 +13,9 @@ import pytest
 from distributed import Client, LocalCluster
 
 from qiskit_cluster_provider import ClusterProvider
+from tests.worker.test_pool import SCHEDULER
 
 from ..slow import quick
-from ..worker.test_children import SCHEDULER
 from .processes import Processes
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from qiskit import qpy
 
-from qiskit_cluster_provider.clusters.sigterm import end_on_sigterm
+from qiskit_cluster_provider.clusters.lifecycle.sigterm import end_on_sigterm
 
 from ..slow import endless
 
@@ -25,7 +25,7 @@ assert backend.run(quick(), placement="cluster").result(60).success
 print("ready", flush=True)
 sys.stdin.readline()
 """
-COMMAND = "from qiskit_cluster_provider.cli import app; app()"
+COMMAND = "from qiskit_cluster_provider.cli.app import app; app()"
 TOP = Path(__file__).parents[2]
 ARGUMENTS = {"cwd": TOP, "text": True, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 

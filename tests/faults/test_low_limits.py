@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ..test_job import eventually
+from tests.jobs.test_job import eventually
 
 PROGRAM = """
 import json, os, resource, sys

@@ -21,9 +21,9 @@ from qiskit_cluster_provider.plan.shapes import shape_of
 from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
 from qiskit_cluster_provider.versions import PROCESSES
 from qiskit_cluster_provider.worker import entry
-from qiskit_cluster_provider.worker.deaths import how
-from qiskit_cluster_provider.worker.memory import _cgroups, memory_kills, memory_limit
-from qiskit_cluster_provider.worker.permits import Permits
+from qiskit_cluster_provider.worker.fair_semaphore import Permits
+from qiskit_cluster_provider.worker.sandbox.exit_status import how
+from qiskit_cluster_provider.worker.sandbox.memory import _cgroups, memory_kills, memory_limit
 
 from ..slow import quick
 from .processes import cluster
@@ -456,7 +456,7 @@ def test_a_nested_cgroup_of_this_machine():
         (inner / "memory.limit_in_bytes").write_text(str(2**28))
         script = (
             "import os, pathlib, sys; pathlib.Path(sys.argv[1], 'cgroup.procs').write_text(str(os.getpid()))\n"
-            "from qiskit_cluster_provider.worker.memory import memory_limit; print(memory_limit())"
+            "from qiskit_cluster_provider.worker.sandbox.memory import memory_limit; print(memory_limit())"
         )
         said = subprocess.run([sys.executable, "-c", script, str(inner)], capture_output=True, text=True, check=True)
         assert int(said.stdout) == 2**28

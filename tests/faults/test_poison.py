@@ -14,7 +14,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_cluster_provider import EstimatorV2, SamplerV2
 from qiskit_cluster_provider.errors import PubsFailedError
 from qiskit_cluster_provider.progress import SliceRetried, SliceSplit, SliceStarted
-from qiskit_cluster_provider.worker.children import POOL
+from qiskit_cluster_provider.worker.sandbox.pool import POOL
 
 from ..slow import deadly, endless, quick
 

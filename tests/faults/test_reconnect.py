@@ -9,7 +9,7 @@ from distributed import LocalCluster
 
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.clusters.dask import DaskKind
-from qiskit_cluster_provider.dispatch.dask import DaskTransport
+from qiskit_cluster_provider.dispatch.transports.dask.transport import DaskTransport
 from qiskit_cluster_provider.errors import ClusterConnectionError
 from qiskit_cluster_provider.progress import ClusterTrouble
 from qiskit_cluster_provider.testing import differences

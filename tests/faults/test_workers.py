@@ -126,7 +126,7 @@ def test_a_worker_that_joins_late_gets_work():
 
 def test_a_child_that_is_killed_costs_a_retry_and_not_the_worker(backend, aer, same):
     from qiskit_cluster_provider.progress import SliceRetried
-    from qiskit_cluster_provider.worker.children import POOL
+    from qiskit_cluster_provider.worker.sandbox.pool import POOL
 
     circuit, shots = busy(0.5)
     retried, killed = [], []

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from qiskit_cluster_provider import ClusterProvider
-from qiskit_cluster_provider.cli import app
+from qiskit_cluster_provider.cli.app import app
 
 from ..slow import quick
 from .lab import until

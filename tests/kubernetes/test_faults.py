@@ -97,7 +97,7 @@ def test_a_slice_that_runs_each_worker_out_of_memory(lab, local, backend):
     """What Kubernetes tells of its pods is in the reason, and not a guess."""
     from distributed import KilledWorker
 
-    from qiskit_cluster_provider.dispatch.dask import DaskTransport
+    from qiskit_cluster_provider.dispatch.transports.dask.transport import DaskTransport
 
     victim = next(iter(lab.ready_pods("worker", backend.cluster.name)))
     local.kill_pod_process(victim, reason="OOMKilled")

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from qiskit_cluster_provider import ClusterProvider
-from qiskit_cluster_provider.cli import app
+from qiskit_cluster_provider.cli.app import app
 from qiskit_cluster_provider.clusters.kubernetes import reaping, spec, start
 from qiskit_cluster_provider.clusters.kubernetes.api import connected
 from qiskit_cluster_provider.clusters.kubernetes.start import Place

@@ -14,7 +14,7 @@ from qiskit_cluster_provider.plan import Simulator, SliceResult, cut, prepare
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result
 from qiskit_cluster_provider.worker import run_slice
-from qiskit_cluster_provider.worker.call import Call
+from qiskit_cluster_provider.worker.sandbox.call import Call
 
 from ..slow import quick
 

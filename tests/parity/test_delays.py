@@ -24,13 +24,13 @@ from qiskit_aer.noise.passes import LocalNoisePass
 from qiskit_ibm_runtime.fake_provider import FakeAlgiers, FakeManilaV2
 
 from qiskit_cluster_provider import EstimatorV2, SamplerV2
+from qiskit_cluster_provider.engines.aer.simulation.cache import Cache
+from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
+from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
+from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, prepare
 from qiskit_cluster_provider.testing import differences, pub_differences
-from qiskit_cluster_provider.worker.aer import Aer
-from qiskit_cluster_provider.worker.cache import Cache
-from qiskit_cluster_provider.worker.noise import Noise
-from qiskit_cluster_provider.worker.template import Template
 
 METHODS = ["automatic", "statevector", "density_matrix", "matrix_product_state"]
 QUBITS = 6

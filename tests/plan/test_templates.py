@@ -8,10 +8,11 @@ from qiskit.circuit import ClassicalRegister, Gate, Parameter, ParameterVector, 
 from qiskit.circuit.library import RXGate, RZGate
 
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, prepare, templates
-from qiskit_cluster_provider.plan.patterns import outline_of, read, same
+from qiskit_cluster_provider.plan import Simulator, prepare
+from qiskit_cluster_provider.plan.circuits import templates
+from qiskit_cluster_provider.plan.circuits.patterns import outline_of, read, same
+from qiskit_cluster_provider.plan.circuits.templates import Memory, Templates
 from qiskit_cluster_provider.plan.seen import seen
-from qiskit_cluster_provider.plan.templates import Memory, Templates
 
 from ..parity.circuits import circuits
 
@@ -276,7 +277,7 @@ def test_what_is_initialized_stays_as_it_was():
 
 
 def test_numbers_that_aer_refuses_are_left_to_the_checks():
-    from qiskit_cluster_provider.checks import check_work
+    from qiskit_cluster_provider.engines.aer.checks import check_work
     from qiskit_cluster_provider.errors import InvalidCircuitError
 
     with pytest.raises(InvalidCircuitError, match="'second' \\(index 1\\) has nan in its instruction 1"):

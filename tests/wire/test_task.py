@@ -7,7 +7,8 @@ import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, cut, prepare, templates
+from qiskit_cluster_provider.plan import Simulator, cut, prepare
+from qiskit_cluster_provider.plan.circuits import templates
 from qiskit_cluster_provider.wire import Encoder, decode_circuits, decode_context, decode_noise, decode_task
 
 ANGLE = Parameter("angle")

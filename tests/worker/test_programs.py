@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from qiskit_cluster_provider import processes
+from qiskit_cluster_provider.worker.sandbox import processes
 
 MOST = 40  # copies after which a program gives up by itself, whatever is broken here
 

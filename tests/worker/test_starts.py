@@ -14,13 +14,14 @@ from contextlib import contextmanager
 import pytest
 from qiskit.circuit import QuantumCircuit
 
-from qiskit_cluster_provider import ClusterProvider, processes
+from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.errors import ClusterConnectionError
 from qiskit_cluster_provider.wire import decode_result
-from qiskit_cluster_provider.worker import children, frames, run_slice
-from qiskit_cluster_provider.worker.children import ChildPool
-
-from .test_children import call, task
+from qiskit_cluster_provider.worker import run_slice
+from qiskit_cluster_provider.worker.sandbox import frames, processes
+from qiskit_cluster_provider.worker.sandbox import pool as children
+from qiskit_cluster_provider.worker.sandbox.pool import ChildPool
+from tests.worker.test_pool import call, task
 
 
 @pytest.fixture

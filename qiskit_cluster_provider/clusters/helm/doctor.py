@@ -7,12 +7,12 @@ from contextlib import closing
 
 from ...errors import ClusterApiError, ClusterConnectionError
 from ..clients import end_client, new_client
-from ..findings import Finding
+from ..doctor.findings import Finding
+from ..doctor.running import running
 from ..kubernetes.api import connected
 from ..kubernetes.doctor import failed, login, namespace_finding, reached, reviewed, rights
 from ..kubernetes.forward import Way, is_outside
 from ..kubernetes.rights import HELM_RIGHTS, of_use
-from ..running import running
 from .config import HelmConfig
 from .release import RIGHTS_FILE, Release, find
 from .session import speaks

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..base import ClusterKind
-from ..findings import Finding
+from ..doctor.findings import Finding
 from .config import HelmConfig
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ...errors import ClusterConnectionError
 from ..kubernetes.api import connected
 from ..kubernetes.deployed import LOOK_EVERY
 from ..kubernetes.pods import ready
-from ..stopping import check_wanted, stopping
+from ..lifecycle.starting import check_wanted, stopping
 from .cluster import HelmCluster
 from .release import RIGHTS_FILE, Release
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import ClusterApiError, ClusterConnectionError
-from ...logs import logger
-from ..stopping import check_wanted, stopping
+from ...progress.log import logger
+from ..lifecycle.starting import check_wanted, stopping
 from .api import Api
 from .pods import Advice, Seen, Trouble, out_of_memory, seen
 from .showing import Show

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ...errors import ClusterApiError, ClusterConfigError
-from ..findings import Finding
-from ..running import running
+from ..doctor.findings import Finding
+from ..doctor.running import running
 from .api import ANSWER_WITHIN, CLUSTERS, INSTALL, OPERATOR, RIGHTS_FILE, Answer, Api, connected
 from .config import KubernetesConfig
 from .forward import Forward, is_outside

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ClusterApiError, ClusterError
-from ...logs import logger
+from ...progress.log import logger
 from .api import ANSWER_WITHIN, CLUSTERS, Api
 from .forward import Forward
 from .spec import CREATED, HOST, KEEP, MACHINE, MANAGED_BY, MANAGER, OWNER, PROCESS, machine, session_of

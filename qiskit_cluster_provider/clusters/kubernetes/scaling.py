@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from ...errors import ClusterApiError, ClusterConnectionError
-from ..stopping import check_wanted, stopping
+from ..lifecycle.starting import check_wanted, stopping
 from .api import OPERATOR
 from .pods import COMPONENT, pending
 from .start import Place

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...bars import in_notebook
-from ...logs import logger
+from ...progress.bar import in_notebook
+from ...progress.log import logger
 
 Show = Callable[[str], object]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import ClusterApiError, ClusterConnectionError
-from ...logs import logger
+from ...progress.log import logger
 from .api import CLUSTERS, INSTALL, OPERATOR, Api
 from .config import KubernetesConfig
 from .deployed import LOOK_EVERY, Deployed, await_pods

@@ -1,0 +1,1 @@
+"""``aer-slurm`` and its family: Dask workers as jobs of a batch system."""

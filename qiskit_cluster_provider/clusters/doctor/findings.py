@@ -1,0 +1,37 @@
+"""What is known of a cluster without starting it: the lines of ``qiskit-cluster doctor``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...errors import ClusterConnectionError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: was looked at, in a word or two.
+        said: what was found: one sentence, without its full stop.
+        ok: ``True``; ``False`` if nothing can work before it is mended; ``None`` for what is not known or may
+            be meant.
+        mend: the command, or the sentence, that mends it.
+    """
+
+    what: str
+    said: str
+    ok: bool | None = True
+    mend: str = ""
+
+
+def refuse(findings: Iterable[Finding]) -> None:
+    """Raise what cannot work.
+
+    Raises:
+        ClusterConnectionError: with each finding that is not ok, and what mends it.
+    """
+    wrong = [one for one in findings if one.ok is False]
+    if wrong:
+        raise ClusterConnectionError("\n".join(f"{one.said}. {one.mend}".rstrip() for one in wrong))

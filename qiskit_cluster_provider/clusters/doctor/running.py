@@ -1,0 +1,59 @@
+"""What a running Dask cluster says of itself: its workers, and whether their versions fit to this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ... import versions
+from .findings import Finding
+
+_ANSWER_WITHIN = 5.0  # seconds
+_TOLD = 5  # workers that do not fit, one by one
+
+
+def running(client: Any, start: str = "") -> Iterator[Finding]:
+    """Findings of a connected ``distributed.Client``.
+
+    Args:
+        client: of the cluster.
+        start: what starts workers, if there are none; default: Dask's command.
+    """
+    where = f"the scheduler {client.scheduler.address}"
+    try:
+        scheduler = client.run_on_scheduler(versions.report, callback_timeout=_ANSWER_WITHIN)
+        # It only reads the tasks that pass through it, and needs no Qiskit for that.
+        shared = {name: scheduler.get(name, "none") for name in ("python", "wire")}
+        said = versions.complaint(where, {**versions.report(), **shared})
+    except ImportError as error:
+        said = f"{where} cannot import qiskit_cluster_provider ({error})"
+    yield Finding("scheduler", said or f"{where} answers, and its versions fit", not said)
+    threads = client.nthreads()
+    if not threads:
+        yield Finding("workers", "there is none", None, start or f"dask worker {client.scheduler.address}")
+        return
+    answers = client.run(versions.report, on_error="return", callback_timeout=_ANSWER_WITHIN)
+    told = {address: theirs for address, theirs in answers.items() if not _left(theirs)}
+    complaints = list(_complaints(told))
+    for said in complaints[:_TOLD]:
+        what, _, mend = said.partition("; there: ")
+        yield Finding("workers", what, False, f"There: {mend}" if mend else "")
+    fit = len(told) - len(complaints)
+    said = f"{fit} of {len(threads)} with {sum(threads.values())} threads in all fit"
+    yield Finding("workers", said, fit > 0 if told else None)
+
+
+def _left(answer: Any) -> bool:
+    """Whether a worker has gone since it was counted; Dask's words for a failed import name the module."""
+    return isinstance(answer, Exception) and versions.__package__ not in str(answer)
+
+
+def _complaints(answers: Mapping[str, Any]) -> Iterator[str]:
+    for address, theirs in answers.items():
+        if isinstance(theirs, Mapping):
+            said = versions.complaint(f"worker {address}", theirs)
+            if said:
+                yield said
+        else:
+            package = f"qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"
+            yield f"worker {address} cannot import qiskit_cluster_provider; there: pip install {package}"

@@ -1,0 +1,1 @@
+"""How the start of a cluster is abandoned, and how a cluster is closed."""

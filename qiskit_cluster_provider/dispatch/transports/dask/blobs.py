@@ -1,0 +1,62 @@
+"""Blobs that stay on the workers of a Dask cluster from one job to the next."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from distributed import Future
+
+from ....worker import keep
+
+LIMIT = 64 * 2**20
+"""Bytes of the blobs that are kept for later jobs."""
+GONE = ("cancelled", "error", "lost")
+"""States of a future that will not be there again."""
+
+
+_LOST = re.compile(r"lose already computed task\(s\), which will be recomputed elsewhere: \{(.*)\}")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Dask warns when a worker leaves with results; of blobs that is no news: they are made again."""
+    found = _LOST.search(record.getMessage())
+    return found is None or not all(key.startswith("qiskit-cluster-") for key in re.findall(r"'([^']*)'", found[1]))
+
+
+logging.getLogger("distributed.scheduler").addFilter(_is_news)
+
+
+class Blobs:
+    """Those of one connection, by content; the least recently used go first.
+
+    Args:
+        limit: of ``size``.
+
+    Attributes:
+        size: bytes.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self.size = 0
+        self._kept: OrderedDict[str, tuple[int, Future]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, client: Any, name: str, message: bytes) -> Future:
+        """The Dask task that holds ``message``. Whoever gets it holds it, even if it is no longer kept here."""
+        with self._lock:
+            size, future = self._kept.pop(name, (0, None))
+            self.size -= size
+            if future is None or future.status in GONE:
+                # A task and not scatter(): if the only worker that holds it dies, the scheduler makes it again.
+                future = client.submit(keep, message, key=f"qiskit-cluster-blob-{name}", pure=False)
+            self._kept[name] = len(message), future
+            self.size += len(message)
+            while self.size > self.limit and len(self._kept) > 1:
+                _, (size, _) = self._kept.popitem(last=False)
+                self.size -= size
+            return future

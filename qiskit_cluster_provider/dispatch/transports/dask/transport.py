@@ -1,0 +1,244 @@
+"""Slices on a Dask cluster. Dask schedules, spreads the blobs, and runs again what a lost worker had."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import CancelledError
+from typing import Any
+
+from distributed import Client
+from distributed import Future as DaskFuture
+from distributed.client import ClosedClientError, FutureCancelledError
+from distributed.comm import CommClosedError
+from distributed.scheduler import KilledWorker
+
+from ....clusters import check_client
+from ....errors import ClusterClosedError, ClusterConnectionError
+from ....plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
+from ....worker import end_job, run_slice
+from ....worker.sandbox.call import Call
+from ....worker.sandbox.exit_status import shortage
+from ..base import SLOTS_IF_EMPTY, Future, reason_of
+from .blobs import GONE
+from .scheduler_view import MEMORY, View, view_of
+from .worker_load import Shares
+
+_END_WITHIN = 10.0  # seconds for the workers to be told that a job was cancelled
+
+
+class DaskTransport:
+    """Each slice is one Dask task with ``bytes`` for arguments; each blob is a task that others depend on.
+
+    Args:
+        connect: gives the client, the same one until it is lost; raises if there is none.
+        check: raises if there never will be one.
+        grows_to: gives the workers that there may be under load, 0 if there are no more than there are.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Client], check: Callable[[], None], grows_to: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._connect = connect
+        self._check = check
+        self._grows_to = grows_to
+        self._client: Any = None
+        self._blobs: dict[str, DaskFuture] = {}
+        self._threads = 1
+        self._job_id = ""
+        self._started: Callable[[int, str], None] = _nobody_listens
+        self._count = itertools.count()
+        self._view = View(None)
+        self._named: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may, or should, run it
+        self._places: dict[str, tuple[Shares, str]] = {}  # key of a future -> the worker that it was meant for
+
+    def check(self) -> None:
+        """As the cluster or its client says."""
+        self._check()
+
+    def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
+        """Connect, check that a slice fits, and listen for slices that begin."""
+        self._job_id, self._threads, self._started = job_id, threads, started
+        client = self._reach()
+        if client.status == "connecting":
+            return  # it has lost its scheduler: the looks tell, as they do when that happens later
+        if client.status != "running":
+            self._check()  # closed meanwhile by who started it, who knows better
+            raise ClusterConnectionError(
+                f"the distributed.Client is {client.status}; hand over a client that is connected."
+            )
+        self._view.look(client)  # what may pass, such as a scheduler that has just gone, the later looks tell
+        if too_small := self._too_small():
+            raise ClusterConnectionError(f"{too_small}.")
+
+    def slots(self) -> int:
+        """Over all workers, the slices of this job's number of threads that fit.
+
+        A cluster that grows with the load sees no load beyond what it was given: it gets enough for all it may have.
+        """
+        fit = [n // self._threads if self._threads else 1 for n in self._view.threads.values()]
+        grown = self._grows_to() * max([1, *fit])
+        return max(1, sum(fit), grown) if fit else max(SLOTS_IF_EMPTY, grown)
+
+    def workers(self) -> int:
+        """Those that are there; at least the one that a cluster without any is to get."""
+        return max(1, len(self._view.threads))
+
+    def overhead(self) -> float:
+        """Less where the scheduler is in this process."""
+        scheduler = self._client.scheduler
+        return OVERHEAD_LOCAL if scheduler and scheduler.address.startswith("inproc") else OVERHEAD_NETWORK
+
+    def memory(self) -> int:
+        """As the workers tell; those in this process have what it has."""
+        return self._view.memory
+
+    def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
+        """Send one slice, after the blobs that the cluster does not have yet."""
+        client = self._reach()
+        if client.status != "running":
+            raise ClusterConnectionError("the connection to the scheduler is lost")
+        try:
+            return self._send(client, call, payload, blobs, avoid)
+        except ClusterConnectionError:
+            raise
+        except Exception as error:
+            if client.status == "running":
+                raise
+            # It was lost since we looked, perhaps replaced by another job on the same cluster.
+            raise ClusterConnectionError("the connection to the scheduler is lost") from error
+
+    def _send(self, client: Any, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
+        held = [self._blob(name, blobs) for name in call.blobs]
+        key = f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}"
+        workers = self._view.threads
+        if too_small := self._too_small():
+            raise ClusterConnectionError(too_small)
+        fit = [a for a, n in workers.items() if n >= self._threads] if self._threads > 1 else []
+        # Never more than the best worker has: no worker would ever take it, and Aer refuses it with its figures.
+        memory = min(call.memory * 2**20, self._view.resource)
+        should: list[str] = []
+        if not memory:  # Dask overlooks resources where it overlooks what should be
+            should = [a for a in fit or workers if a != avoid] if avoid else []
+            if len(workers) > 1 and not (fit or should):
+                shares = self._view.shares
+                should = [shares.take(workers)]
+                self._places[key] = shares, should[0]
+        if should or fit:
+            self._named[key] = tuple(should or fit)
+        future: Future = client.submit(
+            run_slice,
+            tuple(call._replace(topic=self._view.topic)),
+            payload,
+            *held,
+            key=key,
+            workers=should or fit or None,
+            allow_other_workers=bool(should and not fit),
+            resources={MEMORY: memory} if memory else None,
+            pure=False,
+        )
+        return future
+
+    def taken(self, future: Any) -> None:
+        """Its worker has room for another one."""
+        shares, address = self._places.pop(future.key, (None, ""))
+        if shares is not None:
+            shares.give_back(address)
+
+    def trouble(self, inflight: Collection[Any], running: bool) -> str | None:
+        """As :class:`.scheduler_view.View` tells; and whether a worker has threads enough and takes up its tasks."""
+        try:
+            client = self._reach()
+        except ClusterClosedError:
+            raise
+        except ClusterConnectionError as error:
+            return str(error.message).rstrip(".")
+        said = self._view.look(client) or self._too_small()
+        return said or (self._view.paused(client) if inflight and not running else None)
+
+    def stranded(self, future: Any) -> bool:
+        """Whether all workers have left that were named for it, and no other has it.
+
+        Dask does not send such a task to a worker that comes later, even if the names were only a wish.
+        """
+        named = self._named.get(future.key)
+        if named is None or any(address in self._view.threads for address in named):
+            return False
+        # "lost": it was done, and nobody had fetched it.
+        return future.status in ("pending", "lost") and self._view.is_nowhere(self._client, future.key)
+
+    def is_slow(self, future: Any) -> bool:
+        """Unless it was the task that raised it."""
+        return bool(future.status != "error")
+
+    def outcome(self, error: BaseException) -> tuple[str, str]:
+        """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
+        if isinstance(error, KilledWorker):
+            knows = getattr(getattr(self._client, "cluster", None), "deaths", None)  # a cluster of ours that can ask
+            why = (knows() if knows else "") or (
+                "their own logs say why (out of memory, or sent away by their machine?)"
+            )
+            return "lost", (
+                f"{error.allowed_failures + 1} Dask workers died while they had it, the last of them "
+                f"{error.last_worker.address}; {why}"
+            )
+        if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError, ClosedClientError)):
+            return "disconnected", reason_of(error)
+        if isinstance(error, RuntimeError) and "loop is closed" in str(error).lower():
+            return "disconnected", reason_of(error)  # the client, and its loop, ended before its result was fetched
+        if scarce := shortage(error):
+            return "unready", f"{reason_of(error)}; {scarce}"
+        return "error", reason_of(error)
+
+    def running(self, future: Any) -> bool:
+        """Dask's events tell, see :meth:`open`."""
+        return False
+
+    def end(self) -> None:
+        """Ask every worker to end the children that run this job."""
+        if self._client is not None and self._client.status == "running":
+            self._client.run(end_job, self._job_id, on_error="ignore", callback_timeout=_END_WITHIN)
+
+    def close(self) -> None:
+        """Stop listening, and let Dask forget the blobs that are not kept for later jobs."""
+        self._started = _nobody_listens  # the job holds us, and its results are large: they go when it goes
+        self._blobs.clear()
+        self._view.forget(self._job_id)
+        for shares, address in self._places.values():
+            shares.give_back(address)
+        self._places.clear()
+
+    def _reach(self) -> Any:
+        """The client; one that is new, or has lost its scheduler meanwhile, is prepared for this job."""
+        client: Any = self._connect()
+        if client.status == "closing":
+            raise ClusterConnectionError("the connection to the scheduler is lost")
+        check_client(client)
+        view = view_of(client)
+        if view is not self._view:  # subscriptions and futures do not outlive a connection
+            self._blobs.clear()
+            self._named.clear()
+            self._view.forget(self._job_id)
+            self._client, self._view = client, view
+            if client.status == "running":
+                view.listen(client, self._job_id, self._started)
+        return client
+
+    def _blob(self, name: str, blobs: Mapping[str, bytes]) -> DaskFuture:
+        future = self._blobs.get(name)
+        if future is None or future.status in GONE:
+            future = self._blobs[name] = self._view.blobs.get(self._client, name, blobs[name])
+        return future
+
+    def _too_small(self) -> str | None:
+        largest = max(self._view.threads.values(), default=self._threads)
+        if largest >= self._threads:
+            return None
+        return (
+            f"max_parallel_threads={self._threads}, but the largest worker has {largest} threads; start workers "
+            f"with threads_per_worker={self._threads} (dask worker --nthreads {self._threads})"
+        )
+
+
+def _nobody_listens(index: int, worker: str) -> None:
+    """For events of a job that is not open."""

@@ -1,0 +1,1 @@
+"""Who simulates: one folder an engine, with every fact about it."""

@@ -1,0 +1,177 @@
+"""What is refused before anything is sent: what Aer would refuse for a whole batch, or crash or hang on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from qiskit.circuit import Instruction, Operation, QuantumCircuit
+from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
+from qiskit.exceptions import QiskitError
+from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES, assemble_circuits
+from qiskit_aer.backends.controller_wrappers import AerConfig
+from qiskit_aer.noise import NoiseModel
+
+from ...errors import ClusterConfigError, InvalidCircuitError, InvalidPubError, OptionTypeError
+from ...options import check_aer_values
+from ...plan import Batch, Work
+from ...plan.circuits.instructions import instructions
+from ...plan.pubs import pub_name
+from .contents import Contents, contents_of
+
+# Of AerCompiler and _assemble_op in qiskit_aer/backends/aer_compiler.py. A name that is in none of the three is
+# tried with the assembler of the Aer that is installed.
+_FLOW = {"if_else", "while_loop", "for_loop", "switch_case", "break_loop", "continue_loop"}
+_GATES = {
+    "ccx", "ccz", "cp", "cswap", "csx", "cx", "cy", "cz", "delay", "ecr", "h", "id", "mcp", "mcphase", "mcr",
+    "mcrx", "mcry", "mcrz", "mcswap", "mcsx", "mcu", "mcu1", "mcu2", "mcu3", "mcx", "mcx_gray", "mcy", "mcz",
+    "p", "r", "rx", "rxx", "ry", "ryy", "rz", "rzx", "rzz", "s", "sdg", "swap", "sx", "sxdg", "t", "tdg", "u",
+    "x", "y", "z", "u1", "u2", "u3", "cu", "cu1", "cu2", "cu3", "crx", "cry", "crz",
+}  # fmt: skip
+"""Those that a simulator of a device knows only if the device has them."""
+_OTHERS = {
+    "measure", "reset", "diagonal", "unitary", "pauli", "initialize", "roerror", "multiplexer", "kraus",
+    "superop", "barrier", "jump", "mark", "store", "save_statevector", "save_statevector_dict", "save_clifford",
+    "save_probabilities", "save_probabilities_dict", "save_matrix_product_state", "save_unitary",
+    "save_superop", "save_density_matrix", "save_state", "save_stabilizer", "save_amplitudes",
+    "save_amplitudes_sq", "save_expval", "save_expval_var", "set_statevector", "set_unitary",
+    "set_density_matrix", "set_stabilizer", "set_superop", "set_matrix_product_state",
+}  # fmt: skip
+_KNOWN = _FLOW | _GATES | _OTHERS
+
+_DATA = ("counts", "memory")
+"""Names under which Aer's result keeps something else."""
+
+
+def check_options(given: Mapping[str, Any], stacklevel: int) -> None:
+    """Check the values of Aer's options, as Aer would.
+
+    Args:
+        given: option names and values; ``None`` means "not set".
+        stacklevel: of a warning, so that it points at the user's line.
+
+    Raises:
+        OptionTypeError: a value cannot be cast to its type.
+        ClusterConfigError: a value that is out of its range.
+    """
+    noise_model = given.get("noise_model")
+    if noise_model is not None and not isinstance(noise_model, NoiseModel):
+        raise OptionTypeError(
+            f"noise_model must be a qiskit_aer.noise.NoiseModel, not {type(noise_model).__name__}; "
+            "NoiseModel.from_backend(device) makes one."
+        )
+    check_aer_values(given, BACKEND_RUN_ARG_TYPES, stacklevel=stacklevel + 1)
+    config = AerConfig()
+    for name, value in given.items():
+        if value is None or not hasattr(AerConfig, name) or name not in BACKEND_RUN_ARG_TYPES:
+            continue
+        expected = BACKEND_RUN_ARG_TYPES[name]
+        kind = expected[0] if isinstance(expected, tuple) else expected
+        try:
+            setattr(config, name, kind(value))
+        except TypeError as error:  # Aer's numbers have no sign and 64 bits
+            raise ClusterConfigError(f"{name}={value!r:.60} is out of the range that Aer has for it.") from error
+
+
+def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
+    """Check each circuit of ``work``.
+
+    Args:
+        work: of a run.
+        basis_gates: of the device that is simulated, or ``None``.
+
+    Returns:
+        Whether all circuits are tame, as in :class:`.contents.Contents`.
+
+    Raises:
+        InvalidCircuitError: with the circuit's name and index.
+        InvalidPubError: with the PUB's.
+    """
+    basis = None if basis_gates is None else frozenset(basis_gates)
+    checked, tame = set(), True
+    for batch in work.batches:
+        for item in batch.items:
+            if id(item.circuit) in checked:
+                continue
+            checked.add(id(item.circuit))
+            contents = item.fact("contents", contents_of)
+            tame &= contents.tame
+            reason = (
+                _unknown(item.circuit, contents, basis) or _not_finite(contents) or _clashing(contents, batch, work)
+            )
+            if reason is None:
+                continue
+            if item.output is None:
+                raise InvalidCircuitError(f"circuit {item.name!r} (index {item.source}) {reason}")
+            raise InvalidPubError(f"{pub_name(item.source, item.name)} {reason}")
+    return tame
+
+
+def _not_finite(contents: Contents) -> str | None:
+    return contents.strange and f"has {contents.strange}; Aer needs finite numbers."
+
+
+def _clashing(contents: Contents, batch: Batch, work: Work) -> str | None:
+    if not contents.labels:
+        return None
+    label, times = Counter(contents.labels).most_common(1)[0]
+    if times > 1:
+        return (
+            f"saves more than once under the label {label!r} (a for loop counts each round); give each save "
+            "instruction a label of its own: label=."
+        )
+    taken = set(_DATA[: 2 if work.options.get("memory") else 1]) if batch.widths[1] else set()
+    for label in taken.intersection(contents.labels):
+        return f"saves under the label {label!r}, which is the name of Aer's own {label}; choose another label."
+    return None
+
+
+def _unknown(circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] | None) -> str | None:
+    if basis is None and _KNOWN.issuperset(contents.names):
+        return None
+    for name in sorted(contents.names - _FLOW - _OTHERS):
+        if not _is_gate(name, basis) and not _assembles(circuit, name, basis):
+            if name in CONTROL_FLOW_OP_NAMES:
+                return f"has control flow of the kind {name!r}, which Aer does not have; write out what is in it."
+            where = "Aer does not know" if basis is None else "the simulated device does not have"
+            return (
+                f"has the instruction {name!r}, which {where}; transpile(circuit, backend) makes it of those that "
+                "it has."
+            )
+    return None
+
+
+def _is_gate(name: str, basis: frozenset[str] | None) -> bool:
+    place = name.find("_o")  # an open control: cx_o0
+    gate = name[:place] if place > 0 and name[place + 2 :].isdecimal() else name
+    return gate in _GATES and (basis is None or gate in basis)
+
+
+_tried: dict[tuple[str, frozenset[str] | None], bool] = {}
+
+
+def _assembles(circuit: QuantumCircuit, name: str, basis: frozenset[str] | None) -> bool:
+    key = name, basis
+    if key not in _tried:
+        _tried[key] = _try(next(one for one in instructions(circuit) if one.name == name), basis)
+    return _tried[key]
+
+
+def _try(operation: Operation, basis: frozenset[str] | None) -> bool:
+    """Whether Aer's assembler knows ``operation``; what else it may find is left to the run."""
+    if getattr(operation, "_quantum_error", None) is not None:
+        return True  # Aer moves it into the noise model before it assembles
+    if not isinstance(operation, Instruction):
+        return False  # such as a Clifford: it is to be synthesized first
+    alone = QuantumCircuit(operation.num_qubits, operation.num_clbits)
+    try:
+        alone.append(operation, alone.qubits, alone.clbits)
+        assemble_circuits([alone], basis)
+    except QiskitError as error:
+        return not str(error.message).startswith("unknown instruction")
+    except ValueError:
+        return "_o" not in operation.name  # x_out: Aer takes it for an x with an open control
+    except (TypeError, AttributeError, LookupError, RuntimeError):
+        return True
+    return True

@@ -1,0 +1,23 @@
+"""Errors of ours that stand for one of Aer's are that too, for code that catches those.
+
+``errors`` is loaded where Aer is not, by the command line and by what only connects to clusters, and Aer takes a
+second to load. So the classes get their base here, when somebody simulates. They stay the same classes: a pickle of
+such an error can be read where Aer is not loaded.
+"""
+
+from __future__ import annotations
+
+from qiskit_aer import AerError
+
+from ...errors import ClusterConfigError, InvalidCircuitError, InvalidPubError
+
+
+def are_aers(*classes: type[Exception]) -> None:
+    """Put ``AerError`` among the bases of ``classes``."""
+    for one in classes:
+        if not issubclass(one, AerError):
+            ours, pythons = one.__bases__
+            one.__bases__ = ours, AerError, pythons
+
+
+are_aers(ClusterConfigError, InvalidCircuitError, InvalidPubError)

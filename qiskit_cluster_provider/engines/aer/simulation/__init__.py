@@ -1,0 +1,1 @@
+"""The half of the engine that simulates. Only children and ``here`` import it."""

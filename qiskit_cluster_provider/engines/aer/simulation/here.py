@@ -1,0 +1,97 @@
+"""A slice in the process of the user, for work that is done before it would have been sent.
+
+The code that simulates is that of the children. It is given the plan's own objects, so that nothing is written to
+bytes and read again. This is the one module that a client imports for simulating, when it first does.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import threading
+import time
+from collections.abc import Hashable
+from typing import Any
+
+from qiskit.circuit import QuantumCircuit
+
+from .... import wire
+from ....plan import Batch, Output, Slice, SliceResult, Work
+from ....plan.noise import is_lasting
+from .cache import Cache
+from .noise import Noise
+from .simulate import Parts, simulate, with_channels
+
+THREADS = "dispatch-"
+"""How the names of the threads begin that simulate here."""
+_BYTES_OF_NOISE = 2**20  # of a part of a model: an estimate
+_cache = Cache(limit=32 * 2**20)
+_lock = threading.Lock()  # Aer holds the GIL, so that two at once would be no faster
+
+
+def simulate_here(work: Work, piece: Slice) -> SliceResult:
+    """The result of ``piece``."""
+    start = time.perf_counter()
+    runs, parts = _task(work, piece)
+    with _lock:
+        return simulate(piece.index, runs, parts, _cache, start)
+
+
+def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
+    """What a worker would have read from the message of ``piece``."""
+    circuits: dict[int, tuple[int, QuantumCircuit, Hashable]] = {}
+    outputs: dict[int, tuple[int, Output]] = {}
+    noises: list[Any] = []
+    runs = []
+    for run in piece.runs:
+        batch = work.batches[run.batch]
+        pieces = []
+        for group in work.rows(run.start, run.stop):
+            item = work.items[group[0][0]]
+            values, first, last = work.part(group)
+            which = None
+            if item.output is not None:
+                which = outputs.setdefault(id(item.output), (len(outputs), item.output))[0]
+            # A circuit that does not outlive the run is remembered under a name that never comes again.
+            named = (len(circuits), item.circuit, item.lasting or object())
+            place = circuits.setdefault(id(item.circuit), named)[0]
+            pieces.append(wire.Piece(place, 0, values, item.bind, which, first, last))
+        noise = None
+        if work.noise_model is not None or batch.channel_errors:
+            noise = len(noises)
+            noises.append(_noise(work.noise_model, batch))
+        runs.append(wire.TaskRun(run.seed, run.shots, batch.widths, noise, tuple(pieces)))
+    parts = Parts(
+        bundles=[([circuit], name) for _, circuit, name in circuits.values()],
+        options=work.options,
+        simulator=work.simulator,
+        noises=noises,
+        outputs=[(output, output) for _, output in outputs.values()],
+    )
+    return runs, parts
+
+
+def _noise(model: Any, batch: Batch) -> Noise:
+    """Of a model that lasts the same each time, with what was converted and assembled for it."""
+    if batch.channel_errors:
+        return with_channels(copy.deepcopy(model), batch.channel_errors)
+    if not is_lasting(model):
+        return with_channels(model, ())
+    name = ("noise model", id(model))  # which is nothing else's as long as what is remembered holds it
+    return _cache.get("noise models", name, lambda: with_channels(model, ()), lambda _: _BYTES_OF_NOISE)
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    """Failures are in the result, and told by the job: Aer need not say them too."""
+    return not str(record.threadName).startswith(THREADS)
+
+
+def _forked() -> None:
+    global _cache, _lock
+    _cache, _lock = Cache(limit=_cache.limit), threading.Lock()
+
+
+logging.getLogger("qiskit_aer.backends.aerbackend").addFilter(_not_ours)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

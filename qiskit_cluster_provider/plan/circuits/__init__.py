@@ -1,0 +1,1 @@
+"""Circuits as a plan keeps them: snapshots, and what they have in common."""

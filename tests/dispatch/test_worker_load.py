@@ -1,0 +1,70 @@
+"""Which worker gets the next slice, and what becomes of a slice whose worker has left."""
+
+import threading
+import time
+
+import pytest
+from distributed import Client, Event, LocalCluster
+
+from qiskit_cluster_provider.dispatch.transports.dask.scheduler_view import view_of
+from qiskit_cluster_provider.dispatch.transports.dask.worker_load import Shares
+
+
+def test_the_worker_with_the_fewest_slices_for_its_threads_is_next():
+    shares = Shares()
+    workers = {"one": 1, "two": 2}
+    taken = [shares.take(workers) for _ in range(6)]
+    assert sorted(taken) == ["one", "one", "two", "two", "two", "two"]
+    shares.give_back("one")
+    assert shares.take(workers) == "one"
+
+
+def test_a_worker_without_slices_is_forgotten():
+    shares = Shares()
+    for address in ("gone", "gone", "here"):
+        assert shares.take({address: 1}) == address
+        shares.give_back(address)
+    assert not shares._given
+
+
+@pytest.fixture
+def client():
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_dask_keeps_a_task_for_a_worker_that_left_even_if_that_was_only_a_wish(client):
+    future = client.submit(int, key="kept", workers=["inproc://gone"], allow_other_workers=True)
+    tasks = client.cluster.scheduler.tasks
+    deadline = time.monotonic() + 30
+    while "kept" not in tasks:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+    client.cluster.scale(1)
+    assert client.submit(int, key="other").result(timeout=30) == 0
+    assert tasks["kept"].state == "no-worker"
+    assert not future.done()
+    view = view_of(client)
+    view.look(client)
+    assert view.is_nowhere(client, "kept")
+
+
+def wait():
+    return Event("gate").wait(30)
+
+
+def test_a_task_on_a_worker_is_somewhere(client):
+    view = view_of(client)
+    assert view.look(client) is not None
+    assert not view.is_nowhere(client, "running")  # there is no worker that could have it
+    client.cluster.scale(1)
+    client.wait_for_workers(1, timeout=30)
+    future = client.submit(wait, key="running", pure=False)
+    view._processing = 0.0, frozenset()
+    view.look(client)
+    assert not view.is_nowhere(client, "running")
+    Event("gate").set()
+    future.result(timeout=30)
