@@ -16,6 +16,7 @@ from ..clusters import Connection, find_kinds
 from ..dispatch import Dispatch, dispatch_of, foreseen
 from ..engines.aer.checks import check_options, check_work
 from ..engines.aer.devices import simulator_from
+from ..engines.aer.errors import stand_for_aers
 from ..engines.aer.options import effective, option_names, simulator_of
 from ..engines.aer.parameterizations import parametrized
 from ..engines.aer.simulator_name import SimulatorName
@@ -48,6 +49,7 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
         simulator: AerSimulator | None = None,
         **options: Any,
     ) -> None:
+        stand_for_aers()
         self._aer = AerSimulator() if simulator is None else simulator
         check_names(options, self.option_names(), connection.name)
         options = {**connection.kind.options(connection.config), **options}

@@ -1,7 +1,7 @@
 """Errors of ours that stand for one of Aer's are that too, for code that catches those.
 
 ``errors`` is loaded where Aer is not, by the command line and by what only connects to clusters, and Aer takes a
-second to load. So the classes get their base here, when somebody simulates. They stay the same classes: a pickle of
+second to load. So the classes get their base when the first backend is made. They stay the same classes: a pickle of
 such an error can be read where Aer is not loaded.
 """
 
@@ -11,13 +11,12 @@ from qiskit_aer import AerError
 
 from ...errors import ClusterConfigError, InvalidCircuitError, InvalidPubError
 
+_STAND_FOR_AERS: tuple[type[Exception], ...] = (ClusterConfigError, InvalidCircuitError, InvalidPubError)
 
-def are_aers(*classes: type[Exception]) -> None:
-    """Put ``AerError`` among the bases of ``classes``."""
-    for one in classes:
+
+def stand_for_aers() -> None:
+    """Put ``AerError`` among the bases of the errors that stand for one of Aer's. A second call changes nothing."""
+    for one in _STAND_FOR_AERS:
         if not issubclass(one, AerError):
             ours, pythons = one.__bases__
             one.__bases__ = ours, AerError, pythons
-
-
-are_aers(ClusterConfigError, InvalidCircuitError, InvalidPubError)
