@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from qiskit_cluster_provider import __version__
-from qiskit_cluster_provider.cli import app
+from qiskit_cluster_provider.cli.app import app
 from qiskit_cluster_provider.options import SLICE_OPTION_NAMES
 from qiskit_cluster_provider.provider import ClusterProvider
 

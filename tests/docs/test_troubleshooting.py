@@ -14,7 +14,7 @@ ERRORS = [
     name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.ClusterError)
 ]
 ROW = re.compile(r"^\| (`.*?`) \| ", re.MULTILINE)
-FROM_ELSEWHERE = ("exceeded quota",)  # Kubernetes' own words, which we pass on
+FROM_ELSEWHERE = ("exceeded quota", "is forbidden: User")  # Kubernetes' own words, which we pass on
 
 
 def messages():

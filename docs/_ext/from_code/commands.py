@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo
 
-from qiskit_cluster_provider.cli import app
+from qiskit_cluster_provider.cli.app import app
 
 _VALUES = {int: "N", float: "N", str: "TEXT", Path: "FILE"}
 
