@@ -11,10 +11,9 @@ import yaml
 
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.clusters.kubernetes import api, spec
-from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig
+from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig, parse_quantity
 from qiskit_cluster_provider.clusters.kubernetes.kind import KubernetesKind
 from qiskit_cluster_provider.clusters.kubernetes.pods import Advice, seen, state
-from qiskit_cluster_provider.clusters.kubernetes.quantities import parse_quantity
 from qiskit_cluster_provider.errors import ClusterApiError, ClusterConfigError
 
 from ..deploy.documents import DEPLOY, check, pods

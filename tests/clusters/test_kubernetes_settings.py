@@ -6,9 +6,8 @@ import math
 import pytest
 
 from qiskit_cluster_provider import ClusterProvider
-from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig
+from qiskit_cluster_provider.clusters.kubernetes.config import KubernetesConfig, parse_quantity
 from qiskit_cluster_provider.clusters.kubernetes.pods import CLUSTER
-from qiskit_cluster_provider.clusters.kubernetes.quantities import parse_quantity
 from qiskit_cluster_provider.clusters.kubernetes.spec import manifest
 from qiskit_cluster_provider.errors import ClusterConfigError, UnknownOptionError
 

@@ -1,4 +1,4 @@
-"""Settings of ``aer-k8s``."""
+"""Settings of ``aer-k8s``, and amounts as Kubernetes writes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import Field, field_validator, model_validator
 
 from ..base import ClusterConfig
 from ..scaling import check_workers
-from .quantities import parse_quantity
 
 _LONGEST_NAME = 53  # the operator adds "-scheduler", and the name of a Service has 63 characters at most
 _NAME = re.compile(rf"^(?=.{{1,{_LONGEST_NAME}}}$)[a-z]([-a-z0-9]*[a-z0-9])?\Z")
@@ -19,7 +18,38 @@ _IMAGE = re.compile(
     r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?\Z"
 )
 _NAMESPACE = re.compile(r"^(?=.{1,63}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
+_SUFFIXES = {
+    "": 1.0,
+    "n": 1e-9,
+    "u": 1e-6,
+    "m": 1e-3,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "P": 1e15,
+    "E": 1e18,
+    "Ki": 2.0**10,
+    "Mi": 2.0**20,
+    "Gi": 2.0**30,
+    "Ti": 2.0**40,
+    "Pi": 2.0**50,
+    "Ei": 2.0**60,
+}
+_QUANTITY = re.compile(r"^(\d+(?:\.\d*)?|\.\d+)(?:[eE]([+-]?\d+))?([a-zA-Z]*)$")
 _SHORTEST_IDLE = 30.0  # seconds; the scheduler looks for clients every five
+
+
+def parse_quantity(text: float | str) -> float:
+    """The number of CPUs or bytes that Kubernetes writes as ``500m``, ``2`` or ``4Gi``.
+
+    Raises:
+        ValueError: it is no such amount.
+    """
+    found = _QUANTITY.match(str(text).strip())
+    if found is None or found[3] not in _SUFFIXES:
+        raise ValueError(f"{text!r} is no amount as Kubernetes writes it; give for example 2, '500m' or '4Gi'")
+    return float(found[1]) * 10.0 ** int(found[2] or 0) * _SUFFIXES[found[3]]
 
 
 class KubernetesConfig(ClusterConfig):

@@ -12,10 +12,9 @@ from ...errors import ClusterApiError, ClusterConfigError
 from ..doctor.findings import Finding
 from ..doctor.running import running
 from .api import ANSWER_WITHIN, CLUSTERS, INSTALL, OPERATOR, RIGHTS_FILE, Answer, Api, connected
-from .config import KubernetesConfig
+from .config import KubernetesConfig, parse_quantity
 from .forward import Forward, is_outside
 from .pods import ready
-from .quantities import parse_quantity
 from .rights import RIGHTS, Right, of_use
 from .spec import GPU, GROUP, manifest, new_name
 from .start import GOING, Place

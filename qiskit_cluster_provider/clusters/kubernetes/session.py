@@ -14,8 +14,7 @@ from ...errors import ClusterApiError, ClusterConfigError, ClusterConnectionErro
 from .api import connected, translated
 from .clients import connect, end_clients
 from .cluster import RunningKubeCluster
-from .config import KubernetesConfig
-from .quantities import parse_quantity
+from .config import KubernetesConfig, parse_quantity
 from .scaling import scale, set_workers
 from .showing import showing
 from .spec import GPU, manifest, new_name, session_of

@@ -20,9 +20,8 @@ import yaml
 
 from ...errors import ClusterConfigError
 from ...versions import report
-from .config import KubernetesConfig
+from .config import KubernetesConfig, parse_quantity
 from .pods import CLUSTER, COMPONENT
-from .quantities import parse_quantity
 
 GROUP = "kubernetes.dask.org"
 VERSION = "v1"
