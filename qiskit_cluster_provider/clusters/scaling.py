@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import ClusterConfigError, ClusterConnectionError
-from .lifecycle.starting import check_wanted
+from .lifecycle.starting import check_wanted, stopping
 
 WAIT = 60.0  # seconds for workers to come, unless the kind or the caller knows better
 _LOOK_AGAIN = 0.1
-_ASK_AGAIN = 15.0
+_ASK_AGAIN = 10.0
 
 
 def scale(client: Any, workers: int, timeout: float | None) -> None:
@@ -32,20 +32,51 @@ def scale(client: Any, workers: int, timeout: float | None) -> None:
     if adaptive is not None:  # the load would take back what is asked for now
         adaptive.stop()
     cluster.scale(workers)
+
+    def there() -> int:
+        return len(client.scheduler_info(n_workers=-1)["workers"])
+
+    def late(waited: float) -> str:
+        return (
+            f"there are {there()} of {workers} workers after {waited:.0f} s; the cluster was asked for them and may "
+            "still get there. See backend.cluster.get_logs()."
+        )
+
     limit = WAIT if timeout is None else timeout
+    await_workers(lambda: there() == workers, limit, late, again=lambda: cluster.scale(workers))
+
+
+def await_workers(
+    done: Callable[[], bool],
+    timeout: float,
+    late: Callable[[float], str],
+    *,
+    again: Callable[[], object] | None = None,
+    every: float = _LOOK_AGAIN,
+) -> None:
+    """Wait until the workers that were asked for are there.
+
+    Args:
+        done: whether they are there, and no others.
+        timeout: seconds; 0 to return at once.
+        late: the error's message, given the seconds that went by.
+        again: asks for them once more, every ten seconds: the first request may have been lost.
+        every: seconds from one look to the next.
+
+    Raises:
+        ClusterConnectionError: they are not there in time.
+        ClusterClosedError: the backend was closed meanwhile.
+    """
     start = asked = time.monotonic()
-    while limit and (there := len(client.scheduler_info(n_workers=-1)["workers"])) != workers:
+    while timeout and not done():
         check_wanted()
         now = time.monotonic()
-        if now - start > limit:
-            raise ClusterConnectionError(
-                f"there are {there} of {workers} workers after {limit:.0f} s; the cluster was asked for them and may "
-                "still get there. See backend.cluster.get_logs()."
-            )
-        if now - asked > _ASK_AGAIN:
-            cluster.scale(workers)
+        if now - start > timeout:
+            raise ClusterConnectionError(late(now - start))
+        if again is not None and now - asked > _ASK_AGAIN:
             asked = now
-        threading.Event().wait(_LOOK_AGAIN)
+            again()
+        stopping().wait(every)
 
 
 def adapt(client: Any, minimum: int, maximum: int) -> None:

@@ -50,6 +50,6 @@ class HelmKind(ClusterKind):
 
     def scale(self, client: Any, config: HelmConfig, workers: int, timeout: float | None) -> None:
         """Waits as long as a start may take, and says why workers do not come."""
-        from . import scaling
+        from . import session
 
-        scaling.scale(client, workers, config.start_timeout if timeout is None else timeout)
+        session.scale(client, workers, config.start_timeout if timeout is None else timeout)

@@ -70,15 +70,10 @@ class Release(Deployed):
                     f"in one. {self.upgrade('scheduler.replicas', 1)}"
                 )
 
-    def worker_pods(self) -> list[dict[str, Any]]:
-        """Pods of workers, without those that are being deleted."""
-        pods = [pod for pod in self.pods() if component(pod) == "worker"]
-        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-
     def wanted(self) -> int:
         """Workers that were asked of Kubernetes."""
-        deployments = self._groups()
-        return sum(map(_replicas, deployments)) if deployments else len(self.worker_pods())
+        groups = self.worker_groups()
+        return sum(map(_replicas, groups)) if groups else len(self.worker_pods())
 
     def ask_for(self, workers: int) -> None:
         """Ask Kubernetes for ``workers`` pods of workers in all.
@@ -89,7 +84,7 @@ class Release(Deployed):
             ClusterConfigError: the other groups have more.
             ClusterApiError: Kubernetes refuses.
         """
-        groups = self._groups()
+        groups = self.worker_groups()
         name = f"{self.service.removesuffix('-scheduler')}-worker"
         if len(groups) == 1:
             name = groups[0]["metadata"]["name"]
@@ -119,9 +114,6 @@ class Release(Deployed):
     def upgrade(self, key: str, value: int) -> str:
         """The command that sets a value of the release."""
         return f"helm upgrade {self.name} dask/dask -n {self.namespace} --reuse-values --set {key}={value}"
-
-    def _groups(self) -> list[dict[str, Any]]:
-        return [one for one in self.deployments() if component(one) == "worker"]
 
 
 def find(api: Api, namespace: str, name: str | None) -> Release:

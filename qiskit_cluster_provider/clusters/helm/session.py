@@ -1,21 +1,24 @@
-"""One use of a release: found, waited for, connected to, and left as it is."""
+"""One use of a release: found, waited for, connected to, scaled, and left as it is."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from typing import Any
 
 from distributed import Client
+from distributed.comm import get_address_host
 
 from ...errors import ClusterApiError
 from ..kubernetes.api import Api, connected
 from ..kubernetes.clients import connect, end_clients
-from ..kubernetes.deployed import await_pods
 from ..kubernetes.doctor import reviewed, rights
 from ..kubernetes.forward import Way
+from ..kubernetes.pods import ready
 from ..kubernetes.rights import HELM_RIGHTS, PORT_FORWARD
-from ..kubernetes.showing import Show, showing
+from ..kubernetes.waiting import LOOK_EVERY, Show, await_first_worker, await_pods, showing
+from ..scaling import await_workers
 from .cluster import HelmCluster
 from .config import HelmConfig
 from .release import RIGHTS_FILE, Release, find
@@ -41,7 +44,8 @@ def opened(config: HelmConfig) -> Iterator[Client]:
             cluster = stack.enter_context(closing(_cluster(release, way, config, show)))
             stack.callback(end_clients, cluster)
             client = connect(cluster)
-            _await_worker(release, client, config, show)
+            workers = release.wanted() if config.workers is None else config.workers
+            await_first_worker(release, show, client, workers=workers, timeout=config.start_timeout)
         yield client
 
 
@@ -77,11 +81,49 @@ def speaks(host: str, port: int) -> bool:
         return False
 
 
-def _await_worker(release: Release, client: Client, config: HelmConfig, show: Show) -> None:
-    wanted = release.wanted() if config.workers is None else config.workers
-    await_pods(
-        *(release, show, lambda now: len(client.nthreads()) >= min(1, wanted)),
-        what="first worker",
-        workers=wanted,
-        timeout=config.start_timeout,
-    )
+def scale(client: Any, workers: int, timeout: float) -> None:
+    """Ask for ``workers`` pods, and wait until they, and no others, are workers of the scheduler.
+
+    Args:
+        client: of a :class:`.cluster.HelmCluster`.
+        workers: how many pods.
+        timeout: seconds; 0 to return at once.
+
+    Raises:
+        ClusterConfigError: there cannot be so few.
+        ClusterApiError: Kubernetes refuses.
+        ClusterConnectionError: they are not there in time; says why.
+    """
+    cluster: HelmCluster = client.cluster
+    with connected(RIGHTS_FILE) as api:
+        release = cluster.release.through(api)
+        release.ask_for(workers)
+
+        def late(waited: float) -> str:
+            wanted = release.wanted()
+            head = f"there are {len(set(_hosts(client)))} of {workers} workers after {waited:.0f} s"
+            if wanted != workers:
+                return (
+                    f"{head}, and {wanted} are asked of Kubernetes by now: somebody else scales the release, or an "
+                    f"autoscaler. kubectl get deployments,hpa -n {release.namespace}"
+                )
+            return release.late(head)
+
+        await_workers(lambda: _there(release, client, workers), timeout, late, every=LOOK_EVERY)
+
+
+def _there(release: Release, client: Any, workers: int) -> bool:
+    """Whether there are so many pods, and a Dask worker, or several, in each of them and nowhere else."""
+    pods = release.worker_pods()
+    if len(pods) != workers or not all(map(ready, pods)):
+        return False
+    hosts = _hosts(client)
+    return len(hosts) == workers or set(hosts) == {pod["status"]["podIP"] for pod in pods}
+
+
+def _hosts(client: Any) -> list[str]:
+    """Where the scheduler has workers: nowhere, if it cannot be asked just now."""
+    try:
+        return [get_address_host(address) for address in client.nthreads()]
+    except OSError:
+        return []

@@ -1,20 +1,13 @@
-"""A Dask cluster that is deployed in Kubernetes, however it came there: its pods, and waiting for them."""
+"""A Dask cluster that is deployed in Kubernetes, however it came there: what its pods do, and why."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
-from ...errors import ClusterApiError, ClusterConnectionError
-from ...progress.log import logger
-from ..lifecycle.starting import check_wanted, stopping
+from ...errors import ClusterApiError
 from .api import Api
-from .pods import Advice, Seen, Trouble, out_of_memory, seen
-from .showing import Show
+from .pods import Advice, Seen, Trouble, component, out_of_memory, seen
 
-LOOK_EVERY = 0.3  # seconds
-_SILENT = 20.0  # seconds that a container runs and does not answer before somebody is told
 _LINES = 12  # of a log, that are shown
 _NO_LOG = "unable to retrieve container logs for "  # Kubernetes' text, with status 200, of a container that is gone
 
@@ -61,6 +54,14 @@ class Deployed:
                 return []
             raise
 
+    def worker_pods(self) -> list[dict[str, Any]]:
+        """The pods of workers, without those that are being deleted."""
+        return _workers(self.pods())
+
+    def worker_groups(self) -> list[dict[str, Any]]:
+        """The Deployments of workers, without those that are being deleted."""
+        return _workers(self.deployments())
+
     def explain(self, trouble: Trouble) -> str:
         """A trouble as the user reads it, with the last lines of the container's log."""
         said = f"{trouble.text}. {trouble.mend}"
@@ -82,6 +83,13 @@ class Deployed:
             return f"{now.workers} pods of workers are there, and {now.running} of them are ready"
         return f"no pod of one is there: {asked_by}"
 
+    def late(self, head: str) -> str:
+        """The message of an error about workers that did not come: ``head``, and the reason as far as it is known."""
+        troubles = self.look().troubles
+        if troubles:
+            return f"{head}: {self.explain(troubles[0])}"
+        return f"{head}; they may still come. {self.pods_shown_by}"
+
     def deaths(self) -> str:
         """Which workers ran out of memory, as a sentence without its full stop; empty if none did."""
         return "; ".join(out_of_memory(self.pods(), self.advice))
@@ -97,51 +105,5 @@ class Deployed:
         return ""
 
 
-def await_pods(
-    place: Deployed, show: Show, done: Callable[[Seen], bool], *, what: str, workers: int, timeout: float
-) -> None:
-    """Look at the pods until it is ``done``.
-
-    Args:
-        place: whose pods.
-        show: takes a line that says how far it is.
-        done: whether what is awaited is there.
-        what: that is, for the error.
-        workers: that there are to be, for the line.
-        timeout: seconds, the setting ``start_timeout``.
-
-    Raises:
-        ClusterConnectionError: it will not be there, or is not in time; says why.
-        ClusterClosedError: the backend was closed meanwhile.
-    """
-    start = time.monotonic()
-    up_since: dict[str, float] = {}
-    told = False
-    while True:
-        check_wanted()
-        now = place.look()
-        if done(now):
-            return
-        waited = time.monotonic() - start
-        # Of many workers some may be in trouble while others come; of the scheduler there is one.
-        hopeless = [one for one in now.troubles if one.final and (one.of_scheduler or not now.running)]
-        if hopeless:
-            raise ClusterConnectionError(place.explain(hopeless[0]))
-        silent = [one for one in now.up if one.of_scheduler == (what == "scheduler")]
-        up_since = {one.pod: up_since.get(one.pod, waited) for one in silent}
-        silent = [one for one in silent if waited - up_since[one.pod] > min(_SILENT, timeout / 2)]
-        if silent and not now.troubles and not told:
-            told = True
-            logger.warning("%s", place.explain(silent[0]))
-        if waited > timeout:
-            known = [*now.troubles, *silent]
-            why = place.explain(known[0]) if known else place.pods_shown_by
-            raise ClusterConnectionError(
-                f"there is no {what} after {waited:.0f} s (start_timeout={timeout:g}): {why}"
-            )
-        trouble = f"; {now.troubles[0].text}" if now.troubles else ""
-        show(
-            f"{place.name} in {place.namespace}: scheduler {now.scheduler or 'not there'}, "
-            f"{now.running} of {workers} workers{trouble}"
-        )
-        stopping().wait(LOOK_EVERY)
+def _workers(things: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in things if component(one) == "worker" and "deletionTimestamp" not in one["metadata"]]

@@ -7,17 +7,14 @@ a node (dask-kubernetes 2026.3). So workers that wait are taken away by us, befo
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from ...errors import ClusterApiError, ClusterConnectionError
-from ..lifecycle.starting import check_wanted, stopping
+from ...errors import ClusterApiError
+from ..scaling import await_workers
 from .api import OPERATOR
-from .pods import COMPONENT, pending
+from .pods import pending
 from .start import Place
-
-_LOOK_EVERY = 0.3  # seconds
-_ASK_AGAIN = 10.0
+from .waiting import LOOK_EVERY
 
 
 def set_workers(cluster: Any, workers: int | tuple[int, int]) -> None:
@@ -34,39 +31,41 @@ def scale(place: Place, cluster: Any, client: Any, workers: int, timeout: float)
 
     Raises:
         ClusterConnectionError: they are not there in time; says why.
+        ClusterClosedError: the backend was closed meanwhile.
     """
-    start = time.monotonic()
     _take_away_waiting(place, workers)
     set_workers(cluster, workers)
-    asked = time.monotonic()
-    while True:
-        check_wanted()
-        made, there = _made(place), len(client.nthreads())
-        now = time.monotonic()
-        if made == there == workers or timeout == 0:
-            return
-        if now - start > timeout:
-            raise ClusterConnectionError(_late(place, workers, made, there, now - start))
-        if made != workers and now - asked > _ASK_AGAIN:
-            asked = now
+
+    def done() -> bool:
+        return _made(place) == len(client.nthreads()) == workers
+
+    def again() -> None:
+        if (made := _made(place)) != workers:
             # The same number again would be no change, and the operator looks at changes.
             for number in (made, workers):
                 place.api.request("PATCH", place.group, {"spec": {"worker": {"replicas": number}}})
-        stopping().wait(_LOOK_EVERY)
+
+    def late(waited: float) -> str:
+        made = _made(place)
+        head = f"there are {len(client.nthreads())} of {workers} workers after {waited:.0f} s"
+        if made != workers:
+            return (
+                f"{head}, and {made} were asked of Kubernetes: the Dask operator does not run? kubectl get pods -A "
+                f"-l {OPERATOR}"
+            )
+        return place.late(head)
+
+    await_workers(done, timeout, late, again=again, every=LOOK_EVERY)
 
 
 def _take_away_waiting(place: Place, workers: int) -> None:
     """Delete Deployments whose pods wait, as far as there are too many."""
-    deployments = _deployments(place)
-    surplus = len(deployments) - workers
+    groups = [one["metadata"]["name"] for one in place.worker_groups()]
+    surplus = len(groups) - workers
     if surplus <= 0:
         return
-    waiting = {
-        str(pod["metadata"]["name"]).rsplit("-", 2)[0]
-        for pod in place.pods()
-        if pod["metadata"].get("labels", {}).get(COMPONENT) == "worker" and pending(pod)
-    }
-    for name in [one["metadata"]["name"] for one in deployments if one["metadata"]["name"] in waiting][:surplus]:
+    waiting = {str(pod["metadata"]["name"]).rsplit("-", 2)[0] for pod in place.worker_pods() if pending(pod)}
+    for name in [one for one in groups if one in waiting][:surplus]:
         path = f"/apis/apps/v1/namespaces/{place.namespace}/deployments/{name}"
         try:
             place.api.request("DELETE", path, {"propagationPolicy": "Background"})
@@ -77,23 +76,4 @@ def _take_away_waiting(place: Place, workers: int) -> None:
 
 def _made(place: Place) -> int:
     """Workers that Kubernetes was asked for: each has a Deployment; who may not see those sees its pod."""
-    return len(_deployments(place)) or place.look().workers
-
-
-def _deployments(place: Place) -> list[dict[str, Any]]:
-    return [
-        one
-        for one in place.deployments()
-        if one["metadata"].get("labels", {}).get(COMPONENT) == "worker" and "deletionTimestamp" not in one["metadata"]
-    ]
-
-
-def _late(place: Place, workers: int, made: int, there: int, waited: float) -> str:
-    head = f"there are {there} of {workers} workers after {waited:.0f} s"
-    if made != workers:
-        return (
-            f"{head}, and {made} were asked of Kubernetes: the Dask operator does not run? kubectl get pods -A -l "
-            f"{OPERATOR}"
-        )
-    troubles = place.look().troubles
-    return f"{head}: {place.explain(troubles[0])}" if troubles else f"{head}; they may still come."
+    return len(place.worker_groups()) or place.look().workers

@@ -16,9 +16,9 @@ from .clients import connect, end_clients
 from .cluster import RunningKubeCluster
 from .config import KubernetesConfig, parse_quantity
 from .scaling import scale, set_workers
-from .showing import showing
 from .spec import GPU, manifest, new_name, session_of
-from .start import GOING, Place, await_scheduler, await_worker
+from .start import GOING, Place, await_scheduler
+from .waiting import await_first_worker, showing
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def _running(place: Place, config: KubernetesConfig, *, new: bool) -> Iterator[S
                 with _in_words(place.api.server):
                     set_workers(cluster, config.workers)
             if new:
-                await_worker(place, config, show, lambda: len(client.nthreads()))
+                workers, timeout = config.smallest, config.start_timeout
+                await_first_worker(place, show, client, workers=workers, timeout=timeout)
         yield Session(place, cluster, client, config)
     finally:
         end_clients(cluster)

@@ -1,19 +1,18 @@
-"""From settings to a scheduler that can be connected to and a first worker, or to an error that says why not."""
+"""A ``DaskCluster`` in Kubernetes: created, awaited until its scheduler is ready, and deleted."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from ...errors import ClusterApiError, ClusterConnectionError
 from ...progress.log import logger
 from .api import CLUSTERS, INSTALL, OPERATOR, Api
 from .config import KubernetesConfig
-from .deployed import LOOK_EVERY, Deployed, await_pods
+from .deployed import Deployed
 from .pods import CLUSTER, Advice, Seen
-from .showing import Show
 from .spec import DELETED, session_of
+from .waiting import LOOK_EVERY, Show, await_pods
 
 _OPERATOR_WITHIN = 30.0  # to begin with a cluster; it takes about one
 _GONE_WITHIN = 15.0
@@ -135,19 +134,3 @@ def await_scheduler(place: Place, config: KubernetesConfig, show: Show) -> None:
         return now.scheduler_ready
 
     await_pods(place, show, done, what="scheduler", workers=config.smallest, timeout=config.start_timeout)
-
-
-def await_worker(place: Place, config: KubernetesConfig, show: Show, count: Callable[[], int]) -> None:
-    """Wait until ``count`` gives a first worker, if there are to be any.
-
-    Raises:
-        ClusterConnectionError: there will be none, or is none in time; says why.
-        ClusterClosedError: the backend was closed meanwhile.
-    """
-    wanted = config.smallest
-    await_pods(
-        *(place, show, lambda now: count() >= min(1, wanted)),
-        what="first worker",
-        workers=wanted,
-        timeout=config.start_timeout,
-    )
