@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from qiskit_aer import AerSimulator
 
 from qiskit_cluster_provider import ClusterProvider
-from qiskit_cluster_provider.dispatch import creation
+from qiskit_cluster_provider.clusters.connection import _OPEN
 from qiskit_cluster_provider.testing import Watchdog, differences
 
 settings.register_profile(
@@ -33,7 +33,8 @@ def watchdog():
 @pytest.fixture(autouse=True)
 def unlearned():
     """What other tests taught of this machine, which may have been busy then, decides nothing in the next one."""
-    creation._CALIBRATIONS.clear()
+    for connection in list(_OPEN):
+        connection.reuse._calibrations.clear()
 
 
 @pytest.fixture(scope="session")

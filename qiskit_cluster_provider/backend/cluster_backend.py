@@ -217,7 +217,8 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
         batch, binds = list(given), parameter_binds
         if places and not binds:  # Aer, too, takes the binds if it is given both
             batch, binds = parametrized(checked(batch), places)
-        return prepare(batch, binds, aer_options, slice_options, self._simulator()), slice_options
+        work = prepare(batch, binds, aer_options, slice_options, self._simulator(), self._connection.reuse)
+        return work, slice_options
 
     # What the primitives use too
 

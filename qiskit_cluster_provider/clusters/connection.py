@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, MissingExtraError
+from ..plan.reuse import Reuse
 from ..progress.log import logger
 from ..worker.sandbox.exit_status import shortage
 from .base import ClusterConfig, ClusterKind
@@ -26,12 +27,17 @@ _OPEN: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 class Connection:
-    """A cluster of some kind, connected when it is first needed and closed once."""
+    """A cluster of some kind, connected when it is first needed and closed once.
+
+    Attributes:
+        reuse: what the jobs on this cluster leave for later ones.
+    """
 
     def __init__(self, name: str, kind: ClusterKind, config: ClusterConfig) -> None:
         self.name = name
         self.kind = kind
         self.config = config
+        self.reuse = Reuse()
         self._stack: ExitStack | None = None
         self._client: Client | None = None
         self._closed = False

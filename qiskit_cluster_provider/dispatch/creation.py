@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple
 
 from ..clusters import Connection
 from ..options import SliceOptions
-from ..plan import Calibration, Needs, Placement, Plan, Work, cut, place
+from ..plan import Needs, Placement, Plan, Work, cut, place
 from ..plan.cost import least
 from .base import Dispatch
 from .capacity import HERE_CAPACITY, Capacity, capacity_of
 from .cluster import ClusterDispatch
 from .here import HERE, HereDispatch, cut_here
 from .transports.base import choose_transport
-
-_CALIBRATIONS: dict[str, Calibration] = {}
-_LOCK = threading.Lock()
-
-
-def calibration_of(where: str) -> Calibration:
-    """What this process has learned of the speed of a place."""
-    with _LOCK:
-        return _CALIBRATIONS.setdefault(where, Calibration())
 
 
 def placed(work: Work, options: SliceOptions, connection: Connection, *, tame: bool) -> tuple[Placement, Needs]:
@@ -34,17 +24,17 @@ def placed(work: Work, options: SliceOptions, connection: Connection, *, tame: b
         connection: to the backend's cluster, which is not connected for that.
         tame: whether no circuit might end the process in which it is simulated, or never end.
     """
-    needs = Needs(work, calibration_of(HERE))
+    needs = Needs(work, connection.reuse.calibration(HERE))
     if options.executor is not None:
         name = type(options.executor).__name__
-        return Placement(False, f"executor={name}"), needs.at(calibration_of(name))
+        return Placement(False, f"executor={name}"), needs.at(connection.reuse.calibration(name))
     if options.placement != "auto":
         found = Placement(options.placement == "here", f"placement={options.placement!r}")
     elif options.slice_timeout is not None:
         found = Placement(False, "nothing could end it here after slice_timeout")
     else:
         found = place(needs, tame=tame)
-    return found, needs if found.here else needs.at(calibration_of(connection.name))
+    return found, needs if found.here else needs.at(connection.reuse.calibration(connection.name))
 
 
 class Foreseen(NamedTuple):
@@ -79,7 +69,7 @@ def dispatch_of(job_id: str, work: Work, options: SliceOptions, connection: Conn
         connection.check()  # a backend that is closed runs nothing, wherever that would be
     placement, needs = placed(work, options, connection, tame=tame)
     if placement.here:
-        return HereDispatch(job_id, needs, options, placement)  # for which Dask need not be imported
+        return HereDispatch(job_id, needs, options, placement, connection.reuse)  # without an import of Dask
     transport = choose_transport(options.executor, connection)
     transport.check()
     return ClusterDispatch(job_id, needs, options, placement, transport)

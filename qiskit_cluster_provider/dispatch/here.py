@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 import traceback
 
-from ..plan import Needs, Plan, cut, too_big
+from ..options import SliceOptions
+from ..plan import Needs, Placement, Plan, cut, too_big
+from ..plan.reuse import Reuse
 from .base import Dispatch
 from .retry import Fate
 
@@ -21,6 +23,10 @@ def cut_here(needs: Needs) -> Plan:
 
 class HereDispatch(Dispatch):
     """Simulates in this process: work that is done before it would have been sent, or that is to stay."""
+
+    def __init__(self, job_id: str, needs: Needs, options: SliceOptions, placement: Placement, reuse: Reuse) -> None:
+        super().__init__(job_id, needs, options, placement)
+        self._reuse = reuse
 
     def _run(self) -> None:
         if not self.work.experiments:
@@ -45,7 +51,7 @@ class HereDispatch(Dispatch):
             self._on_started(index, HERE)
             began = time.thread_time()
             try:
-                result = simulate_here(self.work, ledger.plan.slices[index])
+                result = simulate_here(self.work, ledger.plan.slices[index], self._reuse)
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}"
                 with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from functools import cache
@@ -12,17 +13,29 @@ from weakref import WeakSet
 
 T = TypeVar("T")
 
-_ALL: WeakSet[ByteCache] = WeakSet()
+_ALL: WeakSet[Renewed] = WeakSet()
 
 
-class ByteCache:
+class Renewed(ABC):
+    """What begins anew in a fork, where a lock of the parent may be held by a thread that the fork does not have."""
+
+    def __init__(self) -> None:
+        self._begin()
+        _ALL.add(self)
+        _renew_in_forks()
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Make what does not outlive a fork: locks, and what they guard. Called by ``__init__``, and in a fork."""
+
+
+class ByteCache(Renewed):
     """Keeps values by name, up to a limit in bytes.
 
     The caller says how many bytes a value has, since Python and C++ do not tell how much an object holds. A single
     value larger than the limit is kept until the next one comes.
 
-    Any thread may use it. A fork starts with an empty cache and a lock of its own, since the parent's lock may be
-    held by a thread that the fork does not have. A pickled or copied cache is empty, too.
+    Any thread may use it. In a fork it is empty, and so is a pickled or copied one.
 
     Args:
         limit: bytes.
@@ -34,9 +47,7 @@ class ByteCache:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._begin()
-        _ALL.add(self)
-        _renew_in_forks()
+        super().__init__()
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +62,7 @@ class ByteCache:
         Two threads may make the value of one name at the same time. Both get the one that was kept first.
 
         Args:
-            kind: under which the use is counted.
+            kind: under which the use is counted; empty is not reported.
             name: all that the value follows from.
             make: makes the value; it may call this cache.
             weigh: the bytes of the value.
@@ -78,7 +89,7 @@ class ByteCache:
         """The value that is kept under ``name``; ``None`` if there is none.
 
         Args:
-            kind: under which the use is counted.
+            kind: under which the use is counted; empty is not reported.
             name: of the value.
         """
         with self._lock:
@@ -121,7 +132,7 @@ class ByteCache:
     def uses(self) -> dict[str, tuple[int, int]]:
         """The hits and misses of each kind since this was last asked."""
         with self._lock:
-            kinds = sorted({*self._hits, *self._misses})
+            kinds = sorted({*self._hits, *self._misses} - {""})
             found = {kind: (self._hits[kind], self._misses[kind]) for kind in kinds}
             self._hits.clear()
             self._misses.clear()
@@ -139,7 +150,7 @@ class ByteCache:
 
 @cache
 def _renew_in_forks() -> None:
-    """The first cache of a process sees to it that all are renewed in its forks."""
+    """The first one of a process sees to it that all begin anew in its forks."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_renew)
 

@@ -20,6 +20,7 @@ from .observables import Cells, Indices, cells_of
 from .outputs import ExpectationValues, Operator, Output, Parities, Readout
 from .preparation import channel_errors, gather
 from .pubs import Items, by_shots, pub_name, values_of
+from .reuse import Reuse
 
 SHARED_STATE_QUBITS = 22  # 64 MB a state
 _CLIFFORDS = frozenset(
@@ -68,6 +69,7 @@ def exact_work(
     aer_options: Mapping[str, Any],
     slice_options: SliceOptions,
     simulator: Simulator,
+    reuse: Reuse | None = None,
 ) -> tuple[Work, list[Estimate]]:
     """The work of an EstimatorV2 run that saves expectation values.
 
@@ -78,16 +80,18 @@ def exact_work(
         aer_options: Aer's effective options.
         slice_options: ours.
         simulator: what the workers must rebuild.
+        reuse: what is known from earlier runs; default: nothing.
 
     Raises:
         InvalidPubError: with the PUB's index.
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
+    known = reuse or Reuse()
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
     estimates: list[Estimate] = []
 
     def batches(shots: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items(pub.circuit for pub in pubs)
+        maker = Items((pub.circuit for pub in pubs), known.circuits)
         found: list[Batch] = []
         for index, pub in enumerate(pubs):
             cells = cells_of(pub, pub_name(index, pub.circuit.name))
@@ -104,7 +108,7 @@ def exact_work(
                 found.append(Batch(tuple(items), shots, seed(), channel_errors([pub.circuit])))
         return found
 
-    work = gather(batches, aer_options, slice_options, simulator)
+    work = gather(batches, aer_options, slice_options, simulator, known)
     return work, estimates
 
 
@@ -148,6 +152,7 @@ def shots_work(
     aer_options: Mapping[str, Any],
     slice_options: SliceOptions,
     simulator: Simulator,
+    reuse: Reuse | None = None,
     *,
     abelian_grouping: bool,
     translate: Callable[[list[QuantumCircuit]], list[QuantumCircuit]],
@@ -163,6 +168,7 @@ def shots_work(
         aer_options: Aer's effective options.
         slice_options: ours.
         simulator: what the workers must rebuild.
+        reuse: what is known from earlier runs; default: nothing.
         abelian_grouping: measure Paulis that commute qubit by qubit together.
         translate: readout circuits to the gates of the backend.
 
@@ -170,6 +176,7 @@ def shots_work(
         InvalidPubError: with the PUB's index.
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
+    known = reuse or Reuse()
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
     cells = [cells_of(pub, pub_name(index, pub.circuit.name)) for index, pub in enumerate(pubs)]
     shots = [math.ceil(1.0 / pub.precision**2) for pub in pubs]
@@ -177,7 +184,7 @@ def shots_work(
     estimates: list[Estimate | None] = [None] * len(pubs)
 
     def batches(_: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items(pub.circuit for pub in pubs)
+        maker = Items((pub.circuit for pub in pubs), known.circuits)
         found: list[Batch] = []
         for count, members in by_shots(shots).items():
             items: list[Item] = []
@@ -196,7 +203,7 @@ def shots_work(
                 found.append(Batch(tuple(items), count, seed(), channel_errors(circuits)))
         return found
 
-    work = gather(batches, aer_options, slice_options, simulator)
+    work = gather(batches, aer_options, slice_options, simulator, known)
     return work, [estimate for estimate in estimates if estimate is not None]
 
 

@@ -129,6 +129,7 @@ class Work:
         batches: in order; one for ``backend.run``, several for the primitives.
         options: Aer's effective options that are not ``None`` (without shots, seed and noise model).
         noise_model: the effective noise model, or ``None``.
+        lasting_noise: ``noise_model``, if it outlives the run; see :class:`.noise.LastingNoise`.
         simulator: what the workers rebuild.
         seed_mode, max_job_size, max_shot_size: as in :class:`~qiskit_cluster_provider.options.SliceOptions`.
     """
@@ -140,6 +141,7 @@ class Work:
     seed_mode: str = "aer"
     max_job_size: int | None = None
     max_shot_size: int | None = None
+    lasting_noise: Any = None
 
     @cached_property
     def items(self) -> tuple[Item, ...]:

@@ -13,17 +13,17 @@ which anything else stands is copied and sent whole.
 from __future__ import annotations
 
 import copy
-import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
 
+from .cache import ByteCache
 from .model import Batch
 from .outputs import Parities
 
@@ -43,40 +43,64 @@ _LOCAL = ("qiskit_aer.noise.passes.local_noise_pass", "LocalNoisePass")
 
 Qubits = frozenset[int]
 
-_MODELS = 8  # that are remembered
-_LASTING: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
-_LOCK = threading.Lock()
+LIMIT = 64 * 2**20
+"""Bytes of the parts of noise models of earlier runs that are remembered; an estimate."""
+_BYTES_OF_ERROR = 8000  # of the user's, of ours, of the message, and of the form for Aer's C++
+
+T = TypeVar("T")
 
 
-def met(noise_model: Any, batches: Iterable[Batch]) -> Any:
+@dataclass(frozen=True, eq=False)
+class LastingNoise:
+    """A noise model that outlives the run: nobody changes it, and later runs may have the same.
+
+    Attributes:
+        model: of which that is true.
+        holds: the errors and passes whose ids it is known by, so that nothing else gets these ids.
+        facts: what followed from the model when it was first asked for.
+    """
+
+    model: Any
+    holds: Sequence[Any] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def fact(self, name: str, make: Callable[[Any], T]) -> T:
+        """What follows from the model alone, made once."""
+        if name not in self.facts:
+            self.facts[name] = make(self.model)
+        found: T = self.facts[name]
+        return found
+
+
+def met(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> tuple[Any, LastingNoise | None]:
     """A noise model with which the circuits of ``batches`` give the same numbers, as small as is easily told.
 
-    For equal models and the same qubits it is the same object, which :func:`is_lasting` knows.
+    For equal models and the same qubits it is the same object, as long as it is remembered.
 
     Args:
         noise_model: a ``NoiseModel``, which stays as it is, or ``None``.
         batches: of the run.
+        cache: remembers models of earlier runs.
+
+    Returns:
+        The model, and what is remembered with it if it outlives the run.
     """
     if noise_model is None:
-        return None
+        return None, None
     if not _is_known(noise_model):
-        return copy.deepcopy(noise_model)  # which the user may change as soon as run() has returned
+        return copy.deepcopy(noise_model), None  # which the user may change as soon as run() has returned
     plain = all(map(_relaxes, noise_model._custom_noise_passes))
     named = {*noise_model._default_quantum_errors, *noise_model._local_quantum_errors}
     qubits = frozenset(_used(batches, _PASSIVE - named if plain else frozenset()))
     if not plain:
-        return _part(noise_model, qubits)  # nobody knows on what the function of a LocalNoisePass depends
+        return _part(noise_model, qubits), None  # nobody knows on what the function of a LocalNoisePass depends
+
+    def make() -> LastingNoise:
+        return LastingNoise(_part(noise_model, qubits), _immutable(noise_model))
+
     key = (qubits, *_fingerprint(noise_model))
-    with _LOCK:
-        if key in _LASTING:
-            _LASTING.move_to_end(key)
-            return _LASTING[key][0]
-    kept = _part(noise_model, qubits)
-    with _LOCK:
-        _LASTING[key] = kept, _immutable(noise_model)  # kept, so that nothing else gets their ids
-        if len(_LASTING) > _MODELS:
-            _LASTING.popitem(last=False)
-    return kept
+    lasting = cache.get("noise models", key, make, lambda one: _BYTES_OF_ERROR * (len(one.holds) + 10))
+    return lasting.model, lasting
 
 
 def relaxations(noise_model: Any) -> Sequence[Any]:
@@ -99,12 +123,6 @@ def sorts_of(noise_model: Any) -> Sorts:
     quantum = [*noise_model._default_quantum_errors.values()]
     quantum += [error for errors in noise_model._local_quantum_errors.values() for error in errors.values()]
     return frozenset(sort for error in quantum for sort in sorts_in(error))
-
-
-def is_lasting(noise_model: Any) -> bool:
-    """Whether it is one that :func:`met` has made: nobody changes it, and it may come again."""
-    with _LOCK:
-        return any(noise_model is kept for kept, _ in _LASTING.values())
 
 
 def _immutable(model: Any) -> list[Any]:

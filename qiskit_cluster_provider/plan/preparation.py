@@ -13,10 +13,11 @@ from ..errors import CircuitTypeError, InvalidCircuitError
 from ..options import SliceOptions
 from .circuits.instructions import PLAIN, instructions
 from .circuits.snapshots import Snapshot
-from .circuits.templates import Templates
+from .circuits.templates import Memory, Templates
 from .model import Batch, Item, Simulator, Work
 from .noise import met
 from .relaxation import with_strangers
+from .reuse import Reuse
 from .seeds import draw_base_seed
 from .seen import seen
 from .shots import check_divisible
@@ -28,6 +29,7 @@ def prepare(
     aer_options: Mapping[str, Any],
     slice_options: SliceOptions,
     simulator: Simulator,
+    reuse: Reuse | None = None,
 ) -> Work:
     """Check the input and make the work of a run; nothing is bound and nothing is sent.
 
@@ -37,6 +39,7 @@ def prepare(
         aer_options: Aer's effective options.
         slice_options: ours.
         simulator: what the workers must rebuild.
+        reuse: what is known from earlier runs; default: nothing.
 
     Raises:
         InvalidCircuitError: with the circuit's name and index.
@@ -47,12 +50,14 @@ def prepare(
     binds = _check_binds(circuits, parameter_binds)
     circuits = seen(circuits, noise_model=aer_options.get("noise_model"))
 
-    items = tuple(_items(circuits, binds))
+    known = reuse or Reuse()
+    items = tuple(_items(circuits, binds, known.circuits))
     return gather(
         lambda shots, seed: [Batch(items, shots, seed(), channel_errors(circuits))],
         aer_options,
         slice_options,
         simulator,
+        known,
     )
 
 
@@ -78,6 +83,7 @@ def gather(
     aer_options: Mapping[str, Any],
     slice_options: SliceOptions,
     simulator: Simulator,
+    reuse: Reuse,
 ) -> Work:
     """The work of ``batches``, checked.
 
@@ -87,6 +93,7 @@ def gather(
         aer_options: Aer's effective options.
         slice_options: ours.
         simulator: what the workers must rebuild.
+        reuse: what is known from earlier runs.
 
     Raises:
         ShotSlicingError: ``max_shot_size`` would change the answer.
@@ -94,7 +101,7 @@ def gather(
     options = {k: v for k, v in aer_options.items() if v is not None}
     seed = options.pop("seed_simulator", None)
     made = tuple(batches(int(options.pop("shots")), lambda: draw_base_seed() if seed is None else int(seed)))
-    noise_model = met(options.pop("noise_model", None), made)
+    noise_model, lasting = met(options.pop("noise_model", None), made, reuse.noise)
     work = Work(
         batches=with_strangers(noise_model, made),
         noise_model=noise_model,
@@ -103,6 +110,7 @@ def gather(
         seed_mode=slice_options.seed_mode,
         max_job_size=slice_options.max_job_size,
         max_shot_size=slice_options.max_shot_size,
+        lasting_noise=lasting,
     )
     check_divisible(work)
     return work
@@ -131,9 +139,11 @@ def _check_binds(
     return binds
 
 
-def _items(circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any] | None]) -> Iterator[Item]:
+def _items(
+    circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any] | None], memory: Memory
+) -> Iterator[Item]:
     first = 0
-    templates = Templates(circuits)
+    templates = Templates(circuits, memory)
     for index, (circuit, bind) in enumerate(zip(circuits, binds, strict=True)):
         item = item_of(templates.of(circuit), circuit, _values(index, circuit, bind), first, source=index)
         yield item

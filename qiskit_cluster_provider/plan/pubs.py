@@ -13,10 +13,11 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..errors import InvalidPubError
 from ..options import SliceOptions
-from .circuits.templates import Templates
+from .circuits.templates import Memory, Templates
 from .model import Batch, Item, Simulator, Work
 from .outputs import Bits, Output
 from .preparation import channel_errors, gather, item_of
+from .reuse import Reuse
 
 _BITS = Bits()
 
@@ -26,12 +27,13 @@ class Items:
 
     Args:
         circuits: of the PUBs; those of one structure travel once.
+        memory: of earlier runs.
     """
 
-    def __init__(self, circuits: Iterable[QuantumCircuit]) -> None:
+    def __init__(self, circuits: Iterable[QuantumCircuit], memory: Memory) -> None:
         self.first = 0
         self.count = 0
-        self._templates = Templates(circuits)
+        self._templates = Templates(circuits, memory)
 
     def make(
         self,
@@ -54,6 +56,7 @@ def sampler_work(
     aer_options: Mapping[str, Any],
     slice_options: SliceOptions,
     simulator: Simulator,
+    reuse: Reuse | None = None,
 ) -> Work:
     """The work of a SamplerV2 run.
 
@@ -65,16 +68,18 @@ def sampler_work(
         aer_options: Aer's effective options.
         slice_options: ours.
         simulator: what the workers must rebuild.
+        reuse: what is known from earlier runs; default: nothing.
 
     Raises:
         InvalidPubError: with the PUB's index.
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
+    known = reuse or Reuse()
     groups = by_shots(pub.shots for pub in pubs)
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
 
     def batches(_: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items(pub.circuit for pub in pubs)
+        maker = Items((pub.circuit for pub in pubs), known.circuits)
         found = []
         for shots, members in groups.items():
             full = [index for index in members if pubs[index].size]
@@ -83,7 +88,7 @@ def sampler_work(
                 found.append(Batch(items, shots, seed(), channel_errors(pubs[i].circuit for i in full)))
         return found
 
-    return gather(batches, {**aer_options, "memory": True}, slice_options, simulator)
+    return gather(batches, {**aer_options, "memory": True}, slice_options, simulator, known)
 
 
 def by_shots(shots: Iterable[int]) -> dict[int, list[int]]:

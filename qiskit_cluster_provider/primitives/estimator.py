@@ -116,14 +116,14 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
                     "leave it out."
                 )
         backend, aer_options, slice_options = self._effective()
-        simulator = backend._simulator()
+        simulator, reuse = backend._simulator(), backend.connection.reuse
         seed = aer_options.get("seed_simulator")
         if self._options.estimation == "exact":
             if seed is not None and seed < 0 and any(pub.precision > 0 for pub in ready):
                 raise ClusterConfigError(
                     f"seed_simulator={seed} cannot seed the noise of a precision; use 0 or more."
                 )
-            work, estimates = exact_work(ready, aer_options, slice_options, simulator)
+            work, estimates = exact_work(ready, aer_options, slice_options, simulator, reuse)
         else:
             for index, pub in enumerate(ready):
                 if not pub.precision > _LEAST_PRECISION:
@@ -136,6 +136,7 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
                 aer_options,
                 slice_options,
                 simulator,
+                reuse,
                 abelian_grouping=self._options.abelian_grouping,
                 translate=partial(_translate, backend),
             )

@@ -115,7 +115,8 @@ class SamplerV2(OnCluster, BaseSamplerV2):
         for index, pub in enumerate(ready):
             _check_registers(index, pub.circuit)
         backend, aer_options, slice_options = self._effective()
-        return ready, backend, sampler_work(ready, aer_options, slice_options, backend._simulator()), slice_options
+        work = sampler_work(ready, aer_options, slice_options, backend._simulator(), backend.connection.reuse)
+        return ready, backend, work, slice_options
 
     def _effective(self) -> Any:
         run_options = self._options.checked_run_options()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,15 +20,11 @@ from qiskit.circuit import QuantumCircuit
 
 from ..errors import WireError
 from ..plan import Batch, Item, Output, Plan, Simulator, Slice
-from ..plan.noise import is_lasting
 from .circuits import encode_circuits
 from .envelope import seal, unseal
 from .handover import Address
 from .outputs import encode_output
 
-_MESSAGES: deque[tuple[Any, bytes]] = deque(maxlen=8)
-"""Of noise models that may come again: to pickle one takes ten times as long as to simulate a small circuit."""
-_LOCK = threading.Lock()
 _FEW = 16  # circuits
 _INLINE_BELOW = 2048  # bytes: a task of its own for a blob costs more than sending so little again
 
@@ -185,11 +180,13 @@ class Encoder:
         return self._once(id(output), encode_output, output)
 
     def _noise(self, key: Any, batch: Batch) -> bytes | str:
-        model = self._plan.work.noise_model
-        if batch.channel_errors or not is_lasting(model):
-            return self._once(("noise", key), _encode_noise, model, batch.channel_errors)
+        work = self._plan.work
+        if batch.channel_errors or work.lasting_noise is None:
+            return self._once(("noise", key), _encode_noise, work.noise_model, batch.channel_errors)
         if ("noise", key) not in self._made:
-            self._made["noise", key] = self._blob(_message_of(model), stays=True)
+            # To pickle a model takes ten times as long as to simulate a small circuit.
+            message = work.lasting_noise.fact("message", lambda model: _encode_noise(model, ()))
+            self._made["noise", key] = self._blob(message, stays=True)
         return self._made["noise", key]
 
     def _once(self, key: Any, encode: Callable[..., bytes], *arguments: Any) -> bytes | str:
@@ -264,18 +261,6 @@ def _encode_noise(noise_model: Any, channel_errors: Sequence[Any]) -> bytes:
     except Exception as error:
         raise WireError(f"the noise model cannot be sent: {error}") from error
     return seal(b"n", pickled)
-
-
-def _message_of(model: Any) -> bytes:
-    """The same for a model that nobody changes, and that may come again."""
-    with _LOCK:
-        for known, message in _MESSAGES:
-            if known is model:
-                return message
-    message = _encode_noise(model, ())
-    with _LOCK:
-        _MESSAGES.append((model, message))
-    return message
 
 
 def decode_noise(message: bytes) -> tuple[Any, tuple[Any, ...]]:

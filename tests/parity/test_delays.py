@@ -24,12 +24,12 @@ from qiskit_aer.noise.passes import LocalNoisePass
 from qiskit_ibm_runtime.fake_provider import FakeAlgiers, FakeManilaV2
 
 from qiskit_cluster_provider import EstimatorV2, SamplerV2
-from qiskit_cluster_provider.engines.aer.simulation.cache import Cache
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
 from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, prepare
+from qiskit_cluster_provider.plan.cache import ByteCache
 from qiskit_cluster_provider.testing import differences, pub_differences
 
 METHODS = ["automatic", "statevector", "density_matrix", "matrix_product_state"]
@@ -189,7 +189,7 @@ def test_a_scheduled_circuit_on_a_device(backend, aer, same, device, whole, make
 def test_a_scheduled_circuit_is_run_without_aers_passes(device, whole, monkeypatch):
     """The second time nothing of them runs, and the model has what three qubits need."""
     circuit = bell(device, "alap")
-    cache, options = Cache(), {"seed_simulator": 1, "shots": 10}
+    cache, options = ByteCache(2**27), {"seed_simulator": 1, "shots": 10}
     noise = Noise(
         prepare([circuit], None, {**options, "noise_model": whole}, SliceOptions(), Simulator()).noise_model
     )

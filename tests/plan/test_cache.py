@@ -118,7 +118,7 @@ def test_threads_that_evict_each_other_keep_the_books():
 
     def use(seed):
         for index in range(2000):
-            cache.get("", (seed * index) % 17, lambda: 1, lambda _: 10)
+            cache.get("numbers", (seed * index) % 17, lambda: 1, lambda _: 10)
             cache.put((seed + index) % 17, 1, 10)
 
     threads = [threading.Thread(target=use, args=(seed,)) for seed in range(1, 5)]

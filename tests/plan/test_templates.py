@@ -262,8 +262,8 @@ def test_the_memory_is_bounded():
             for qubit in range(size):
                 circuit.rx(theta[qubit], qubit)
             snapshots([circuit], memory)
-            assert memory.size <= memory.limit
-    assert memory.size > memory.limit / 2
+            assert memory.kept.size <= memory.kept.limit
+    assert memory.kept.size > memory.kept.limit / 2
 
 
 def test_what_is_initialized_stays_as_it_was():

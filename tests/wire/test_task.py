@@ -3,21 +3,13 @@
 import hashlib
 
 import numpy as np
-import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, cut, prepare
-from qiskit_cluster_provider.plan.circuits import templates
 from qiskit_cluster_provider.wire import Encoder, decode_circuits, decode_context, decode_noise, decode_task
 
 ANGLE = Parameter("angle")
-
-
-@pytest.fixture(autouse=True)
-def _first_runs(monkeypatch):
-    """What was met in other tests would be a blob that stays."""
-    monkeypatch.setattr(templates, "MEMORY", templates.Memory())
 
 
 def template(gates=2000, seed=1):

@@ -8,19 +8,19 @@ has changed since the last call goes unnoticed.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 from qiskit.circuit import QuantumCircuit
 
+from ..cache import ByteCache
 from .patterns import Numbers, Pattern, Structure, outline_of, read
 from .snapshots import Snapshot, snapshot_of
 
 LIMIT = 64 * 2**20
 """Bytes of circuits of earlier runs that are remembered; an estimate."""
 _BYTES_OF_GATE = 600  # of a lasting circuit and of what others are compared with
-_OUTLINES = 4096  # that are remembered
+_BYTES_OF_OUTLINE = 512
+_BYTES_OF_OUTLINES = 4096 * _BYTES_OF_OUTLINE
 _TRIES = 4  # patterns of one structure that a circuit is compared with
 _FEW = 16  # circuits of a run: so few are read when they are first met
 _STRANGERS = 1000  # circuits of one outline one after the other that are like no other; then no more are read
@@ -30,52 +30,32 @@ class Memory:
     """Patterns of earlier runs; the least recently used go first.
 
     Args:
-        limit: of ``size``.
+        limit: bytes, about.
 
     Attributes:
-        size: bytes, about.
+        kept: the patterns, by structure.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self.limit = limit
-        self.size = 0
-        self._patterns: OrderedDict[Structure, list[Pattern]] = OrderedDict()
-        self._outlines: OrderedDict[Hashable, None] = OrderedDict()
-        self._lock = threading.Lock()
+        self.kept = ByteCache(limit)
+        self._outlines = ByteCache(_BYTES_OF_OUTLINES)
 
-    def patterns(self, structure: Structure) -> list[Pattern]:
+    def patterns(self, structure: Structure) -> Sequence[Pattern]:
         """Those of ``structure``, the latest first."""
-        with self._lock:
-            if structure in self._patterns:
-                self._patterns.move_to_end(structure)
-            return list(self._patterns.get(structure, ()))
+        found: Sequence[Pattern] = self.kept.find("patterns", structure) or ()
+        return found
 
     def met(self, outline: Hashable) -> bool:
         """Whether a circuit of ``outline`` was met in an earlier run; from now on it was."""
-        with self._lock:
-            known = outline in self._outlines
-            self._outlines[outline] = None
-            self._outlines.move_to_end(outline)
-            if len(self._outlines) > _OUTLINES:
-                self._outlines.popitem(last=False)
-            return known
+        known = bool(self._outlines.find("outlines", outline))
+        if not known:
+            self._outlines.put(outline, True, _BYTES_OF_OUTLINE)
+        return known
 
     def keep(self, structure: Structure, pattern: Pattern) -> None:
-        """Remember ``pattern``."""
-        with self._lock:
-            mine = self._patterns.setdefault(structure, [])
-            self._patterns.move_to_end(structure)
-            mine.insert(0, pattern)
-            self.size += _weight(pattern)
-            for old in mine[_TRIES:]:
-                self.size -= _weight(old)
-            del mine[_TRIES:]
-            while self.size > self.limit and len(self._patterns) > 1:
-                _, gone = self._patterns.popitem(last=False)
-                self.size -= sum(map(_weight, gone))
-
-
-MEMORY = Memory()
+        """Remember ``pattern``. Of two threads that do so for one structure, the pattern of one may be lost."""
+        mine = (pattern, *self.patterns(structure)[: _TRIES - 1])
+        self.kept.put(structure, mine, sum(map(_weight, mine)))
 
 
 class Templates:
@@ -86,8 +66,8 @@ class Templates:
         memory: of earlier runs.
     """
 
-    def __init__(self, circuits: Iterable[QuantumCircuit], memory: Memory | None = None) -> None:
-        self._memory = MEMORY if memory is None else memory
+    def __init__(self, circuits: Iterable[QuantumCircuit], memory: Memory) -> None:
+        self._memory = memory
         self._circuits = {id(circuit): circuit for circuit in circuits}
         self._snapshots: dict[int, Snapshot] = {}
         by_outline: dict[Hashable, list[QuantumCircuit]] = {}
@@ -113,7 +93,7 @@ class Templates:
             circuits: different objects.
             met: whether there was one of this outline in an earlier run.
         """
-        known: dict[Structure, list[Pattern]] = {}
+        known: dict[Structure, Sequence[Pattern]] = {}
         found: dict[Pattern, list[tuple[QuantumCircuit, Numbers]]] = {}
         new: dict[Pattern, Structure] = {}
         strangers = 0

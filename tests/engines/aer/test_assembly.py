@@ -15,12 +15,12 @@ from qiskit_cluster_provider import wire
 from qiskit_cluster_provider.engines.aer.simulation import native
 from qiskit_cluster_provider.engines.aer.simulation import simulator as aer_module
 from qiskit_cluster_provider.engines.aer.simulation.assembly import assemble, available
-from qiskit_cluster_provider.engines.aer.simulation.cache import Cache
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.outputs import plain
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
 from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.plan import Simulator
+from qiskit_cluster_provider.plan.cache import ByteCache
 from tests.parity.circuits import circuits, kraus_and_unitary, templates
 from tests.parity.test_parity import NOISE
 
@@ -64,7 +64,7 @@ def equal(one, other):
 
 def runs(templates, options, noise=None, times=3):
     """The public answer, and those of calls that share a cache."""
-    cache, noise = Cache(), None if noise is None else Noise(noise)
+    cache, noise = ByteCache(2**27), None if noise is None else Noise(noise)
     widths = (max(t.circuit.num_qubits for t in templates), max(t.circuit.num_clbits for t in templates))
     direct = [Aer(options, Simulator(), noise, cache).run(templates, 7, 20, widths)[0] for _ in range(times)]
     with pytest.MonkeyPatch.context() as patch:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
-from collections import OrderedDict
 from typing import Any
 
 from distributed import Future
 
+from ....plan.cache import ByteCache
 from ....worker import keep
 
 LIMIT = 64 * 2**20
@@ -34,29 +33,17 @@ class Blobs:
     """Those of one connection, by content; the least recently used go first.
 
     Args:
-        limit: of ``size``.
-
-    Attributes:
-        size: bytes.
+        limit: bytes of those that are kept.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self.limit = limit
-        self.size = 0
-        self._kept: OrderedDict[str, tuple[int, Future]] = OrderedDict()
-        self._lock = threading.Lock()
+        self.kept = ByteCache(limit)
 
     def get(self, client: Any, name: str, message: bytes) -> Future:
-        """The Dask task that holds ``message``. Whoever gets it holds it, even if it is no longer kept here."""
-        with self._lock:
-            size, future = self._kept.pop(name, (0, None))
-            self.size -= size
-            if future is None or future.status in GONE:
-                # A task and not scatter(): if the only worker that holds it dies, the scheduler makes it again.
-                future = client.submit(keep, message, key=f"qiskit-cluster-blob-{name}", pure=False)
-            self._kept[name] = len(message), future
-            self.size += len(message)
-            while self.size > self.limit and len(self._kept) > 1:
-                _, (size, _) = self._kept.popitem(last=False)
-                self.size -= size
-            return future
+        """The Dask task that holds ``message``. Its caller holds it, even if it is no longer kept here."""
+        future = self.kept.find("blobs", name)
+        if future is None or future.status in GONE:
+            # A task and not scatter(): if the only worker that holds it dies, the scheduler makes it again.
+            future = client.submit(keep, message, key=f"qiskit-cluster-blob-{name}", pure=False)
+            self.kept.put(name, future, len(message))
+        return future

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
-import threading
 import time
 from collections.abc import Hashable
 from typing import Any
@@ -18,24 +16,26 @@ from qiskit.circuit import QuantumCircuit
 
 from .... import wire
 from ....plan import Batch, Output, Slice, SliceResult, Work
-from ....plan.noise import is_lasting
-from .cache import Cache
+from ....plan.reuse import Reuse
 from .noise import Noise
 from .simulate import Parts, simulate, with_channels
 
 THREADS = "dispatch-"
 """How the names of the threads begin that simulate here."""
-_BYTES_OF_NOISE = 2**20  # of a part of a model: an estimate
-_cache = Cache(limit=32 * 2**20)
-_lock = threading.Lock()  # Aer holds the GIL, so that two at once would be no faster
 
 
-def simulate_here(work: Work, piece: Slice) -> SliceResult:
-    """The result of ``piece``."""
+def simulate_here(work: Work, piece: Slice, reuse: Reuse) -> SliceResult:
+    """The result of ``piece``.
+
+    Args:
+        work: of the run.
+        piece: a part of it.
+        reuse: has what was assembled for earlier slices.
+    """
     start = time.perf_counter()
     runs, parts = _task(work, piece)
-    with _lock:
-        return simulate(piece.index, runs, parts, _cache, start)
+    with reuse.simulating:
+        return simulate(piece.index, runs, parts, reuse.assembled, start)
 
 
 def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
@@ -60,7 +60,7 @@ def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
         noise = None
         if work.noise_model is not None or batch.channel_errors:
             noise = len(noises)
-            noises.append(_noise(work.noise_model, batch))
+            noises.append(_noise(work, batch))
         runs.append(wire.TaskRun(run.seed, run.shots, batch.widths, noise, tuple(pieces)))
     parts = Parts(
         bundles=[([circuit], name) for _, circuit, name in circuits.values()],
@@ -72,14 +72,14 @@ def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
     return runs, parts
 
 
-def _noise(model: Any, batch: Batch) -> Noise:
+def _noise(work: Work, batch: Batch) -> Noise:
     """Of a model that lasts the same each time, with what was converted and assembled for it."""
     if batch.channel_errors:
-        return with_channels(copy.deepcopy(model), batch.channel_errors)
-    if not is_lasting(model):
-        return with_channels(model, ())
-    name = ("noise model", id(model))  # which is nothing else's as long as what is remembered holds it
-    return _cache.get("noise models", name, lambda: with_channels(model, ()), lambda _: _BYTES_OF_NOISE)
+        return with_channels(copy.deepcopy(work.noise_model), batch.channel_errors)
+    if work.lasting_noise is None:
+        return with_channels(work.noise_model, ())
+    found: Noise = work.lasting_noise.fact("here", lambda model: with_channels(model, ()))
+    return found
 
 
 def _not_ours(record: logging.LogRecord) -> bool:
@@ -87,11 +87,4 @@ def _not_ours(record: logging.LogRecord) -> bool:
     return not str(record.threadName).startswith(THREADS)
 
 
-def _forked() -> None:
-    global _cache, _lock
-    _cache, _lock = Cache(limit=_cache.limit), threading.Lock()
-
-
 logging.getLogger("qiskit_aer.backends.aerbackend").addFilter(_not_ours)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)

@@ -10,13 +10,21 @@ from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
 from qiskit_aer.backends.backendconfiguration import AerBackendConfiguration
 
 from ....plan import Simulator
+from ....plan.cache import ByteCache
 
-_KNOWN: list[tuple[Simulator, AerSimulator]] = []  # the last ones; to make one takes as long as a tiny circuit
+_KNOWN = 4  # simulators that are remembered: to make one takes as long as a tiny circuit
+_BYTES = 2**20  # of them, about
 
 
-def rebuilt(simulator: Simulator) -> AerSimulator:
-    """An AerSimulator like the user's; not to be changed."""
-    for known, aer in list(_KNOWN):
+def rebuilt(simulator: Simulator, cache: ByteCache) -> AerSimulator:
+    """An AerSimulator like the user's; not to be changed.
+
+    Args:
+        simulator: what to rebuild.
+        cache: remembers the last ones.
+    """
+    remembered: list[tuple[Simulator, AerSimulator]] = cache.get("", "simulators", list, lambda _: _BYTES)
+    for known, aer in remembered:
         if known == simulator:
             return aer
     if simulator.configuration is None:
@@ -25,8 +33,8 @@ def rebuilt(simulator: Simulator) -> AerSimulator:
         configuration = AerBackendConfiguration.from_dict(dict(simulator.configuration))
         aer = AerSimulator(configuration=configuration, target=Target())
         aer.set_options(method=simulator.method, basis_gates=list(simulator.basis_gates))
-    _KNOWN.append((simulator, aer))
-    del _KNOWN[:-4]
+    remembered.append((simulator, aer))
+    del remembered[:-_KNOWN]
     return aer
 
 

@@ -14,13 +14,13 @@ from qiskit_aer.noise import NoiseModel
 
 from .... import wire
 from ....plan import Output, Simulator, SliceResult
+from ....plan.cache import ByteCache
 from ....plan.seeds import aer_seed
-from .cache import Cache
 from .expectations import from_states, takes_states
 from .jobs import Job, share_state, templates_of
 from .noise import Noise
 from .outputs import collect, plain
-from .simulator import Aer, Experiment
+from .simulator import BYTES_OF_CHILD, Aer, Experiment
 from .template import weight_of
 
 Fetch = Callable[[list[str]], list[bytes]]
@@ -32,7 +32,7 @@ class Simulation:
     """Runs slices, and remembers what it decoded and assembled for earlier ones."""
 
     def __init__(self) -> None:
-        self.cache = Cache()
+        self.cache = ByteCache(BYTES_OF_CHILD)
 
     def run(self, message: bytes, fetch: Fetch, memory: int = 0) -> bytes | bytearray:
         """Simulate the slice in ``message``.
@@ -71,7 +71,7 @@ class Parts:
     outputs: Sequence[tuple[Output, Hashable]]
 
 
-def simulate(index: int, runs: Iterable[wire.TaskRun], parts: Parts, cache: Cache, start: float) -> SliceResult:
+def simulate(index: int, runs: Iterable[wire.TaskRun], parts: Parts, cache: ByteCache, start: float) -> SliceResult:
     """The result of slice ``index``, which began at ``start`` on the clock of ``time.perf_counter``."""
     found = _Found()
     simulators: dict[int | None, Aer] = {}
@@ -97,7 +97,7 @@ class _Reader:
         blobs: that the task needs.
     """
 
-    def __init__(self, cache: Cache, fetch: Fetch, blobs: Sequence[str]) -> None:
+    def __init__(self, cache: ByteCache, fetch: Fetch, blobs: Sequence[str]) -> None:
         self._cache = cache
         self._fetch = fetch
         missing = [name for name in dict.fromkeys(blobs) if name not in cache]

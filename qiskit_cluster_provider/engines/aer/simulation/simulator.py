@@ -11,9 +11,9 @@ from qiskit_aer import AerError
 from qiskit_aer.backends.aer_compiler import generate_aer_config
 
 from ....plan import Simulator
+from ....plan.cache import ByteCache
 from ....plan.seeds import aer_seed
 from .assembly import Assembled, Entry, assemble, available, tables
-from .cache import Cache
 from .noise import Noise
 from .rebuilding import cast, rebuilt
 from .relaxation import relax, united
@@ -21,6 +21,8 @@ from .template import Template, for_run, portions, weight_of
 
 Experiment = dict[str, Any]
 T = TypeVar("T")
+BYTES_OF_CHILD = 128 * 2**20
+"""What a child keeps between slices: what it decoded and assembled. An estimate, as all sizes of these are."""
 _ROWS = 256
 """Experiments of one call of Aer's C++: more become slower, by a fifth for 2,000."""
 
@@ -36,15 +38,15 @@ class Aer:
     """
 
     def __init__(
-        self, options: Mapping[str, Any], simulator: Simulator, noise: Noise | None, cache: Cache | None = None
+        self, options: Mapping[str, Any], simulator: Simulator, noise: Noise | None, cache: ByteCache | None = None
     ) -> None:
         self._options = {"max_parallel_threads": 1, **options}
-        self._cache = Cache() if cache is None else cache
+        self._cache = ByteCache(BYTES_OF_CHILD) if cache is None else cache
         self._basis_gates: tuple[str, ...] | None = None
         self._noise = noise
         if noise is not None:
             self._options["noise_model"] = noise.model
-        self._aer = rebuilt(simulator)
+        self._aer = rebuilt(simulator, self._cache)
         usual = self._aer.options.__dict__
         # Aer looks at each option that it is given, which for a tiny circuit takes as long as to simulate it.
         self._unusual = {k: cast(k, v) for k, v in self._options.items() if k not in usual or usual[k] is not v}
@@ -101,7 +103,7 @@ class Aer:
         return self._cache.get("circuits", name, make, weight_of)
 
     def remembered(self, kind: str, name: Hashable, make: Callable[[], T], weigh: Callable[[T], int]) -> T:
-        """As of :class:`.cache.Cache`."""
+        """As of :meth:`.plan.cache.ByteCache.get`."""
         return self._cache.get(kind, name, make, weigh)
 
     @property
