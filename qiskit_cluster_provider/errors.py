@@ -13,6 +13,7 @@
         │   └── PubTypeError                (TypeError)    something in it has the wrong type
         ├── ShotSlicingError                (ValueError)   max_shot_size would change the answer
         ├── MissingExtraError               (ImportError)  what to install
+        ├── LibraryVersionError             (ImportError)  a library lacks something; which version to install
         ├── ClusterConnectionError          (ConnectionError)  no cluster, a dead address, no workers
         │   ├── ClusterApiError                                Kubernetes does not answer, or refuses
         │   ├── ClusterClosedError                             closed for good: no retry can help
@@ -79,6 +80,10 @@ class ShotSlicingError(ClusterError, ValueError):
 
 class MissingExtraError(ClusterError, ImportError):
     """An optional dependency is not installed; the message says what to install."""
+
+
+class LibraryVersionError(ClusterError, ImportError):
+    """A library is of a version that lacks what is needed; the message says which version to install."""
 
 
 class ClusterConnectionError(ClusterError, ConnectionError):

@@ -12,6 +12,7 @@ from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
+from .._compat.aer import is_from_device
 from ..clusters import Connection, find_kinds
 from ..dispatch import Dispatch, dispatch_of, foreseen
 from ..engines.aer.checks import check_options, check_work
@@ -60,7 +61,7 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
             self._aer = AerSimulator(**aers)
         super().__init__(
             provider=provider,
-            name=connection.name if self._aer._from_backend else SimulatorName(connection.name),
+            name=connection.name if is_from_device(self._aer) else SimulatorName(connection.name),
             description=f"{connection.kind.description}; simulates with {self._aer.name}",
             backend_version=self._aer.configuration().backend_version,
         )
@@ -95,7 +96,7 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
     @classmethod
     def _default_options(cls) -> Options:
         defaults = {name: getattr(SliceOptions(), name) for name in SLICE_OPTION_NAMES}
-        return Options(**{**AerSimulator._default_options().__dict__, **defaults})
+        return Options(**{**AerSimulator().options.__dict__, **defaults})
 
     @classmethod
     def option_names(cls) -> set[str]:
@@ -249,7 +250,7 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
         return explain(found.plan, found.needs, found.placement, self.name, found.capacity, *sizes)
 
     def _check(self, work: Work) -> bool:
-        return check_work(work, self.configuration().basis_gates if self._aer._from_backend else None)
+        return check_work(work, self.configuration().basis_gates if is_from_device(self._aer) else None)
 
     def _simulator(self) -> Simulator:
         return simulator_of(self._aer)

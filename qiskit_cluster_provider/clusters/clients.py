@@ -8,6 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from .._compat.dask import stop_loop
 from ..errors import ClusterClosedError
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def new_client(target: Any, **options: Any) -> Client:
 def end_client(client: Client) -> None:
     """Close it, and end its thread: Dask leaves that, with three descriptors, if the connection ended by itself."""
     client.close()
-    runner = getattr(client, "_loop_runner", None)
-    if runner is not None:
-        runner.stop()
+    stop_loop(client)
 
 
 def _process_of(client: Client) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from .._compat.python import imports_main
 from ..errors import ClusterConnectionError, MissingExtraError
 from ..worker.sandbox import processes
 from ..worker.sandbox.memory import memory_limit
@@ -96,7 +96,7 @@ def _check_main_module() -> None:
 
     if dask.config.get("distributed.worker.multiprocessing-method", "spawn") == "fork":
         return
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    if imports_main():
         raise ClusterConnectionError(f"a process of a worker has run this program: its work must be below {_GUARD}.")
     if (path := processes.unreadable_main()) is not None:
         raise ClusterConnectionError(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .._compat.dask import stop_adapting
 from ..errors import ClusterConfigError, ClusterConnectionError
 from .lifecycle.starting import check_wanted, stopping
 
@@ -28,9 +29,7 @@ def scale(client: Any, workers: int, timeout: float | None) -> None:
     """
     check_workers(workers)
     cluster = cluster_of(client)
-    adaptive = getattr(cluster, "_adaptive", None)
-    if adaptive is not None:  # the load would take back what is asked for now
-        adaptive.stop()
+    stop_adapting(cluster, workers)  # the load would take back what is asked for now
     cluster.scale(workers)
 
     def there() -> int:

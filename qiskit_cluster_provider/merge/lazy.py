@@ -1,5 +1,7 @@
 """Qiskit's ``Result``, of which each experiment is made when somebody reads it.
 
+It hooks into what Qiskit keeps to itself: :func:`.._compat.qiskit.has_lazy_results` says whether that is there.
+
 A copy of such a result, a pickled one too, has Qiskit's own types alone: it can be read where this package is not
 installed.
 """
@@ -13,6 +15,8 @@ from qiskit.result import Counts, Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData, MeasLevel
 from qiskit.result.postprocess import format_counts_memory
 
+from .._compat.private import overriding
+from .._compat.qiskit import DATA_ATTRIBUTES, GET_EXPERIMENT, METADATA
 from ..plan import PackedCounts, PackedMemory
 from .source import Source
 
@@ -22,6 +26,7 @@ _OF_COUNTS = ("time_taken", "creg_sizes", "memory_slots")
 """What ``Counts`` takes from a header."""
 
 
+@overriding(DATA_ATTRIBUTES, needed=False)
 class LazyData(ExperimentResultData):
     """Data that is read from ``source`` with the first attribute; counts and memory are unpacked one by one."""
 
@@ -45,7 +50,7 @@ class LazyData(ExperimentResultData):
         packed = {key: one for key, one in data.items() if isinstance(one, (PackedCounts, PackedMemory))}
         self.__dict__.update((key, one) for key, one in data.items() if key not in packed)
         first = [key for key in _FIRST if key in data]
-        self.__dict__["_data_attributes"] = [*first, *(key for key in data if key not in _FIRST)]
+        self.__dict__[DATA_ATTRIBUTES.key] = [*first, *(key for key in data if key not in _FIRST)]
         object.__setattr__(self, "_lazy_packed", packed)
 
     def __getattr__(self, name: str) -> Any:
@@ -73,6 +78,7 @@ class LazyData(ExperimentResultData):
         return ExperimentResultData, (), vars(self)
 
 
+@overriding(METADATA, needed=False)
 class LazyExperiment(ExperimentResult):
     """An experiment that is read from ``source`` with the first attribute, but for its data."""
 
@@ -114,7 +120,7 @@ class LazyExperiment(ExperimentResult):
     @property
     def _metadata(self) -> Any:
         self._read()
-        return self.__dict__["_metadata"]
+        return self.__dict__[METADATA.key]
 
     def __getattr__(self, name: str) -> Any:
         if self._source is not None:
@@ -131,6 +137,7 @@ class LazyExperiment(ExperimentResult):
         return ExperimentResult, (self.shots, self.success, self.data), vars(self)
 
 
+@overriding(GET_EXPERIMENT, needed=False)
 class LazyResult(Result):
     """A result whose ``results`` are :class:`LazyExperiment`; counts and memory are made without keeping them."""
 
@@ -177,7 +184,7 @@ class LazyResult(Result):
         """As Qiskit's, which reads the headers of all experiments for each name that is looked up."""
         some = [self.results[place] for place in self._places(key)[:2]]
         if some and all(_name_of(experiment) == _name(key) for experiment in some):
-            return Result(results=some, status=self.status)._get_experiment(key)
+            return GET_EXPERIMENT.found(Result(results=some, status=self.status), key)
         return super()._get_experiment(key)
 
     def _places(self, key: Any) -> list[int]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qiskit.result import Result
+from qiskit.result.models import ExperimentResult, ExperimentResultData
 
-from ..plan import Plan, SliceResult
+from .._compat.qiskit import has_lazy_results
+from ..plan import PackedCounts, PackedMemory, Plan, SliceResult
 from .lazy import LazyExperiment, LazyResult
 from .source import Source
 
@@ -43,15 +45,24 @@ def merge(
         "seed_mode": plan.work.seed_mode,
         "slices": len(plan.slices),
     }
-    return LazyResult(
+    lazy = has_lazy_results()
+    made = LazyExperiment if lazy else _experiment
+    return (LazyResult if lazy else Result)(
         **head,
         **extra,
         qobj_id="",
         success=not failed,
         status=_status(source, len(failed), partial),
-        results=[LazyExperiment(source, index) for index in range(source.size)],
+        results=[made(source, index) for index in range(source.size)],
         metadata=metadata,
     )
+
+
+def _experiment(source: Source, index: int) -> ExperimentResult:
+    """One that is made at once."""
+    packed = (PackedCounts, PackedMemory)
+    data = {key: one.unpacked() if isinstance(one, packed) else one for key, one in source.data(index).items()}
+    return source.experiment(index, ExperimentResultData(**data))
 
 
 def _status(source: Source, failed: int, partial: bool) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 from qiskit.exceptions import QiskitError
 from qiskit.result.models import ExperimentResult, ExperimentResultData
-from qiskit_aer.backends.backend_utils import format_save_type
 
+from .._compat.aer import FORMAT_SAVE_TYPE
 from ..errors import WireError, headline
 from ..plan import Experiment, PackedCounts, PackedMemory, Plan, SliceResult
 from .failures import describe
@@ -105,8 +105,9 @@ class Source:
             metadata = merge_heads(heads, by_shot=self._by_shot)["metadata"]
             types, subtypes = metadata.get("result_types", {}), metadata.get("result_subtypes", {})
             data = merge_data(list(self._data(index)), [head["shots"] for head in heads], subtypes)
+            dressed = FORMAT_SAVE_TYPE.needed() if types.keys() & data.keys() else None
             return {
-                key: format_save_type(value, types[key], subtypes[key]) if key in types else value
+                key: dressed(value, types[key], subtypes[key]) if dressed and key in types else value
                 for key, value in data.items()
             }
         except _DAMAGE as error:

@@ -13,6 +13,7 @@ from qiskit.circuit.controlflow import ControlFlowOp
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import Pauli, PauliList
 
+from .._compat.aer import quantum_error
 from ..options import SliceOptions
 from .cost import saves_whole_operators, splits_rows
 from .model import Batch, Item, Simulator, Work
@@ -269,7 +270,7 @@ def _shares_state(circuit: QuantumCircuit, options: Mapping[str, Any]) -> bool:
     for instruction in circuit.data:
         operation = instruction.operation
         names.add(operation.name)
-        if isinstance(operation, ControlFlowOp) or getattr(operation, "_quantum_error", None) is not None:
+        if isinstance(operation, ControlFlowOp) or quantum_error(operation) is not None:
             return False
         if operation.name in _NOT_UNITARY or operation.name.startswith(("save_", "set_")):
             return False

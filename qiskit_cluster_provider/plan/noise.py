@@ -23,18 +23,19 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from qiskit.circuit import QuantumCircuit
 
+from .._compat.aer_noise import (
+    RELAXATION_ERROR,
+    ModelParts,
+    PassParts,
+    has_more,
+    parts_of,
+    pass_parts,
+    passes_of,
+    put_parts,
+)
 from .cache import ByteCache
 from .model import Batch
 from .outputs import Parities
-
-_KNOWN = frozenset(
-    {
-        *("_basis_gates", "_noise_instructions", "_noise_qubits", "_custom_noise_passes"),
-        *("_default_quantum_errors", "_local_quantum_errors"),
-        *("_default_readout_error", "_local_readout_errors"),
-    }
-)
-"""What a NoiseModel of qiskit-aer 0.18 is made of. One with more than that is sent as it is."""
 
 _MODEL = ("qiskit_aer.noise.noise_model", "NoiseModel")
 _READOUT = ("qiskit_aer.noise.errors.readout_error", "ReadoutError")
@@ -87,72 +88,77 @@ def met(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> tuple[A
     """
     if noise_model is None:
         return None, None
-    if not _is_known(noise_model):
+    parts = _known(noise_model)
+    if parts is None:
         return copy.deepcopy(noise_model), None  # which the user may change as soon as run() has returned
-    plain = all(map(_relaxes, noise_model._custom_noise_passes))
-    named = {*noise_model._default_quantum_errors, *noise_model._local_quantum_errors}
+    plain = all(map(_relaxes, parts.passes))
+    named = {*parts.default_quantum, *parts.local_quantum}
     qubits = frozenset(_used(batches, _PASSIVE - named if plain else frozenset()))
     if not plain:
-        return _part(noise_model, qubits), None  # nobody knows on what the function of a LocalNoisePass depends
+        # Nobody knows on what the function of a LocalNoisePass depends.
+        return _part(noise_model, parts, qubits), None
 
     def make() -> LastingNoise:
-        return LastingNoise(_part(noise_model, qubits), _immutable(noise_model))
+        return LastingNoise(_part(noise_model, parts, qubits), _immutable(parts))
 
-    key = (qubits, *_fingerprint(noise_model))
+    key = (qubits, *_fingerprint(parts))
     lasting = cache.get("noise models", key, make, lambda one: _BYTES_OF_ERROR * (len(one.holds) + 10))
     return lasting.model, lasting
 
 
 def relaxations(noise_model: Any) -> Sequence[Any]:
-    """The passes that a model begins with and of which it is known what they do: Aer's own of relaxation."""
-    passes: Sequence[Any] = getattr(noise_model, "_custom_noise_passes", ())
-    if not passes or not _is_known(noise_model):
+    """The passes that a model begins with and of which it is known what they do: Aer's own of relaxation.
+
+    Raises:
+        LibraryVersionError: this Aer does not tell.
+    """
+    passes = passes_of(noise_model)
+    if not passes or _known(noise_model) is None:
         return ()
     return list(takewhile(_relaxes, passes))
 
 
 def _relaxes(one: Any) -> bool:
     """Whether a pass is Aer's own of relaxation, with its own function."""
-    func = getattr(one, "_func", None)
-    own = getattr(func, "__self__", None) is one and getattr(func, "__name__", "") == "_thermal_relaxation_error"
-    return _class_of(one) == _RELAXATION and own
+    if _class_of(one) != _RELAXATION:
+        return False
+    func = pass_parts(one).func
+    return getattr(func, "__self__", None) is one and getattr(func, "__name__", "") == RELAXATION_ERROR.key
 
 
 def sorts_of(noise_model: Any) -> Sorts:
     """The sorts of all quantum errors of a model that is known."""
-    quantum = [*noise_model._default_quantum_errors.values()]
-    quantum += [error for errors in noise_model._local_quantum_errors.values() for error in errors.values()]
-    return frozenset(sort for error in quantum for sort in sorts_in(error))
+    parts = parts_of(noise_model)
+    return frozenset() if parts is None else frozenset(sort for error in parts.quantum for sort in sorts_in(error))
 
 
-def _immutable(model: Any) -> list[Any]:
+def _immutable(model: ModelParts) -> list[Any]:
     """What a fingerprint has the ids of."""
-    local = [error for errors in model._local_quantum_errors.values() for error in errors.values()]
-    readouts = [model._default_readout_error, *model._local_readout_errors.values()]
-    passes = model._custom_noise_passes
-    targets = [one._target for one in passes]
-    return [*model._default_quantum_errors.values(), *local, *readouts, *passes, *targets]
+    targets = [pass_parts(one).target for one in model.passes]
+    return [*model.quantum, *model.readouts, *model.passes, *targets]
 
 
-def _fingerprint(model: Any) -> tuple[Hashable, ...]:
+def _fingerprint(model: ModelParts) -> tuple[Hashable, ...]:
     """Tells whether anything was changed in a model since it was last met, and in its errors."""
     return (
-        tuple((name, id(error), _content(error)) for name, error in model._default_quantum_errors.items()),
+        tuple((name, id(error), _content(error)) for name, error in model.default_quantum.items()),
         tuple(
             (name, where, id(error), _content(error))
-            for name, errors in model._local_quantum_errors.items()
+            for name, errors in model.local_quantum.items()
             for where, error in errors.items()
         ),
-        _numbers(model._default_readout_error),
-        tuple((where, _numbers(error)) for where, error in model._local_readout_errors.items()),
-        tuple(model._basis_gates),
-        frozenset(model._noise_instructions),
-        frozenset(model._noise_qubits),
-        tuple(
-            (id(one), *map(_bytes, (one._t1s, one._t2s, one._p1s)), one._dt, one._ops, one._method, id(one._target))
-            for one in model._custom_noise_passes
-        ),
+        _numbers(model.default_readout),
+        tuple((where, _numbers(error)) for where, error in model.local_readout.items()),
+        tuple(model.basis_gates),
+        frozenset(model.noise_instructions),
+        frozenset(model.noise_qubits),
+        tuple((id(one), *_pass(pass_parts(one))) for one in model.passes),
     )
+
+
+def _pass(one: PassParts) -> tuple[Hashable, ...]:
+    """Of a pass of relaxation."""
+    return *map(_bytes, (one.t1s, one.t2s, one.p1s)), one.dt, one.ops, one.method, id(one.target)
 
 
 def _class_of(thing: Any) -> tuple[str, str]:
@@ -160,18 +166,17 @@ def _class_of(thing: Any) -> tuple[str, str]:
     return type(thing).__module__, type(thing).__qualname__
 
 
-def _is_known(model: Any) -> bool:
-    """Whether all that stands in ``model`` is of classes that this module can read."""
-    if _class_of(model) != _MODEL or not set(vars(model)) <= _KNOWN:
-        return False
-    quantum = [*model._default_quantum_errors.values()]
-    quantum += [error for errors in model._local_quantum_errors.values() for error in errors.values()]
-    readouts = [model._default_readout_error, *model._local_readout_errors.values()]
-    return (
-        {*map(_class_of, quantum)} <= _READERS.keys()
-        and {_class_of(error) for error in readouts if error is not None} <= {_READOUT}
-        and {*map(_class_of, model._custom_noise_passes)} <= {_RELAXATION, _LOCAL}
+def _known(model: Any) -> ModelParts | None:
+    """What ``model`` is made of, if all that stands in it is of classes that this module can read; else ``None``."""
+    parts = None if _class_of(model) != _MODEL or has_more(model) else parts_of(model)
+    if parts is None:
+        return None
+    readable = (
+        {*map(_class_of, parts.quantum)} <= _READERS.keys()
+        and {_class_of(error) for error in parts.readouts if error is not None} <= {_READOUT}
+        and {*map(_class_of, parts.passes)} <= {_RELAXATION, _LOCAL}
     )
+    return parts if readable else None
 
 
 def _content(error: Any) -> tuple[Hashable, ...]:
@@ -188,15 +193,14 @@ def _bytes(numbers: Any) -> bytes:
     return np.asarray(numbers, dtype=np.float64).tobytes()
 
 
-def _part(noise_model: Any, qubits: Qubits) -> Any:
+def _part(noise_model: Any, parts: ModelParts, qubits: Qubits) -> Any:
     """What of it stands on ``qubits``, and one error of every sort that would be missing."""
-    kept = copy.copy(noise_model)
-    local, sorts = noise_model._local_quantum_errors, set[tuple[str, int]]()
-    for error in noise_model._default_quantum_errors.values():
+    sorts = set[tuple[str, int]]()
+    for error in parts.default_quantum.values():
         sorts |= sorts_in(error)
     mine: dict[str, dict[tuple[int, ...], Any]] = {}
     left: list[tuple[str, tuple[int, ...], Any]] = []
-    for name, errors in local.items():
+    for name, errors in parts.local_quantum.items():
         for where, error in errors.items():
             if qubits.issuperset(where):
                 mine.setdefault(name, {})[where] = error
@@ -207,15 +211,21 @@ def _part(noise_model: Any, qubits: Qubits) -> Any:
         if not sorts_in(error) <= sorts:
             mine.setdefault(name, {})[where] = error
             sorts |= sorts_in(error)
-    kept._local_quantum_errors = mine
-    kept._default_quantum_errors = dict(noise_model._default_quantum_errors)
-    readouts = noise_model._local_readout_errors
+    readouts = parts.local_readout
     near = {where: error for where, error in readouts.items() if qubits.issuperset(where)}
-    if readouts and not near and noise_model._default_readout_error is None:
+    if readouts and not near and parts.default_readout is None:
         near = dict([next(iter(readouts.items()))])
-    kept._local_readout_errors = near
-    for name in ("_basis_gates", "_noise_instructions", "_noise_qubits", "_custom_noise_passes"):
-        setattr(kept, name, copy.copy(getattr(noise_model, name)))
+    kept = copy.copy(noise_model)
+    own = parts._replace(
+        basis_gates=copy.copy(parts.basis_gates),
+        noise_instructions=copy.copy(parts.noise_instructions),
+        noise_qubits=copy.copy(parts.noise_qubits),
+        passes=copy.copy(parts.passes),
+        default_quantum=dict(parts.default_quantum),
+        local_quantum=mine,
+        local_readout=near,
+    )
+    put_parts(kept, own)
     return kept
 
 
@@ -236,7 +246,7 @@ class _Reader(NamedTuple):
 
 def _circuits(error: Any) -> tuple[Hashable, ...]:
     """The numbers of a QuantumError, and its circuits by their length."""
-    return _bytes(error.probabilities), *(len(circuit._data) for circuit in error.circuits)
+    return _bytes(error.probabilities), *(len(circuit.data) for circuit in error.circuits)
 
 
 def _steps(error: Any) -> Sorts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from .._compat.aer_noise import passes_of
 from .needs import Needs
 from .shapes import Shape
 
@@ -74,6 +75,6 @@ def _unfit(options: Mapping[str, Any], noise_model: Any) -> str:
     for name in _UNUSUAL:
         if options.get(name):
             return f"{name}={options[name]}"
-    if getattr(noise_model, "_custom_noise_passes", None):
+    if passes_of(noise_model):
         return "the noise model has passes of its own"
     return ""

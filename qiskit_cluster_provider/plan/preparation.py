@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
+from .._compat.aer import quantum_error
 from ..errors import CircuitTypeError, InvalidCircuitError
 from ..options import SliceOptions
 from .circuits.instructions import PLAIN, instructions
@@ -232,7 +233,7 @@ def channel_errors(circuits: Iterable[QuantumCircuit]) -> tuple[Any, ...]:
         if PLAIN.issuperset(circuit.count_ops()):
             continue
         for operation in instructions(circuit):
-            error = getattr(operation, "_quantum_error", None)
+            error = quantum_error(operation)
             if error is not None:
                 found.setdefault(error.id, error)
     return tuple(found.values())

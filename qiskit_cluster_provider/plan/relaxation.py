@@ -14,6 +14,7 @@ from typing import Any
 
 from qiskit.circuit import ControlFlowOp, Delay, QuantumCircuit
 
+from .._compat.aer_noise import PassParts, pass_parts
 from .model import Batch
 from .noise import Sorts, relaxations, sorts_in, sorts_of
 
@@ -28,7 +29,8 @@ def with_strangers(noise_model: Any, batches: Iterable[Batch]) -> tuple[Batch, .
         noise_model: of the run, or ``None``.
         batches: of the run.
     """
-    passes = [one for one in relaxations(noise_model) if not one._ops or issubclass(Delay, one._ops)]
+    passes = [pass_parts(one) for one in relaxations(noise_model)]
+    passes = [one for one in passes if not one.ops or issubclass(Delay, one.ops)]
     if not passes:
         return tuple(batches)
     known, found = sorts_of(noise_model), []
@@ -38,7 +40,7 @@ def with_strangers(noise_model: Any, batches: Iterable[Batch]) -> tuple[Batch, .
     return tuple(found)
 
 
-def _strangers(passes: Sequence[Any], batch: Batch, known: Sorts) -> tuple[Any, ...]:
+def _strangers(passes: Sequence[PassParts], batch: Batch, known: Sorts) -> tuple[Any, ...]:
     circuits = {id(item.circuit): item for item in batch.items}
     if len(circuits) < 2:
         return ()
@@ -57,22 +59,22 @@ def _strangers(passes: Sequence[Any], batch: Batch, known: Sorts) -> tuple[Any, 
     return tuple({id(error): error for error in foreign.values()}.values())
 
 
-def _errors(passes: Iterable[Any], waits: Waits, made: dict[Any, Any]) -> Iterator[Any]:
+def _errors(passes: Iterable[PassParts], waits: Waits, made: dict[Any, Any]) -> Iterator[Any]:
     """An error of each shape that ``passes`` make of ``waits``."""
     for index, one in enumerate(passes):
         for qubit, duration, unit in waits:
             key = (index, *_shape(one, qubit, duration, unit))
             if key not in made:
-                made[key] = one._func(Delay(duration, unit), [qubit])
+                made[key] = one.func(Delay(duration, unit), [qubit])
             if made[key] is not None and not made[key].ideal():
                 yield made[key]
 
 
-def _shape(one: Any, qubit: int, duration: Any, unit: str) -> tuple[Any, ...]:
+def _shape(one: PassParts, qubit: int, duration: Any, unit: str) -> tuple[Any, ...]:
     """What decides which instructions are in the error: the others have probability 0."""
     scale: Mapping[str, float] = {"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
-    seconds = float(duration) * (one._dt or 0 if unit == "dt" else scale.get(unit, 1))
-    t1, t2, excited = float(one._t1s[qubit]), float(one._t2s[qubit]), float(one._p1s[qubit])
+    seconds = float(duration) * (one.dt or 0 if unit == "dt" else scale.get(unit, 1))
+    t1, t2, excited = float(one.t1s[qubit]), float(one.t2s[qubit]), float(one.p1s[qubit])
     resets = math.exp(-seconds / t1) < 1
     flips = math.exp(-seconds * (1 / t2 - 1 / t1)) < 1 if t2 <= t1 else math.exp(-seconds / t2) < 1
     return t2 > t1, t1 == t2 == math.inf, resets, flips, excited > 0, excited < 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._compat.aer_noise import parts_of
 from .model import Item, Work
 from .outputs import Bits, ExpectationValues, Parities
 from .shapes import Shape
@@ -123,8 +124,7 @@ def _size(shape: Shape) -> float:
 
 
 def _terms(noise_model: Any) -> int:
-    errors = list(getattr(noise_model, "_default_quantum_errors", {}).values())
-    for local in getattr(noise_model, "_local_quantum_errors", {}).values():
-        errors += local.values()
-    readouts = len(getattr(noise_model, "_local_readout_errors", ()))
-    return readouts + sum(int(getattr(error, "size", 1)) for error in errors)
+    parts = None if noise_model is None else parts_of(noise_model)
+    if parts is None:  # an estimate goes without
+        return 0
+    return len(parts.local_readout) + sum(int(getattr(error, "size", 1)) for error in parts.quantum)

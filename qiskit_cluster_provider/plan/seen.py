@@ -16,6 +16,9 @@ from qiskit.circuit import CircuitError, CircuitInstruction, Gate, Instruction, 
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES, ControlFlowOp, ForLoopOp
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
+from .._compat.aer import QUANTUM_ERROR, quantum_error
+from .._compat.aer_noise import passes_of
+from .._compat.qiskit import appender
 from .circuits.instructions import matrix_of
 
 _FIXED = frozenset({"measure", "reset", "barrier"})  # Aer sees nothing of them but their bits
@@ -34,7 +37,7 @@ def seen(circuits: Iterable[QuantumCircuit], copies: bool = False, noise_model: 
         noise_model: of the run; if it has passes, Aer copies what has delays.
     """
     eye = _Eye()
-    copied = {"delay"} if getattr(noise_model, "_custom_noise_passes", None) else set()
+    copied = {"delay"} if passes_of(noise_model) else set()
     found: dict[int, QuantumCircuit] = {}
     given = list(circuits)
     for circuit in given:
@@ -119,15 +122,16 @@ class _Eye:
             copied: Aer copies it after it has written out its control flow: the plain gates are those of a copy.
         """
         own = circuit.copy_empty_like()
+        append = appender(own)
         plain = circuit.copy().data if copied else None
         for index, step in enumerate(circuit.data):
             if step.name in _FIXED:
-                own._append(step)
+                append(step)
             elif plain is not None and (step.is_standard_gate() or matrix_of(step) is not None):
-                own._append(plain[index])
+                append(plain[index])
             else:
                 operation = _object(step)
-                own._append(step if operation is None else _with(step, self._own(operation)))
+                append(step if operation is None else _with(step, self._own(operation)))
         own.metadata = circuit.metadata
         return own
 
@@ -147,12 +151,12 @@ class _Eye:
             return value.replace_blocks(self._rebuilt(block, copied=bound) for block in value.blocks)
         if not isinstance(value, Instruction) or not value.mutable:
             return value
-        error = getattr(value, "_quantum_error", None)
+        error = quantum_error(value)
         if error is not None and id(error) not in self._errors:
             self._errors[id(error)] = self._whole(error)
         own = self._whole(value)
         if error is not None:
-            own._quantum_error = self._errors[id(error)]
+            QUANTUM_ERROR.put(own, self._errors[id(error)])
         return own
 
     def _whole(self, value: Any) -> Any:

@@ -14,6 +14,8 @@ from typing import Any
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp, WhileLoopOp
 
+from .._compat.aer import SUBTYPE, UNKNOWN, quantum_error, saved_subtype
+from .._compat.aer_noise import passes_of
 from ..errors import ShotSlicingError
 from .circuits.instructions import instructions
 from .model import Batch, Item, Work
@@ -125,7 +127,7 @@ def _measures_and_acts(loop: ControlFlowOp) -> bool:
 
 def _has_passes(noise_model: Any) -> bool:
     """Whether it adds noise to delays, which its dictionary does not tell."""
-    return bool(getattr(noise_model, "_custom_noise_passes", None))
+    return bool(passes_of(noise_model))
 
 
 def _noisy_operations(noise_model: Any) -> Noisy:
@@ -147,7 +149,7 @@ def _noisy_operations(noise_model: Any) -> Noisy:
 def _is_noisy(circuit: QuantumCircuit, kept: Sequence[CircuitInstruction], noisy: Noisy) -> bool:
     for instruction in kept:
         operation = instruction.operation
-        if getattr(operation, "_quantum_error", None) is not None:
+        if quantum_error(operation) is not None:
             return True
         name = operation.label or operation.name
         if name in noisy:
@@ -160,14 +162,16 @@ def _is_noisy(circuit: QuantumCircuit, kept: Sequence[CircuitInstruction], noisy
 
 def _unmergeable_save(circuit: QuantumCircuit) -> str | None:
     """Why a saved quantity of ``circuit`` cannot be put together from ranges of shots."""
+    if any(saved_subtype(operation) == UNKNOWN for operation in instructions(circuit)):
+        return str(SUBTYPE.error())
     conditional_average = None
     for instruction in circuit.data:
         operation = instruction.operation
         if isinstance(operation, ControlFlowOp):
             inside = (i for block in operation.blocks for i in instructions(block))
-            if any(getattr(i, "_subtype", None) in ("average", "c_average") for i in inside):
+            if any(saved_subtype(i) in ("average", "c_average") for i in inside):
                 return "an average inside control flow is over an unknown number of shots; save it with pershot=True."
-        if getattr(operation, "_subtype", None) == "c_average":
+        if saved_subtype(operation) == "c_average":
             conditional_average = operation.label
         elif conditional_average is not None and (
             operation.name in ("measure", "store") or isinstance(operation, ControlFlowOp)

@@ -5,32 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
-from unittest.mock import patch
 
 from distributed import Status
 from distributed.deploy import Adaptive
 
+from ..._compat.dask_jobqueue import CLOSE, CLUSTER, FILES, ctrl_c_kept
+from ..._compat.private import overriding
 from ...errors import ClusterConnectionError
 from ...progress.log import logger
 from .slurm_queue import JobState
 
-_set_handler = signal.signal
-
-
-def _keep_ctrl_c(number: Any, handler: Any) -> Any:
-    if getattr(handler, "__module__", "") == "dask_jobqueue.runner":
-        return signal.getsignal(number)
-    return _set_handler(number, handler)
-
-
-# dask-jobqueue 0.9.0 takes SIGINT for itself while it is imported, for what is not used here; in a thread it raises.
-# See its issues 667 and 696, whose fixes are not released.
-with patch.object(signal, "signal", _keep_ctrl_c):
+with ctrl_c_kept():
     import dask_jobqueue
     from dask_jobqueue.core import Job, JobQueueCluster
 
@@ -71,11 +60,13 @@ class BatchJob(Job):
         self.status = Status.closed
 
     def _forget(self) -> None:
-        cluster = self._cluster()
+        known = CLUSTER.of(self, None)  # a weak reference
+        cluster = None if known is None else known()
         if cluster is not None and cluster.workers.get(self.name) is self:
             del cluster.workers[self.name]
 
 
+@overriding(CLOSE, needed=False)
 class BatchCluster(JobQueueCluster):
     """A cluster that can tell why it has no workers.
 
@@ -128,8 +119,8 @@ class BatchCluster(JobQueueCluster):
 
     async def _close(self) -> None:
         await super()._close()
-        for name in ("ca_file", "cert", "key"):  # files that dask-jobqueue keeps as long as this object lives
-            file = getattr(self, f"_job_{name}", None)
+        for name in FILES:  # that dask-jobqueue keeps as long as this object lives
+            file = name.of(self, None)
             if file is not None:
                 file.close()
 

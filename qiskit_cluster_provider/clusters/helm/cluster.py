@@ -12,6 +12,16 @@ from distributed.deploy import Cluster
 from distributed.objects import SchedulerInfo
 from distributed.utils import Log, Logs, format_dashboard_link
 
+from ..._compat.dask import (
+    CLUSTER_CLOSE,
+    CLUSTER_START,
+    CLUSTER_WATCH,
+    LOOP_RUNNER,
+    WATCH_COMM,
+    WATCH_TASK,
+    stop_loop,
+)
+from ..._compat.private import overriding
 from ...errors import ClusterApiError, ClusterConfigError
 from ..kubernetes.api import connected
 from ..kubernetes.forward import Way
@@ -22,6 +32,7 @@ _LINES = 10_000  # of a log
 _TRY_AGAIN = 1.0  # seconds
 
 
+@overriding(CLUSTER_START, CLUSTER_CLOSE, CLUSTER_WATCH, LOOP_RUNNER, WATCH_COMM, WATCH_TASK)
 class HelmCluster(Cluster):
     """A release whose scheduler answers. Closing it ends connections, and nothing in Kubernetes.
 
@@ -45,7 +56,7 @@ class HelmCluster(Cluster):
         self._address = f"tcp://{address}"
         self._dashboard = way.to(*release.dashboard) if release.dashboard else None
         super().__init__(name=release.name, quiet=True)
-        self._loop_runner.start()
+        LOOP_RUNNER.needed_of(self).start()
         try:
             self.sync(self._start)
         except BaseException:
@@ -122,7 +133,7 @@ class HelmCluster(Cluster):
     def close(self, timeout: float | None = None) -> None:
         """End its connections."""
         super().close(timeout)
-        self._loop_runner.stop()
+        stop_loop(self)
 
     async def _start(self) -> None:
         self.scheduler_comm = rpc(self._address)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from dask_kubernetes.operator._objects import DaskCluster
 from dask_kubernetes.operator.kubecluster.kubecluster import CreateMode, KubeCluster
 from dask_kubernetes.operator.networking import wait_for_scheduler_comm
 from distributed import Client
 from distributed.core import Status, rpc
 
+from ..._compat.dask import stop_loop
+from ..._compat.dask_kubernetes import CLOSE, CONNECT, DASK_CLUSTER
+from ..._compat.private import overriding
 from ...errors import ClusterApiError, ClusterConnectionError
 from .api import connected
 from .forward import Way
@@ -22,6 +24,7 @@ _ADAPTS = "the operator adapts between {} and {}, and has not made one yet"
 _ANSWER_WITHIN = 30.0  # seconds, of a scheduler whose pod is ready
 
 
+@overriding(CONNECT, CLOSE, DASK_CLUSTER)
 class RunningKubeCluster(KubeCluster):
     """A ``KubeCluster`` that only connects, whose port-forwards end with it.
 
@@ -68,7 +71,7 @@ class RunningKubeCluster(KubeCluster):
             try:
                 super().close(timeout=timeout)
             finally:
-                self._loop_runner.stop()
+                stop_loop(self)
 
     def no_workers(self) -> str:
         """Why there are none, as far as Kubernetes tells: how a sentence goes on."""
@@ -88,7 +91,7 @@ class RunningKubeCluster(KubeCluster):
             return f"why, cannot be asked of Kubernetes: {str(error.message).rstrip('.')}"
 
     async def _connect_cluster(self) -> None:
-        cluster = await DaskCluster.get(self.name, namespace=self.namespace)
+        cluster = await DASK_CLUSTER.found.get(self.name, namespace=self.namespace)
         container = cluster.spec.worker.spec.containers[0]
         # What add_worker_group() takes for a further group.
         self.image, self.n_workers = container.image, cluster.replicas

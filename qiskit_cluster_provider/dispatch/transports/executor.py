@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..._compat.dask import EXECUTOR_CLIENT
+from ..._compat.python import BROKEN, MAX_WORKERS, MP_CONTEXT, is_shut_down, threads_of
 from ...clusters import check_client
 from ...errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
 from ...plan.cost import OVERHEAD_LOCAL
@@ -46,17 +48,17 @@ class ExecutorTransport:
     def check(self) -> None:
         """What the executors of Python and of Dask tell; any other is left to fail in the job."""
         executor = self._executor
-        client = getattr(executor, "_client", None)
+        client = EXECUTOR_CLIENT.of(executor, None)
         if hasattr(client, "scheduler_info"):
             check_client(client)
-        if any(getattr(executor, flag, False) is True for flag in ("_shutdown", "_shutdown_thread")):
+        if is_shut_down(executor):
             raise ClusterClosedError(
                 f"the {type(executor).__name__} was shut down; make a new one, and keep it open until result()."
             )
-        broken = getattr(executor, "_broken", False)
+        broken = BROKEN.of(executor, False)
         if isinstance(broken, str):
             raise ClusterClosedError(f"the {type(executor).__name__} is broken: {broken}. Make a new one.")
-        threads = {*getattr(executor, "_threads", ()), getattr(executor, "_executor_manager_thread", None)} - {None}
+        threads = threads_of(executor)
         if threads and not any(thread.is_alive() for thread in threads):
             raise ClusterClosedError(
                 f"the {type(executor).__name__} has no running thread, as after a fork; make one in this process."
@@ -68,7 +70,7 @@ class ExecutorTransport:
 
     def slots(self) -> int:
         """The executor's workers, if it tells; else the machine's CPUs."""
-        workers = getattr(self._executor, "_max_workers", None)
+        workers = MAX_WORKERS.of(self._executor, None)
         return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
 
     def workers(self) -> int:
@@ -129,7 +131,7 @@ class ExecutorTransport:
         """
         if isinstance(error, BrokenExecutor):
             said = f"the {self._name} is broken, as when one of its processes was killed ({error}); make a new one"
-            how = getattr(self._executor, "_mp_context", None)
+            how = MP_CONTEXT.of(self._executor, None)
             if how is not None and how.get_start_method() != "fork" and (main := unreadable_main()) is not None:
                 said = (
                     f"the {self._name} is broken: its processes import the main module, and {main} is no file that "

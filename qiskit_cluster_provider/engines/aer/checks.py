@@ -9,10 +9,9 @@ from typing import Any
 from qiskit.circuit import Instruction, Operation, QuantumCircuit
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
 from qiskit.exceptions import QiskitError
-from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES, assemble_circuits
-from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise import NoiseModel
 
+from ..._compat.aer import AER_CONFIG, ASSEMBLE_CIRCUITS, RUN_ARG_TYPES, quantum_error
 from ...errors import ClusterConfigError, InvalidCircuitError, InvalidPubError, OptionTypeError
 from ...options import check_aer_values
 from ...plan import Batch, Work
@@ -61,12 +60,15 @@ def check_options(given: Mapping[str, Any], stacklevel: int) -> None:
             f"noise_model must be a qiskit_aer.noise.NoiseModel, not {type(noise_model).__name__}; "
             "NoiseModel.from_backend(device) makes one."
         )
-    check_aer_values(given, BACKEND_RUN_ARG_TYPES, stacklevel=stacklevel + 1)
-    config = AerConfig()
+    types = RUN_ARG_TYPES.get({})
+    check_aer_values(given, types, stacklevel=stacklevel + 1)
+    if not AER_CONFIG.there:
+        return
+    config = AER_CONFIG.found()
     for name, value in given.items():
-        if value is None or not hasattr(AerConfig, name) or name not in BACKEND_RUN_ARG_TYPES:
+        if value is None or not hasattr(config, name) or name not in types:
             continue
-        expected = BACKEND_RUN_ARG_TYPES[name]
+        expected = types[name]
         kind = expected[0] if isinstance(expected, tuple) else expected
         try:
             setattr(config, name, kind(value))
@@ -160,14 +162,16 @@ def _assembles(circuit: QuantumCircuit, name: str, basis: frozenset[str] | None)
 
 def _try(operation: Operation, basis: frozenset[str] | None) -> bool:
     """Whether Aer's assembler knows ``operation``; what else it may find is left to the run."""
-    if getattr(operation, "_quantum_error", None) is not None:
+    if quantum_error(operation) is not None:
         return True  # Aer moves it into the noise model before it assembles
     if not isinstance(operation, Instruction):
         return False  # such as a Clifford: it is to be synthesized first
+    if not ASSEMBLE_CIRCUITS.there:
+        return True
     alone = QuantumCircuit(operation.num_qubits, operation.num_clbits)
     try:
         alone.append(operation, alone.qubits, alone.clbits)
-        assemble_circuits([alone], basis)
+        ASSEMBLE_CIRCUITS.found([alone], basis)
     except QiskitError as error:
         return not str(error.message).startswith("unknown instruction")
     except ValueError:

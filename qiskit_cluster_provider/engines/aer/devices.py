@@ -8,6 +8,7 @@ from typing import Any
 from qiskit.providers import BackendV2, Options
 from qiskit_aer import AerSimulator
 
+from ..._compat.aer import is_from_device
 from ...errors import ClusterConfigError, OptionTypeError
 
 
@@ -26,7 +27,7 @@ def simulator_from(device: BackendV2, **noise: Any) -> AerSimulator:
         raise OptionTypeError(f"from_backend needs a BackendV2, not {type(device).__name__}.")
     if isinstance(device, AerSimulator):  # ours count as such
         simulator = getattr(device, "_aer", device)
-        if not simulator._from_backend:
+        if not is_from_device(simulator):
             simulator = twin(simulator)
             simulator.set_options(**noise)
             return simulator
@@ -41,7 +42,8 @@ def simulator_from(device: BackendV2, **noise: Any) -> AerSimulator:
 def twin(simulator: AerSimulator) -> AerSimulator:
     """A simulator with options of its own. Values stay the same objects: to copy a device's noise takes a second."""
     other = copy.copy(simulator)
+    own = dict, Options, type(simulator.configuration())
     for name, value in vars(simulator).items():
-        if isinstance(value, (dict, Options)) or name == "_configuration":
+        if isinstance(value, own):
             setattr(other, name, copy.copy(value))
     return other

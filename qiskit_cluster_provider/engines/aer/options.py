@@ -7,9 +7,8 @@ from functools import cache
 from typing import Any
 
 from qiskit_aer import AerSimulator
-from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
-from qiskit_aer.backends.controller_wrappers import AerConfig
 
+from ..._compat.aer import configuration_of, is_from_device, run_option_names
 from ...errors import ClusterConfigError, UnknownOptionError
 from ...options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from ...plan import Simulator
@@ -30,7 +29,7 @@ _AER_SHARES = ("executor", "max_job_size", "max_shot_size")
 def option_names() -> set[str]:
     """What a backend's ``set_options`` understands: Aer's options, its configuration, and ours."""
     aer = AerSimulator()
-    configuration = {key for key in aer._configuration.to_dict() if not key.startswith("_")}
+    configuration = {key for key in configuration_of(aer) if not key.startswith("_")}
     configuration |= {"basis_gates", "coupling_map", "custom_instructions"}
     return configuration | set(aer.options.__dict__) | set(SLICE_OPTION_NAMES)
 
@@ -66,13 +65,13 @@ def effective(
 
 def simulator_of(aer: AerSimulator) -> Simulator:
     """What the workers must rebuild of ``aer``."""
-    if not aer._from_backend:
+    if not is_from_device(aer):
         return Simulator()
     configuration = aer.configuration()
     custom = set(configuration.custom_instructions)
     return Simulator(
         method=str(aer.options.method),
-        configuration=_plain(aer._configuration.to_dict()),
+        configuration=_plain(configuration_of(aer)),
         basis_gates=tuple(gate for gate in configuration.basis_gates if gate not in custom),
     )
 
@@ -84,8 +83,7 @@ def _check_method(aer: AerSimulator, method: Any) -> None:
 
 @cache
 def _run_option_names() -> set[str]:
-    accepted = {key for key in BACKEND_RUN_ARG_TYPES if hasattr(AerConfig, key)} - {"parameterizations"}
-    return accepted | {"noise_model"} | set(SLICE_OPTION_NAMES)
+    return (run_option_names() - {"parameterizations"}) | {"noise_model"} | set(SLICE_OPTION_NAMES)
 
 
 def _without_device_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
-from qiskit_aer.backends.aer_compiler import assemble_circuits
-from qiskit_aer.backends.controller_wrappers import AerConfig
 
+from ..._compat.aer import ASSEMBLE_CIRCUITS, GLOBAL_PHASE
+from ..._compat.qiskit import appender
 from ...errors import InvalidCircuitError, OptionTypeError
 
 _MANY = frozenset({*CONTROL_FLOW_OP_NAMES, "initialize", "break_loop", "continue_loop"})
@@ -29,6 +29,7 @@ def parametrized(
     Raises:
         OptionTypeError: something in it has the wrong type.
         InvalidCircuitError: a place that is not there, by name and index.
+        LibraryVersionError: this Aer does not tell which operations it makes.
     """
     if not isinstance(given, list):
         raise OptionTypeError(f"parameterizations must be a list, not a {type(given).__name__}.")
@@ -65,10 +66,11 @@ def _one(index: int, circuit: QuantumCircuit, places: Any) -> tuple[QuantumCircu
     mine: dict[int, dict[int, Parameter]] = {}
     own = circuit.copy_empty_like()
     own.metadata = circuit.metadata
+    append = appender(own)
     for number, ((operation, position), values) in enumerate(wanted.items()):
         parameter = Parameter(f"parameterization{number:06}")
         binds[parameter] = values
-        if operation == AerConfig.GLOBAL_PHASE_POS:
+        if operation == GLOBAL_PHASE:
             own.global_phase = parameter
         elif operation in owner and 0 <= position < len(circuit.data[owner[operation]].params):
             mine.setdefault(owner[operation], {})[position] = parameter
@@ -79,13 +81,13 @@ def _one(index: int, circuit: QuantumCircuit, places: Any) -> tuple[QuantumCircu
             gate = step.operation.to_mutable()
             gate.params = [mine[place].get(position, value) for position, value in enumerate(gate.params)]
             step = step.replace(operation=gate)
-        own._append(step)
+        append(step)
     return own, binds
 
 
 def _owners(circuit: QuantumCircuit) -> dict[int, int]:
     """Aer's operations that are gates of ``circuit`` -> their instructions."""
-    _, (ends,) = assemble_circuits([circuit])
+    _, (ends,) = ASSEMBLE_CIRCUITS.needed()([circuit])
     found, begin = {}, 0
     for index, end in enumerate(ends):
         if end >= begin:

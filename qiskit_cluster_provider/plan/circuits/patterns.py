@@ -12,6 +12,7 @@ import numpy.typing as npt
 from qiskit.circuit import Parameter, ParameterExpression, QuantumCircuit
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
+from ..._compat.qiskit import appender, drop_layout
 from .snapshots import Lasting, Snapshot, snapshot_of
 
 _NOT_GATES = frozenset({"measure", "reset", "barrier"})
@@ -142,7 +143,8 @@ def _opened(circuit: QuantumCircuit) -> QuantumCircuit:
     """``circuit`` with parameters in the place of all numbers, the last of them for a phase that is not 0."""
     opened = circuit.copy_empty_like("template")
     opened.metadata = {}
-    opened._layout = None
+    drop_layout(opened)
+    append = appender(opened)
     count = 0
     for one in circuit.data:
         if one.params:
@@ -150,7 +152,7 @@ def _opened(circuit: QuantumCircuit) -> QuantumCircuit:
             operation.params = [_parameter(count + index) for index in range(len(one.params))]
             count += len(one.params)
             one = one.replace(operation=operation)
-        opened._append(one)
+        append(one)
     if circuit.global_phase != 0.0:
         opened.global_phase = _parameter(count)
     return opened

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import Instruction, Operation, ParameterExpression, QuantumCircuit
 
+from ..._compat.qiskit import drop_layout
 from .instructions import instructions
 
 T = TypeVar("T")
@@ -75,7 +76,7 @@ def snapshot_of(circuit: QuantumCircuit) -> Snapshot:
     """
     copied = circuit.copy()
     copied.metadata = {}
-    copied._layout = None  # only a transpiler's next pass would want it, and it is large
+    drop_layout(copied)
     if not circuit.num_parameters:
         return Snapshot(copied, False)
     if any(_hides_parameters(operation) for operation in _free_operations(circuit)):

@@ -1,8 +1,8 @@
 """Circuits in the form of Aer's C++, made once and run with any parameter rows.
 
 Aer's ``run`` assembles every circuit of every call in Python, about 9 us a gate, which is most of the time of a small
-circuit. What is used here in its place is Aer's own and private: it is there in the versions in :data:`TRIED`, and
-with any other the public call is made (:mod:`.simulator`).
+circuit. What is used here in its place is Aer's own and private (``_compat/aer.py``): where a part of it is missing,
+and with a version of Aer that was not tried, the public call is made (:mod:`.simulator`).
 
 Aer runs a circuit that has a table of parameters on a copy for each row, and one without on the very object, which it
 changes. So each circuit gets a table: one without parameters a row with the global phase that it has already.
@@ -20,16 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import CircuitInstruction, Delay, Gate, Parameter, ParameterExpression, QuantumCircuit
-from qiskit_aer.backends.aer_compiler import assemble_circuits, compile_circuit
-from qiskit_aer.backends.backend_utils import circuit_optypes
-from qiskit_aer.backends.controller_wrappers import AerConfig
-from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
 
+from ...._compat import aer
 from .native import native_of
 from .relaxation import Errors, Relaxed, has_free_delays, weight_of
 
-TRIED = ("0.17.", "0.18.")
-"""Versions of qiskit-aer whose private functions are known to do what is needed here."""
 _BYTES_OF_OPERATION = 600  # of the native circuit, measured
 _BYTES_OF_SLOT = 150
 _OTHERS = frozenset({"unitary", "diagonal", "pauli", "multiplexer"})  # gates whose parameters are no angles
@@ -41,8 +36,8 @@ Table = list[list[Any]]
 
 @cache
 def available() -> bool:
-    """Whether the Aer that is installed is one of :data:`TRIED`."""
-    return metadata.version("qiskit-aer").startswith(TRIED)
+    """Whether the Aer that is installed has all that is needed here."""
+    return aer.runs_directly()
 
 
 @cache
@@ -154,15 +149,16 @@ def _by_aer(
     circuit: QuantumCircuit, basis_gates: Sequence[str] | None, relax: Relax | None = None
 ) -> Assembled | None:
     """The same by Aer's compiler and assembler."""
-    (compiled,), (types,) = compile_circuit([circuit], optypes=[circuit_optypes(circuit)])
-    if QuantumChannelInstruction in types:
+    types_of, compiled_of = aer.CIRCUIT_OPTYPES.found, aer.COMPILE_CIRCUIT.found
+    (compiled,), (types,) = compiled_of([circuit], optypes=[types_of(circuit)])
+    if aer.CHANNEL_INSTRUCTION.found in types:
         return None  # it would have to go into the noise model
     errors: Errors = ()
     if relax is not None and Delay in types:
         if has_free_delays(compiled):
             return None
         compiled, errors = relax(compiled, types)
-    (native,), (ends,) = assemble_circuits([compiled], basis_gates)
+    (native,), (ends,) = aer.ASSEMBLE_CIRCUITS.found([compiled], basis_gates)
     slots: list[tuple[Place, ParameterExpression]] = []
     measured = False
     for end, instruction in zip(ends, compiled.data, strict=True):
@@ -203,7 +199,7 @@ def tables(entries: Sequence[Entry]) -> list[Table]:
     Aer writes the phase of a row into the circuit after it has copied it for the row, so that it holds for the next
     row: each row is given that of its successor, and the circuit that of the first.
     """
-    place = (AerConfig.GLOBAL_PHASE_POS, -1)
+    place = (aer.AER_CONFIG.found.GLOBAL_PHASE_POS, -1)
     found = []
     following: dict[int, float] = {}
     for entry in reversed(entries):

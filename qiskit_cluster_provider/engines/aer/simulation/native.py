@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from qiskit.circuit import ParameterExpression, QuantumCircuit
-from qiskit_aer.backends.aer_compiler import _assemble_op
-from qiskit_aer.backends.backend_utils import CircuitHeader
-from qiskit_aer.backends.controller_wrappers import AerCircuit
 
+from ...._compat import aer
 from ....plan.circuits.instructions import matrix_of
+
+# Bound once, since they are called for each gate. Whoever assembles has asked aer.runs_directly().
+_assemble_op: Any = aer.ASSEMBLE_OP.found
+_AerCircuit: Any = aer.AER_CIRCUIT.found
+_CircuitHeader: Any = aer.CIRCUIT_HEADER.found
 
 # fmt: off
 _GATES = frozenset({
@@ -105,9 +108,9 @@ def _empty(circuit: QuantumCircuit) -> Any:
     """As many qubits and bits, and no operations."""
     phase = circuit.global_phase
     angle = 0.0 if isinstance(phase, ParameterExpression) and phase.parameters else float(phase)
-    native = AerCircuit()
+    native = _AerCircuit()
     native.set_header(
-        CircuitHeader(
+        _CircuitHeader(
             n_qubits=circuit.num_qubits,
             qreg_sizes=[[register.name, register.size] for register in circuit.qregs],
             memory_slots=circuit.num_clbits,

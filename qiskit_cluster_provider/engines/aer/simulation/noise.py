@@ -8,6 +8,7 @@ from typing import Any
 
 from qiskit_aer.noise import NoiseModel
 
+from ...._compat import aer_noise
 from .relaxation import is_plain
 
 
@@ -27,7 +28,7 @@ class Noise:
     @cached_property
     def has_passes(self) -> bool:
         """Whether it may change a circuit before it is simulated."""
-        return self.model._pass_manager() is not None
+        return aer_noise.has_passes(self.model)
 
     @cached_property
     def relaxes(self) -> bool:
@@ -37,7 +38,7 @@ class Noise:
     def with_errors(self, errors: Sequence[dict[str, Any]]) -> Noise:
         """The same with further errors on all qubits, which are in the form of Aer's C++ already."""
         found = Noise(self.model)
-        given, first = self._converted, len(self.model._default_quantum_errors)
+        given, first = self._converted, len(aer_noise.DEFAULT_QUANTUM.of(self.model))
         found.__dict__["_converted"] = {
             **given,
             "errors": [*given["errors"][:first], *errors, *given["errors"][first:]],

@@ -6,9 +6,8 @@ from typing import Any
 
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
-from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
-from qiskit_aer.backends.backendconfiguration import AerBackendConfiguration
 
+from ...._compat.aer import RUN_ARG_TYPES
 from ....plan import Simulator
 from ....plan.cache import ByteCache
 
@@ -30,7 +29,8 @@ def rebuilt(simulator: Simulator, cache: ByteCache) -> AerSimulator:
     if simulator.configuration is None:
         aer = AerSimulator()
     else:  # one that was made from a device assembles the device's gates only
-        configuration = AerBackendConfiguration.from_dict(dict(simulator.configuration))
+        made_of: Any = type(AerSimulator().configuration())
+        configuration = made_of.from_dict(dict(simulator.configuration))
         aer = AerSimulator(configuration=configuration, target=Target())
         aer.set_options(method=simulator.method, basis_gates=list(simulator.basis_gates))
     remembered.append((simulator, aer))
@@ -40,5 +40,5 @@ def rebuilt(simulator: Simulator, cache: ByteCache) -> AerSimulator:
 
 def cast(name: str, value: Any) -> Any:
     """An option's value in the type that Aer has for it. Aer warns of that, as was done on the client."""
-    types = BACKEND_RUN_ARG_TYPES.get(name)
+    types = RUN_ARG_TYPES.get({}).get(name)
     return types[0](value) if isinstance(types, tuple) and not isinstance(value, types) else value

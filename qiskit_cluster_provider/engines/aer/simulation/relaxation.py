@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from qiskit.circuit import Delay, QuantumCircuit
 from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
+from ...._compat import aer_noise
+
 Errors = tuple[dict[str, Any], ...]
 _PASSIVE = frozenset({"delay", "barrier", "qerror_loc"})
 _FLOW = frozenset({"mark", "jump"})  # with which Aer drops nothing
@@ -37,12 +39,14 @@ class Relaxed(NamedTuple):
 
 def is_plain(model: NoiseModel) -> bool:
     """Whether the passes of ``model`` are Aer's own of relaxation, of which the same comes each time."""
-    return all(map(_is_own, model._custom_noise_passes))
+    if not aer_noise.can_remember(model):
+        return False
+    return all(map(_is_own, aer_noise.passes_of(model)))
 
 
 def _is_own(one: Any) -> bool:
-    func: Any = getattr(one, "_func", None)
-    own = RelaxationNoisePass._thermal_relaxation_error
+    func: Any = aer_noise.FUNC.of(one, None)
+    own = aer_noise.RELAXATION_ERROR.found
     bound = getattr(func, "__self__", None) is one and getattr(func, "__func__", None) is own
     return bound and type(one) is RelaxationNoisePass
 
@@ -60,13 +64,13 @@ def relax(aer: Any, model: NoiseModel, circuit: QuantumCircuit, types: set[type]
     Raises:
         NoiseError: the duration of a delay is not known in seconds.
     """
-    passes = NoiseModel()  # without the model's errors, which Aer would copy
-    passes._custom_noise_passes = model._custom_noise_passes
-    (made,), noise, _ = aer._assemble_noise_model([circuit], [set(types)], noise_model=passes)
-    errors = noise._default_quantum_errors
+    # Without the model's errors, which Aer would copy.
+    passes = aer_noise.model_of_passes(NoiseModel(), aer_noise.passes_of(model))
+    (made,), noise, _ = aer_noise.ASSEMBLE_NOISE_MODEL.found(aer, [circuit], [set(types)], noise_model=passes)
+    errors = aer_noise.DEFAULT_QUANTUM.of(noise)
     if errors and truncates and _FLOW.isdisjoint(circuit.count_ops()):
         made, kept = _without_idle(made, errors)
-        noise._default_quantum_errors = {name: errors[name] for name in errors if name in kept}
+        aer_noise.DEFAULT_QUANTUM.put(noise, {name: errors[name] for name in errors if name in kept})
     return Relaxed(made, tuple(noise.to_dict(serializable=True)["errors"]))
 
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerError
-from qiskit_aer.backends.aer_compiler import generate_aer_config
 
+from ...._compat import aer as private
 from ....plan import Simulator
 from ....plan.cache import ByteCache
 from ....plan.seeds import aer_seed
@@ -194,11 +194,12 @@ class Aer:
         """What the C++ answers: Aer's ``run`` without making circuits, and without dressing results."""
         circuits = [template.circuit for template in templates]
         natives = [entry.assembled.native for entry in entries]
-        config = generate_aer_config(circuits, self._aer.options, **options, parameterizations=tables(entries))
+        generate = private.GENERATE_CONFIG.found
+        config = generate(circuits, self._aer.options, **options, parameterizations=tables(entries))
         noise, errors = self._noise, united(entry.assembled.errors for entry in entries)
         if noise is not None and errors:
             noise = noise.with_errors(errors)
-        found = self._aer._execute_circuits(natives, noise, config)
+        found = private.EXECUTE_CIRCUITS.found(self._aer, natives, noise, config)
         if not isinstance(found, dict):
             raise AerError(f"the simulation returned {found!r:.200}")
         for one in found["results"]:

@@ -1,0 +1,61 @@
+"""What Qiskit keeps to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .private import Attribute, Symbol
+
+TRIED = ("2.1", "2.6")
+
+APPEND = Symbol(
+    "qiskit",
+    "qiskit.circuit:QuantumCircuit._append",
+    reason="to copy instructions without checking each again",
+    tried=TRIED,
+    without="append() checks each instruction again.",
+)
+LAYOUT = Attribute(
+    "qiskit",
+    "QuantumCircuit._layout",
+    reason="to leave out of a copy what only a transpiler wants, and what is large",
+    tried=TRIED,
+    without="The copy keeps it.",
+)
+
+_EAGER = "Experiments of a result are made at once, and not when they are read."
+_of_result = partial(Symbol, "qiskit", tried=TRIED, without=_EAGER)
+GET_EXPERIMENT = _of_result(
+    "qiskit.result:Result._get_experiment", reason="to look up an experiment without reading all headers"
+)
+METADATA = _of_result(
+    "qiskit.result.models:ExperimentResult._metadata", reason="to make an experiment when it is first read"
+)
+DATA_ATTRIBUTES = Attribute(
+    "qiskit",
+    "ExperimentResultData._data_attributes",
+    reason="to unpack counts and memory when they are first read",
+    tried=TRIED,
+    without=_EAGER,
+)
+
+
+def appender(circuit: Any) -> Callable[[Any], Any]:
+    """What appends an instruction to ``circuit``, which takes it as it is: the object and no copy."""
+    quick = getattr(circuit, APPEND.key, None)
+    return partial(circuit.append, copy=False) if quick is None else quick
+
+
+def drop_layout(circuit: Any) -> None:
+    """Let ``circuit`` forget how it was laid out on a device."""
+    if LAYOUT.of(circuit, None) is not None:
+        LAYOUT.put(circuit, None)
+
+
+def has_lazy_results() -> bool:
+    """Whether this Qiskit's results can be made when they are read."""
+    from qiskit.result.models import ExperimentResultData
+
+    return GET_EXPERIMENT.there and METADATA.there and hasattr(ExperimentResultData(), DATA_ATTRIBUTES.key)
