@@ -36,3 +36,5 @@ autodoc_class_signature = "mixed"
 
 html_theme = "qiskit-ecosystem"
 html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]

@@ -23,7 +23,7 @@ def extension(monkeypatch):
 
 def rows(text):
     """Lines of tables, by their first cell."""
-    return {line.split("|")[1].strip(" `"): line for line in text.splitlines() if line.startswith("| `")}
+    return {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
 
 
 def test_every_setting_is_listed_with_its_variable():
@@ -33,7 +33,7 @@ def test_every_setting_is_listed_with_its_variable():
     for name, kind in ClusterProvider().kinds.items():
         assert f"`{name}`" in text
         for field in kind.Config.model_fields:
-            assert f"\n| `{field}` | " in text, (name, field)
+            assert f"\n| `{field}` " in text, (name, field)
         for variable in kind.Config.variables():
             assert f" `{variable}` " in text, (name, variable)
 
@@ -42,8 +42,8 @@ def test_a_setting_has_its_type_limits_default_and_meaning():
     from from_code import settings
 
     line = rows(settings.markdown())["threads_per_worker"]
-    assert line.startswith("| `threads_per_worker` | int, at least 1 | `1` | `QISKIT_CLUSTER_THREADS_PER_WORKER` | ")
-    assert len(line.split("|")[5].split()) > 3
+    assert "`QISKIT_CLUSTER_THREADS_PER_WORKER` | int, at least 1 | `1` | " in line
+    assert len(line.split("|")[4].split()) > 3
 
 
 def test_options_of_a_run():

@@ -16,7 +16,7 @@ from qiskit_cluster_provider.provider import FROM_ENVIRONMENT
 
 from .docstrings import attributes, sentence
 
-_HEAD = "| {} | type | default | environment variable | meaning |\n|---|---|---|---|---|"
+_HEAD = "| {}, environment variable | type | default | meaning |\n|---|---|---|---|"
 _DEFAULT_IN_WORDS = re.compile(r"(?:; d|\. D)efault: ([^;.]*)")
 _LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
@@ -53,7 +53,7 @@ def run_options() -> str:
     meanings = attributes(SliceOptions)
     lines = [_HEAD.format("option")]
     for field in dataclasses.fields(SliceOptions):
-        variable = _variable(field.name) if field.name in FROM_ENVIRONMENT else "–"
+        variable = _variable(field.name) if field.name in FROM_ENVIRONMENT else ""
         lines.append(_row(field.name, str(field.type), _shown(field.default), variable, meanings[field.name]))
     return "\n".join(lines)
 
@@ -67,7 +67,7 @@ def _section(title: str, config: type[ClusterConfig], besides: type[ClusterConfi
     yield from ("", f"## {title}", "", _HEAD.format("setting"))
     for name, field in config.model_fields.items():
         if besides is None or name in config.__annotations__:
-            variable = "–" if name in config.only_in_code else _variable(name)
+            variable = "" if name in config.only_in_code else _variable(name)
             yield _row(name, _type(config, name, field), _default(field), variable, meanings[name])
 
 
@@ -90,7 +90,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _variable(name: str) -> str:
-    return f"`{ENV_PREFIX}{name.upper()}`"
+    return f" <br> `{ENV_PREFIX}{name.upper()}`"
 
 
 def _row(name: str, kind: str, default: str, variable: str, meaning: str) -> str:
@@ -98,7 +98,7 @@ def _row(name: str, kind: str, default: str, variable: str, meaning: str) -> str
     if default == "–" and (words := _DEFAULT_IN_WORDS.search(meaning)):
         default, meaning = words[1].strip(), meaning.replace(words[0], "")
     kind = kind.replace(" | None", "").replace("Any", "object").replace("|", "or")
-    return f"| `{name}` | {kind} | {default} | {variable} | {sentence(meaning)} |"
+    return f"| `{name}`{variable} | {kind} | {default} | {sentence(meaning)} |"
 
 
 def _shown(value: Any) -> str:
