@@ -22,6 +22,7 @@ from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import Mailbox, decode_result
 from qiskit_cluster_provider.worker import run_slice
 
+from ..descriptors import descriptors, left_open
 from .processes import ROOT, cluster
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="files without a name are Linux's")
@@ -120,13 +121,13 @@ def test_a_client_that_is_killed_leaves_nothing(tmp_path):
 
 def test_after_a_job_nothing_is_open(backend, aer):
     backend.run([saved(3)] * 4, max_job_size=1).result()  # its children, and their pipes, are there
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     held = set(holders())
     result = backend.run([saved(18)] * 3, shots=1, seed_simulator=7, max_job_size=1).result()
     assert differences(result, aer.run([saved(18)] * 3, shots=1, seed_simulator=7).result()) == []
     del result
     until(lambda: not set(holders()) - held)
-    until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+    assert not left_open(before)
 
 
 def _no_files():
@@ -188,7 +189,7 @@ def test_a_mailbox_takes_sealed_files_only(what, tmp_path):
     """A file that gets shorter would crash whoever reads it, and a device may do anything."""
     import fcntl
 
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     mailbox = Mailbox.open()
     address = mailbox.address(0)
     (tmp_path / "file").write_bytes(b"x" * 100)
@@ -203,14 +204,14 @@ def test_a_mailbox_takes_sealed_files_only(what, tmp_path):
     mailbox.close()
     for descriptor in (memory, *ends, file, device):
         os.close(descriptor)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not left_open(before)
 
 
 def test_whoever_has_no_ticket_is_not_heard():
     """Names of sockets can be seen by every user of a machine, tickets cannot."""
     from qiskit_cluster_provider.wire.handover import hand_over
 
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     mailbox = Mailbox.open()
     address = mailbox.address(0)
     for ticket in (b"", b"x" * 16, address[1][:15]):
@@ -225,12 +226,12 @@ def test_whoever_has_no_ticket_is_not_heard():
     mailbox.close()
     for connection in held:
         connection.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not left_open(before)
 
 
 def test_a_descriptor_is_closed_with_a_damaged_result():
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     memory = os.memfd_create("x", os.MFD_ALLOW_SEALING)
     with pytest.raises(ValueError, match="damaged"):
         decode_result(b"QCP\x01r=" + b"\xff" * 20, memory)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not left_open(before)

@@ -21,6 +21,7 @@ from qiskit_cluster_provider.worker import run_slice
 from qiskit_cluster_provider.worker.sandbox import frames, processes
 from qiskit_cluster_provider.worker.sandbox import pool as children
 from qiskit_cluster_provider.worker.sandbox.pool import ChildPool
+from tests.descriptors import descriptors, left_open
 from tests.worker.test_pool import call, task
 
 
@@ -74,21 +75,21 @@ def test_over_a_thousand_open_files(pool):
 
 
 def test_a_child_costs_three_files(pool):
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     pool.run(call(), "w", 1, task(), {})
-    assert len(os.listdir("/proc/self/fd")) == before + 3
+    assert len(left_open(before, 3)) == 3
     pool.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not left_open(before)
 
 
 @pytest.mark.parametrize("more", [1, 2, 4])
 def test_no_file_left_is_no_fault_of_the_circuit(pool, more):
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     with files(more):
         outcome, text = run_slice(tuple(call()), task())
     assert outcome == "unready"
     assert b"ulimit -n" in text
-    assert len(os.listdir("/proc/self/fd")) == before, "what was opened in vain is closed"
+    assert not left_open(before), "what was opened in vain is closed"
     assert run_slice(tuple(call()), task())[0] == "done"
 
 
