@@ -20,7 +20,7 @@ def descriptors():
 
 
 def left_open(before, allowed=0, seconds=10):
-    """What was opened since ``before`` and is still open, once no more than ``allowed`` are or some seconds are over."""
+    """What was opened since ``before`` and is open still, once that is no more than ``allowed`` or time is up."""
     deadline = time.monotonic() + seconds
     while len(left := descriptors() - before) > allowed and time.monotonic() < deadline:
         time.sleep(0.02)
