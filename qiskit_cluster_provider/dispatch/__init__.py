@@ -1,16 +1,18 @@
 """Plan to slice results: submit, retry, cancel, and tell what happens."""
 
 from .base import Dispatch
-from .capacity import Capacity
 from .creation import dispatch_of, foreseen
 from .tracker import Attempt, SliceInfo
-from .transports.base import Transport, choose_transport
+from .transports.base import Capacity, Future, Health, Transport
+from .transports.choose import choose_transport
 from .unfinished import unfinished
 
 __all__ = [
     "Attempt",
     "Capacity",
     "Dispatch",
+    "Future",
+    "Health",
     "SliceInfo",
     "Transport",
     "choose_transport",

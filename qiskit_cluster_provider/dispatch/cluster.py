@@ -28,7 +28,6 @@ from ..worker.sandbox.call import Call
 from ..worker.sandbox.threads import started
 from .arrays import HandedOver
 from .base import Dispatch
-from .capacity import capacity_now
 from .replies import opened
 from .retry import LOSSES, Fate
 from .tracker import Ledger
@@ -66,12 +65,12 @@ class ClusterDispatch(Dispatch):
             return
         threads = int(self.work.options.get("max_parallel_threads", 1))
         self._transport.open(self.job_id, threads, self._on_started)
-        self.capacity = capacity_now(self._transport)
+        self.capacity = self._transport.capacity()
         plan = cut(self.work, self.capacity.slots, self.needs, least(self.capacity.overhead))
         encoder = Encoder(plan)
         ledger, order = self._planned(plan)
         with self._lock:
-            refused = ledger.refuse(too_big(self.work, self._transport.memory()))
+            refused = ledger.refuse(too_big(self.work, self.capacity.memory))
             order += range(len(order), len(ledger.infos))  # parts of those that hold what was refused
             self._waiting.extend(index for index in order if index not in ledger.culprits)
         for index in refused:
@@ -88,7 +87,7 @@ class ClusterDispatch(Dispatch):
         while (self._waiting or self._inflight) and not self._cancelled:
             if self._watch.due():
                 self._look(ledger)
-            window = _AHEAD * self._transport.slots()
+            window = _AHEAD * self._transport.capacity().slots
             while len(self._inflight) < window and not self._cancelled:
                 index = self._next(ledger)
                 if index is None or not self._submit(index, ledger, encoder, threads):
@@ -121,7 +120,7 @@ class ClusterDispatch(Dispatch):
         """Is the cluster there, and does no slice wait for a worker that will never answer?"""
         with self._lock:
             running = any(info.state == "running" for info in self.infos())
-        trouble = self._transport.trouble(list(self._inflight.values()), running)
+        trouble = self._transport.health.trouble(list(self._inflight.values()), running)
         self._note(trouble or (None if self._inflight else self._refused))
         if ledger.losses >= LOSSES:
             raise ClusterConnectionError(
@@ -154,14 +153,14 @@ class ClusterDispatch(Dispatch):
     def _given_up_because(self, index: int, future: Future, ledger: Ledger, now: float) -> tuple[str, str] | None:
         """Outcome and reason, if a slice that is on its way is not to be waited for any more."""
         ran, worker = ledger.running_for(index, now), ledger.infos[index].worker
-        if not ran and self._transport.running(future):  # nobody tells when it has begun
+        if not ran and self._transport.health.is_running(future):  # nobody tells when it has begun
             ran = now - self._begun_at.setdefault(index, now)
         if lost := ledger.too_many_losses(index):
             return "lost", f"{lost} Dask workers died while they had it"
         # The estimate need not be made again for what has just begun.
         if ran > _GRACE and ran - _GRACE > self._timeout(ledger.plan.slices[index]):
             return "lost", f"{f'its worker {worker}'.rstrip()} has not answered in time"
-        if not self._transport.stranded(future):
+        if not self._transport.health.is_stranded(future):
             return None
         if ran:
             return "lost", f"its Dask worker {worker} was lost"
@@ -169,7 +168,7 @@ class ClusterDispatch(Dispatch):
 
     def _drop(self, future: Future) -> None:
         """Nobody waits for it any more."""
-        self._transport.taken(future)
+        self._transport.settled(future)
         try:
             future.cancel()
         except Exception:  # of a stranger's executor, or of a client that is gone
@@ -233,11 +232,11 @@ class ClusterDispatch(Dispatch):
                 self._tell_when_done(index, future)
                 return
             del self._inflight[index]
-        self._transport.taken(future)
+        self._transport.settled(future)
         try:
             value = future.result(timeout=_FETCH * 2 ** min(self._fetches[index], _MOST_DOUBLED))
         except BaseException as error:  # what an executor's thread was ended with ends nobody else
-            if isinstance(error, TimeoutError) and self._transport.is_slow(future):
+            if isinstance(error, TimeoutError) and self._transport.health.is_slow(future):
                 # Its bytes are on a slow way, or were lost with their worker, so that Dask has the slice run again.
                 # This thread has to watch the cluster meanwhile.
                 self._fetches[index] += 1
@@ -315,7 +314,7 @@ class ClusterDispatch(Dispatch):
                 raise ClusterConnectionError(amended(ledger.lost[index], said))
 
     def _begun(self) -> set[int]:
-        return {index for index, future in self._inflight.items() if self._transport.running(future)}
+        return {index for index, future in self._inflight.items() if self._transport.health.is_running(future)}
 
     def _interrupt(self) -> None:
         self._news.put(None)
@@ -337,7 +336,7 @@ class ClusterDispatch(Dispatch):
             for future in left:
                 self._drop(future)
             if left:
-                self._transport.end()
+                self._transport.cancel()
             self._transport.close()
         except Exception:  # the cluster may be gone; the job ends all the same
             self._log.info("cleanup", "could not clean up", exc_info=True)

@@ -9,10 +9,11 @@ from ..options import SliceOptions
 from ..plan import Needs, Placement, Plan, Work, cut, place
 from ..plan.cost import least
 from .base import Dispatch
-from .capacity import HERE_CAPACITY, Capacity, capacity_of
+from .capacity import HERE_CAPACITY, capacity_of
 from .cluster import ClusterDispatch
 from .here import HERE, HereDispatch, cut_here
-from .transports.base import choose_transport
+from .transports.base import Capacity
+from .transports.choose import choose_transport
 
 
 def placed(work: Work, options: SliceOptions, connection: Connection, *, tame: bool) -> tuple[Placement, Needs]:

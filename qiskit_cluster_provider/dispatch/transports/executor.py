@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
 from functools import cache
 from pathlib import Path
@@ -24,15 +24,15 @@ from ...worker import run_slice
 from ...worker.sandbox.call import Call
 from ...worker.sandbox.exit_status import shortage
 from ...worker.sandbox.processes import unreadable_main
-from .activity import activity_of, is_running
-from .base import Future, reason_of
+from .activity import Activity, activity_of
+from .base import Capacity, Future, Health, Started, Transport, reason_of
 
 _PREFIX = "qiskit-cluster-"
 _STALE = 86_400.0  # seconds; the processes of a container that shares our folder are not to be seen
 _CLOSED = re.compile(r"shut ?down|closed|broken|cannot schedule", re.IGNORECASE)
 
 
-class ExecutorTransport:
+class ExecutorTransport(Transport):
     """Each slice is one call of ``executor.submit``.
 
     An executor has no way to end what runs: a file that appears does (on this machine).
@@ -41,9 +41,9 @@ class ExecutorTransport:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._name = type(executor).__name__
-        self._activity = activity_of(executor)
-        self._patience = 0.0
+        self.health = self._health = _ExecutorHealth(self._name, activity_of(executor))
         self._job_id = ""
+        self._closed = False
 
     def check(self) -> None:
         """What the executors of Python and of Dask tell; any other is left to fail in the job."""
@@ -64,29 +64,20 @@ class ExecutorTransport:
                 f"the {type(executor).__name__} has no running thread, as after a fork; make one in this process."
             )
 
-    def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
+    def open(self, job_id: str, threads: int, started: Started) -> None:
         """Nothing to connect to."""
         self._job_id = job_id
 
-    def slots(self) -> int:
-        """The executor's workers, if it tells; else the machine's CPUs."""
+    def capacity(self) -> Capacity:
+        """The executor's workers, if it tells; else the machine's CPUs, since most executors are on this machine."""
         workers = MAX_WORKERS.of(self._executor, None)
-        return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
-
-    def workers(self) -> int:
-        """An executor keeps nothing."""
-        return 0
-
-    def overhead(self) -> float:
-        """Most executors are on this machine."""
-        return OVERHEAD_LOCAL
-
-    def memory(self) -> int:
-        """Nobody knows where an executor runs things."""
-        return 0
+        slots = workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
+        return Capacity(slots=slots, overhead=OVERHEAD_LOCAL)
 
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice; an executor keeps nothing, so its blobs go with it."""
+        if self._closed:
+            raise ClusterClosedError(f"slice {call.slice} cannot be submitted: job {call.job_id} has ended.")
         call = call._replace(marker=str(self._marker()))
         try:
             future = self._executor.submit(run_slice, tuple(call), payload, *(blobs[name] for name in call.blobs))
@@ -103,27 +94,12 @@ class ExecutorTransport:
                 f"executor must be a concurrent.futures.Executor, but submit() of this {self._name} returned "
                 f"{type(future).__name__}, which has no {lacks[0]}()."
             )
-        self._patience = max(self._patience, call.timeout)
-        self._activity.given(future)
+        self._health.given(future, call.timeout)
         return future
 
-    def taken(self, future: Any) -> None:
-        """An executor chooses its workers itself."""
-        self._activity.ended(future)
-
-    def trouble(self, inflight: Collection[Any], running: bool) -> str | None:
-        """Whether it leaves what it was given. What it ends tells the rest."""
-        if not inflight or not self._activity.is_stalled(self._patience):
-            return None
-        return f"the {self._name} runs none of the {len(inflight)} slices that it has (is it busy with other work?)"
-
-    def stranded(self, future: Any) -> bool:
-        """It has no workers by name."""
-        return False
-
-    def is_slow(self, future: Any) -> bool:
-        """What is done is here."""
-        return False
+    def settled(self, future: Any) -> None:
+        """The executor has one slice less."""
+        self._health.ended(future)
 
     def outcome(self, error: BaseException) -> tuple[str, str]:
         """A future that somebody cancelled is sent again, and so is one whose thread was interrupted; what else goes
@@ -144,20 +120,46 @@ class ExecutorTransport:
             return "unready", f"{reason_of(error)}; {scarce}"
         return "error" if isinstance(error, Exception) else "lost", reason_of(error)
 
-    def running(self, future: Any) -> bool:
-        """As the executor says."""
-        return is_running([future])
-
-    def end(self) -> None:
+    def cancel(self) -> None:
         """Let the marker appear."""
         _make(_folder(os.getpid()))
         self._marker().touch()
 
     def close(self) -> None:
         """The marker of a cancelled job stays until this process ends: what was ended may still have to see it."""
+        self._closed = True
 
     def _marker(self) -> Path:
         return _folder(os.getpid()) / self._job_id
+
+
+class _ExecutorHealth(Health):
+    """Whether an executor does anything with the slices that it has.
+
+    Args:
+        name: of the executor.
+        activity: what all jobs of this process know of it.
+    """
+
+    def __init__(self, name: str, activity: Activity) -> None:
+        self._name = name
+        self._activity = activity
+        self._patience = 0.0
+
+    def given(self, future: Any, timeout: float) -> None:
+        """The executor has one more slice, which may take ``timeout`` seconds."""
+        self._patience = max(self._patience, timeout)
+        self._activity.given(future)
+
+    def ended(self, future: Any) -> None:
+        """The executor has one slice less."""
+        self._activity.ended(future)
+
+    def trouble(self, inflight: Collection[Any], running: bool) -> str | None:
+        """Whether the executor leaves what it was given. The results that it returns tell the rest."""
+        if not inflight or not self._activity.is_stalled(self._patience):
+            return None
+        return f"the {self._name} runs none of the {len(inflight)} slices that it has (is it busy with other work?)"
 
 
 @cache

@@ -19,7 +19,7 @@ from ....plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ....worker import end_job, run_slice
 from ....worker.sandbox.call import Call
 from ....worker.sandbox.exit_status import shortage
-from ..base import SLOTS_IF_EMPTY, Future, reason_of
+from ..base import SLOTS_IF_EMPTY, Capacity, Future, Health, Started, Transport, reason_of
 from .blobs import GONE
 from .scheduler_view import MEMORY, View, view_of
 from .worker_load import Shares
@@ -27,7 +27,7 @@ from .worker_load import Shares
 _END_WITHIN = 10.0  # seconds for the workers to be told that a job was cancelled
 
 
-class DaskTransport:
+class DaskTransport(Transport, Health):
     """Each slice is one Dask task with ``bytes`` for arguments; each blob is a task that others depend on.
 
     Args:
@@ -39,6 +39,7 @@ class DaskTransport:
     def __init__(
         self, connect: Callable[[], Client], check: Callable[[], None], grows_to: Callable[[], int] = lambda: 0
     ) -> None:
+        self.health = self
         self._connect = connect
         self._check = check
         self._grows_to = grows_to
@@ -46,7 +47,8 @@ class DaskTransport:
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
         self._job_id = ""
-        self._started: Callable[[int, str], None] = _nobody_listens
+        self._closed = False
+        self._started: Started = _nobody_listens
         self._count = itertools.count()
         self._view = View(None)
         self._named: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may, or should, run it
@@ -56,7 +58,7 @@ class DaskTransport:
         """As the cluster or its client says."""
         self._check()
 
-    def open(self, job_id: str, threads: int, started: Callable[[int, str], None]) -> None:
+    def open(self, job_id: str, threads: int, started: Started) -> None:
         """Connect, check that a slice fits, and listen for slices that begin."""
         self._job_id, self._threads, self._started = job_id, threads, started
         client = self._reach()
@@ -71,30 +73,27 @@ class DaskTransport:
         if too_small := self._too_small():
             raise ClusterConnectionError(f"{too_small}.")
 
-    def slots(self) -> int:
-        """Over all workers, the slices of this job's number of threads that fit.
+    def capacity(self) -> Capacity:
+        """The workers that are there, and the slices of this job's number of threads that fit into all of them.
 
-        A cluster that grows with the load sees no load beyond what it was given: it gets enough for all it may have.
+        A cluster without workers is to get at least one. A cluster that grows with the load sees no load beyond what
+        it was given, so that it gets enough for all the workers that it may have.
         """
         fit = [n // self._threads if self._threads else 1 for n in self._view.threads.values()]
         grown = self._grows_to() * max([1, *fit])
-        return max(1, sum(fit), grown) if fit else max(SLOTS_IF_EMPTY, grown)
-
-    def workers(self) -> int:
-        """Those that are there; at least the one that a cluster without any is to get."""
-        return max(1, len(self._view.threads))
-
-    def overhead(self) -> float:
-        """Less where the scheduler is in this process."""
         scheduler = self._client.scheduler
-        return OVERHEAD_LOCAL if scheduler and scheduler.address.startswith("inproc") else OVERHEAD_NETWORK
-
-    def memory(self) -> int:
-        """As the workers tell; those in this process have what it has."""
-        return self._view.memory
+        near = scheduler is not None and scheduler.address.startswith("inproc")  # in this process
+        return Capacity(
+            workers=max(1, len(fit)),
+            slots=max(1, sum(fit), grown) if fit else max(SLOTS_IF_EMPTY, grown),
+            overhead=OVERHEAD_LOCAL if near else OVERHEAD_NETWORK,
+            memory=self._view.memory,
+        )
 
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
         """Send one slice, after the blobs that the cluster does not have yet."""
+        if self._closed:
+            raise ClusterClosedError(f"slice {call.slice} cannot be submitted: job {call.job_id} has ended.")
         client = self._reach()
         if client.status != "running":
             raise ClusterConnectionError("the connection to the scheduler is lost")
@@ -139,7 +138,7 @@ class DaskTransport:
         )
         return future
 
-    def taken(self, future: Any) -> None:
+    def settled(self, future: Any) -> None:
         """Its worker has room for another one."""
         shares, address = self._places.pop(future.key, (None, ""))
         if shares is not None:
@@ -156,7 +155,7 @@ class DaskTransport:
         said = self._view.look(client) or self._too_small()
         return said or (self._view.paused(client) if inflight and not running else None)
 
-    def stranded(self, future: Any) -> bool:
+    def is_stranded(self, future: Any) -> bool:
         """Whether all workers have left that were named for it, and no other has it.
 
         Dask does not send such a task to a worker that comes later, even if the names were only a wish.
@@ -190,17 +189,18 @@ class DaskTransport:
             return "unready", f"{reason_of(error)}; {scarce}"
         return "error", reason_of(error)
 
-    def running(self, future: Any) -> bool:
+    def is_running(self, future: Any) -> bool:
         """Dask's events tell, see :meth:`open`."""
         return False
 
-    def end(self) -> None:
+    def cancel(self) -> None:
         """Ask every worker to end the children that run this job."""
         if self._client is not None and self._client.status == "running":
             self._client.run(end_job, self._job_id, on_error="ignore", callback_timeout=_END_WITHIN)
 
     def close(self) -> None:
         """Stop listening, and let Dask forget the blobs that are not kept for later jobs."""
+        self._closed = True
         self._started = _nobody_listens  # the job holds us, and its results are large: they go when it goes
         self._blobs.clear()
         self._view.forget(self._job_id)

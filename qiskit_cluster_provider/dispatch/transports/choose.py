@@ -1,0 +1,28 @@
+"""Which transport a run takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...clusters import Connection, check_client
+from .base import Transport
+
+
+def choose_transport(executor: Any, connection: Connection) -> Transport:
+    """The transport for a run.
+
+    Args:
+        executor: the user's executor or ``distributed.Client``, or ``None``.
+        connection: the backend's own; used only if there is no executor.
+    """
+    if executor is None:
+        from .dask.transport import DaskTransport
+
+        return DaskTransport(connection.client, connection.check, lambda: connection.grows_to)
+    if type(executor).__module__.split(".")[0] == "distributed" and hasattr(executor, "scheduler_info"):
+        from .dask.transport import DaskTransport
+
+        return DaskTransport(lambda: executor, lambda: check_client(executor))
+    from .executor import ExecutorTransport
+
+    return ExecutorTransport(executor)
