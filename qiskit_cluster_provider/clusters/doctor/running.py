@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ... import versions
+from ..clients import end_client, new_client
 from .findings import Finding
 
 _ANSWER_WITHIN = 5.0  # seconds
@@ -41,6 +42,24 @@ def running(client: Any, start: str = "") -> Iterator[Finding]:
     fit = len(told) - len(complaints)
     said = f"{fit} of {len(threads)} with {sum(threads.values())} threads in all fit"
     yield Finding("workers", said, fit > 0 if told else None)
+
+
+def running_at(address: str, silent: Callable[[OSError], Finding], start: str = "") -> Iterator[Finding]:
+    """Findings of the Dask cluster whose scheduler has this address.
+
+    Args:
+        address: of the scheduler.
+        silent: the finding if nothing answers there.
+        start: what starts workers, if there are none; default: Dask's command.
+    """
+    try:
+        client = new_client(address, timeout=_ANSWER_WITHIN)
+        try:
+            yield from running(client, start)
+        finally:
+            end_client(client)
+    except OSError as error:  # Dask's timeouts and broken connections are of this class too
+        yield silent(error)
 
 
 def _left(answer: Any) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from distributed import Client
@@ -24,6 +25,7 @@ from ..._compat.dask import (
 from ..._compat.private import overriding
 from ...errors import ClusterApiError, ClusterConfigError
 from ..kubernetes.api import connected
+from ..kubernetes.connected_cluster import ConnectedCluster
 from ..kubernetes.forward import Way
 from ..kubernetes.pods import component
 from .release import RIGHTS_FILE, Release
@@ -33,7 +35,7 @@ _TRY_AGAIN = 1.0  # seconds
 
 
 @overriding(CLUSTER_START, CLUSTER_CLOSE, CLUSTER_WATCH, LOOP_RUNNER, WATCH_COMM, WATCH_TASK)
-class HelmCluster(Cluster):
+class HelmCluster(ConnectedCluster, Cluster):
     """A release whose scheduler answers. Closing it ends connections, and nothing in Kubernetes.
 
     Args:
@@ -68,6 +70,17 @@ class HelmCluster(Cluster):
         """For a browser on this machine; empty if the Service has no port for it."""
         return str(format_dashboard_link(*self._dashboard)) if self._dashboard else ""
 
+    @contextmanager
+    def deployed(self) -> Iterator[Release]:
+        """The release, by a login that ends with the context."""
+        with connected(RIGHTS_FILE) as api:
+            yield self.release.through(api)
+
+    @property
+    def asked_by(self) -> str:
+        """How workers are asked for."""
+        return "scale(n) asks for some"
+
     def scale(self, n: int) -> None:
         """Ask Kubernetes for ``n`` workers; :meth:`ClusterBackend.scale` waits for them, too.
 
@@ -75,8 +88,8 @@ class HelmCluster(Cluster):
             ClusterConfigError: there cannot be so few.
             ClusterApiError: Kubernetes refuses.
         """
-        with connected(RIGHTS_FILE) as api:
-            self.release.through(api).ask_for(n)
+        with self.deployed() as release:
+            release.ask_for(n)
 
     def adapt(self, *args: Any, **options: Any) -> NoReturn:
         """Refused: nothing in a release changes the number of workers with the load.
@@ -101,34 +114,17 @@ class HelmCluster(Cluster):
             ClusterApiError: Kubernetes refuses to list them.
         """
         logs = Logs()
-        with connected(RIGHTS_FILE) as api:
-            release = self.release.through(api)
+        with self.deployed() as release:
             for pod in release.pods():
                 name = pod["metadata"]["name"]
                 wanted = scheduler if component(pod) == "scheduler" else workers
                 if wanted is True or (not isinstance(wanted, bool) and name in wanted):
                     container = pod["spec"]["containers"][0]["name"]
                     try:
-                        logs[name] = Log(api.log(release.namespace, name, container, False, _LINES))
+                        logs[name] = Log(release.api.log(release.namespace, name, container, False, _LINES))
                     except ClusterApiError as error:  # one has not started yet; the others tell
                         logs[name] = Log(str(error.message))
         return logs
-
-    def no_workers(self) -> str:
-        """Why there are none, as far as Kubernetes tells: how a sentence goes on."""
-        try:
-            with connected(RIGHTS_FILE) as api:
-                return self.release.through(api).no_workers("scale(n) asks for some")
-        except ClusterApiError as error:
-            return f"why, cannot be asked: {str(error.message).rstrip('.')}"
-
-    def deaths(self) -> str:
-        """What Kubernetes tells of workers that ended, as a sentence without its full stop; empty if nothing."""
-        try:
-            with connected(RIGHTS_FILE) as api:
-                return self.release.through(api).deaths()
-        except ClusterApiError as error:
-            return f"why, cannot be asked of Kubernetes: {str(error.message).rstrip('.')}"
 
     def close(self, timeout: float | None = None) -> None:
         """End its connections."""

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from ...errors import ClusterApiError, ClusterConnectionError
-from ..clients import end_client, new_client
 from ..doctor.findings import Finding
-from ..doctor.running import running
+from ..doctor.running import running_at
 from ..kubernetes.api import connected
 from ..kubernetes.doctor import failed, login, namespace_finding, reached, reviewed, rights
 from ..kubernetes.forward import Way, is_outside
@@ -16,8 +15,6 @@ from ..kubernetes.rights import HELM_RIGHTS, of_use
 from .config import HelmConfig
 from .release import RIGHTS_FILE, Release, find
 from .session import speaks
-
-_CONNECT_WITHIN = 5.0  # seconds
 
 
 def findings(config: HelmConfig) -> Iterator[Finding]:
@@ -67,12 +64,5 @@ def _scheduler(release: Release, host: str, port: int) -> Iterator[Finding]:
     if not speaks(host, port):
         yield silent
         return
-    try:
-        client = new_client(f"tcp://{host}:{port}", timeout=_CONNECT_WITHIN)
-    except OSError:
-        yield silent
-        return
-    try:
-        yield from running(client, f"backend.scale(1), or {release.upgrade('worker.replicas', 1)}")
-    finally:
-        end_client(client)
+    start = f"backend.scale(1), or {release.upgrade('worker.replicas', 1)}"
+    yield from running_at(f"tcp://{host}:{port}", lambda _: silent, start)

@@ -38,9 +38,7 @@ class HelmKind(ClusterKind):
 
     def renew(self, client: Client, config: Any) -> Client | None:
         """A new client of the same release: its address stays, whichever pod is behind it."""
-        from ..kubernetes.clients import renewed
-
-        return renewed(client)
+        return client.cluster.renew(client)
 
     def findings(self, config: HelmConfig) -> Iterator[Finding]:
         """Kubernetes, login, rights, release and pods."""

@@ -12,7 +12,6 @@ from distributed.comm import get_address_host
 
 from ...errors import ClusterApiError
 from ..kubernetes.api import Api, connected
-from ..kubernetes.clients import connect, end_clients
 from ..kubernetes.doctor import reviewed, rights
 from ..kubernetes.forward import Way
 from ..kubernetes.pods import ready
@@ -42,8 +41,8 @@ def opened(config: HelmConfig) -> Iterator[Client]:
             if config.workers is not None:
                 release.ask_for(config.workers)
             cluster = stack.enter_context(closing(_cluster(release, way, config, show)))
-            stack.callback(end_clients, cluster)
-            client = connect(cluster)
+            stack.callback(cluster.end_clients)
+            client = cluster.connect()
             workers = release.wanted() if config.workers is None else config.workers
             await_first_worker(release, show, client, workers=workers, timeout=config.start_timeout)
         yield client
@@ -95,8 +94,7 @@ def scale(client: Any, workers: int, timeout: float) -> None:
         ClusterConnectionError: they are not there in time; says why.
     """
     cluster: HelmCluster = client.cluster
-    with connected(RIGHTS_FILE) as api:
-        release = cluster.release.through(api)
+    with cluster.deployed() as release:
         release.ask_for(workers)
 
         def late(waited: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dask_kubernetes.operator.kubecluster.kubecluster import CreateMode, KubeCluster
 from dask_kubernetes.operator.networking import wait_for_scheduler_comm
@@ -12,8 +14,9 @@ from distributed.core import Status, rpc
 from ..._compat.dask import stop_loop
 from ..._compat.dask_kubernetes import CLOSE, CONNECT, DASK_CLUSTER
 from ..._compat.private import overriding
-from ...errors import ClusterApiError, ClusterConnectionError
+from ...errors import ClusterConnectionError
 from .api import connected
+from .connected_cluster import ConnectedCluster
 from .forward import Way
 from .pods import CLUSTER
 from .start import Place
@@ -25,7 +28,7 @@ _ANSWER_WITHIN = 30.0  # seconds, of a scheduler whose pod is ready
 
 
 @overriding(CONNECT, CLOSE, DASK_CLUSTER)
-class RunningKubeCluster(KubeCluster):
+class RunningKubeCluster(ConnectedCluster, KubeCluster):
     """A ``KubeCluster`` that only connects, whose port-forwards end with it.
 
     What :class:`KubeCluster` waits for without end, or polls in a way that fails one time in five
@@ -73,22 +76,16 @@ class RunningKubeCluster(KubeCluster):
             finally:
                 stop_loop(self)
 
-    def no_workers(self) -> str:
-        """Why there are none, as far as Kubernetes tells: how a sentence goes on."""
-        asked_by = _ADAPTS.format(*self.between) if self.between and self.between[1] else _ASKED_BY
-        try:
-            with connected() as api:
-                return Place(api, self.namespace, self.name).no_workers(asked_by)
-        except ClusterApiError as error:
-            return f"why, cannot be asked: {str(error.message).rstrip('.')}"
+    @contextmanager
+    def deployed(self) -> Iterator[Place]:
+        """Its ``DaskCluster``, by a login that ends with the context."""
+        with connected() as api:
+            yield Place(api, self.namespace, self.name)
 
-    def deaths(self) -> str:
-        """What Kubernetes tells of workers that ended, as a sentence without its full stop; empty if nothing."""
-        try:
-            with connected() as api:
-                return Place(api, self.namespace, self.name).deaths()
-        except ClusterApiError as error:
-            return f"why, cannot be asked of Kubernetes: {str(error.message).rstrip('.')}"
+    @property
+    def asked_by(self) -> str:
+        """How workers are asked for, or that the operator is to bring them."""
+        return _ADAPTS.format(*self.between) if self.between and self.between[1] else _ASKED_BY
 
     async def _connect_cluster(self) -> None:
         cluster = await DASK_CLUSTER.found.get(self.name, namespace=self.namespace)

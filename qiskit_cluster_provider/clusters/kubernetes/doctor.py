@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from ...errors import ClusterApiError, ClusterConfigError
 from ..doctor.findings import Finding
-from ..doctor.running import running
-from .api import ANSWER_WITHIN, CLUSTERS, INSTALL, OPERATOR, RIGHTS_FILE, Answer, Api, connected
+from ..doctor.running import running_at
+from .api import CLUSTERS, INSTALL, OPERATOR, RIGHTS_FILE, Answer, Api, connected
 from .config import KubernetesConfig, parse_quantity
 from .forward import Forward, is_outside
 from .pods import ready
@@ -246,17 +246,16 @@ def _workers(place: Place) -> Iterator[Finding]:
         said = f"its pod is not ready ({now.scheduler or 'there is none'})"
         yield Finding("scheduler", said, False if hopeless else None, why)  # or it is just being started
         return
-    from distributed import Client
+
+    def silent(error: OSError) -> Finding:
+        said = f"it does not answer, though its pod is ready ({type(error).__name__}: {error})"
+        return Finding("scheduler", said, False, place.pods_shown_by)
 
     try:
-        with (
-            closing(Forward(place.namespace, f"{place.name}-scheduler", 8786)) as forward,
-            Client(f"tcp://localhost:{forward.port}", set_as_default=False, timeout=ANSWER_WITHIN) as client,
-        ):
-            yield from running(client)
-    except OSError as error:  # of Dask, too, whose timeouts are none of Python's own
-        said = f"it does not answer, though its pod is ready ({type(error).__name__}: {error})"
-        yield Finding("scheduler", said, False, place.pods_shown_by)
+        with closing(Forward(place.namespace, f"{place.name}-scheduler", 8786)) as forward:
+            yield from running_at(f"tcp://localhost:{forward.port}", silent)
+    except OSError as error:
+        yield silent(error)
 
 
 def _name(config: KubernetesConfig, namespace: str, answer: Answer) -> Iterator[Finding]:

@@ -39,9 +39,7 @@ class KubernetesKind(ClusterKind):
 
     def renew(self, client: Client, config: Any) -> Client | None:
         """A new client of the same ``KubeCluster``: its address stays, whichever pod is behind it."""
-        from .clients import renewed
-
-        return renewed(client)
+        return client.cluster.renew(client)
 
     def findings(self, config: KubernetesConfig) -> Iterator[Finding]:
         """Kubernetes, login, rights, operator, room and image."""

@@ -12,7 +12,6 @@ from distributed import Client
 
 from ...errors import ClusterApiError, ClusterConfigError, ClusterConnectionError, ClusterError
 from .api import connected, translated
-from .clients import connect, end_clients
 from .cluster import RunningKubeCluster
 from .config import KubernetesConfig, parse_quantity
 from .scaling import scale, set_workers
@@ -91,7 +90,7 @@ def _running(place: Place, config: KubernetesConfig, *, new: bool) -> Iterator[S
         cluster = _cluster(place, config, owned=new and not config.keep)
     try:
         with showing(config.quiet) as show:
-            client = connect(cluster)
+            client = cluster.connect()
             if isinstance(config.workers, tuple) if new else "workers" in config.model_fields_set:
                 with _in_words(place.api.server):
                     set_workers(cluster, config.workers)
@@ -100,7 +99,7 @@ def _running(place: Place, config: KubernetesConfig, *, new: bool) -> Iterator[S
                 await_first_worker(place, show, client, workers=workers, timeout=timeout)
         yield Session(place, cluster, client, config)
     finally:
-        end_clients(cluster)
+        cluster.end_clients()
         cluster.shutdown_on_close = False  # done by ourselves, since nobody waits for an hour
         cluster.close()
 
@@ -151,8 +150,8 @@ def _cluster(place: Place, config: KubernetesConfig, *, owned: bool) -> RunningK
 def scaled(client: Client, workers: int, timeout: float) -> None:
     """See :meth:`.kind.KubernetesKind.scale`."""
     cluster: RunningKubeCluster = client.cluster
-    with connected() as api, _in_words(api.server):
-        scale(Place(api, cluster.namespace, cluster.name), cluster, client, workers, timeout)
+    with cluster.deployed() as place, _in_words(place.api.server):
+        scale(place, cluster, client, workers, timeout)
 
 
 def adapted(client: Client, minimum: int, maximum: int) -> None:
