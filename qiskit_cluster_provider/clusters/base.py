@@ -1,4 +1,4 @@
-"""What a kind of cluster is: settings, and ``connect(config) -> context manager of a distributed.Client``."""
+"""The bases of a kind of cluster: its settings, and how it connects to a Dask cluster."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ ENV_PREFIX = "QISKIT_CLUSTER_"
 
 
 class ClusterConfig(BaseSettings):
-    """Base of the settings of a kind. :meth:`load` reads a field ``workers`` from ``QISKIT_CLUSTER_WORKERS`` too.
+    """Base of the settings of a kind. Each field is a setting.
+
+    :meth:`load` also reads the environment: a field ``workers`` from ``QISKIT_CLUSTER_WORKERS``.
 
     Attributes:
-        alternatives: names of which only one can be given. One that is given closer to the user hides
-            the others: ``address=`` in the call is not disturbed by a ``scheduler_file`` in the profile.
-        only_in_code: names whose values are Python objects, which no environment and no profile can hold.
-        private: names whose values may be secret, so that no pickle has them.
+        alternatives: Names of settings that exclude each other. The one that is given closest to the user counts:
+            with ``address=`` in the call, a ``scheduler_file`` in the profile is ignored.
+        only_in_code: Names of settings whose values are Python objects, which neither the environment nor a profile
+            can hold.
+        private: Names of settings whose values may be secret. They are left out when a backend is pickled.
     """
 
     model_config = SettingsConfigDict(
@@ -46,10 +49,10 @@ class ClusterConfig(BaseSettings):
 
     @classmethod
     def load(cls, given: Mapping[str, Any], profile: Mapping[str, Any]) -> Self:
-        """The settings: keyword arguments ``given`` > the environment > ``profile`` > defaults.
+        """Read the settings. What is ``given`` counts most, then the environment, the ``profile``, and the defaults.
 
         Raises:
-            ClusterConfigError: a value is wrong; the message names the setting.
+            ClusterConfigError: A value is wrong. The message names the setting.
         """
         values: dict[str, Any] = {}
         try:
@@ -78,31 +81,32 @@ class ClusterConfig(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What :meth:`load` has put together, and nothing else."""
+        """Pydantic's own sources are left out: :meth:`load` puts the values together."""
         return (init_settings,)
 
     @classmethod
     def variables(cls) -> set[str]:
-        """The environment variables that it reads."""
+        """The environment variables that :meth:`load` reads."""
         return {f"{ENV_PREFIX}{name.upper()}" for name in cls.model_fields if name not in cls.only_in_code}
 
     @classmethod
     def usage(cls) -> str:
-        """A sentence with the settings that there are."""
+        """A sentence that names all settings, for errors."""
         return f"Settings: {', '.join(cls.model_fields)}." if cls.model_fields else "There are no settings."
 
 
 class ClusterKind:
-    """Base of a kind of cluster. A subclass sets the attributes and writes :meth:`connect`.
+    """Base of a kind of cluster. A subclass defines :meth:`connect`, and overrides what differs from the defaults.
 
     Attributes:
-        description: one line, for ``qiskit-cluster backends``.
-        Config: its settings.
-        requires: modules that must be importable.
-        extra: what to install if they are not, for example ``qiskit-cluster-provider[kubernetes]``.
-        checked: whether ``get_backend`` asks :meth:`findings` first, and refuses what cannot work.
-        outlives: whether what it starts would go on after this process; then a SIGTERM ends it too.
-        near: whether its workers are on this machine.
+        description: One line about the kind, which ``qiskit-cluster backends`` shows.
+        Config: The settings, a subclass of :class:`ClusterConfig`.
+        requires: The modules that must be importable.
+        extra: What to install if they are not, for example ``qiskit-cluster-provider[kubernetes]``.
+        checked: Whether ``get_backend`` looks at :meth:`findings` first, and refuses settings that cannot work.
+        outlives: Whether a cluster that the kind starts would go on after this process. If so, a SIGTERM closes the
+            cluster before it ends the process.
+        near: Whether the workers are on this machine.
     """
 
     description: str = ""
@@ -114,57 +118,63 @@ class ClusterKind:
     near: bool = False
 
     def connect(self, config: Any) -> AbstractContextManager[Client]:
-        """A client of the cluster; leaving the context closes what entering it started, and nothing else."""
+        """Connect to the cluster, and start it if need be.
+
+        Leaving the context closes everything that entering it has started, and nothing else.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define connect(config).")
 
     def missing(self) -> list[str]:
-        """The modules of ``requires`` that are not installed."""
+        """The modules of :attr:`requires` that are not installed."""
         return [name for name in self.requires if importlib.util.find_spec(name) is None]
 
     def renew(self, client: Client, config: Any) -> Client | None:
-        """A new client in place of one that has given up its scheduler, for the same cluster.
+        """Connect to the same cluster again, after ``client`` has lost its scheduler and given up.
 
         Returns:
-            ``None`` if there is none: then the context is left and entered again.
+            The new client; ``None`` to leave the context of :meth:`connect` and enter it again.
         """
         return None
 
     def findings(self, config: Any) -> Iterator[Finding]:
-        """What ``qiskit-cluster doctor`` tells of it, one after the other, without starting anything."""
+        """Check what a start needs, one thing after the other, for ``qiskit-cluster doctor``. This starts nothing."""
         yield from ()
 
     def options(self, config: Any) -> Mapping[str, Any]:
-        """Options of the backend that follow from the settings, such as ``device``."""
+        """Options of the backend that follow from the settings, such as ``device="GPU"``."""
         return {}
 
     def portable(self, config: Any) -> dict[str, Any]:
-        """The settings that were given and that another process can use: plain data, and nothing private."""
+        """The given settings that a pickle of a backend keeps: plain data, and nothing that may be secret."""
         given = {name: getattr(config, name) for name in config.model_fields_set - set(config.private)}
         return {name: value for name, value in sorted(given.items()) if _is_plain(value)}
 
     def grows_to(self, config: Any) -> int:
-        """Workers that the cluster may have under load; 0 if their number does not change by itself."""
+        """The largest number of workers, if the load decides how many there are; else 0."""
         return 0
 
     def size(self, config: Any) -> tuple[int, int]:
-        """Workers, and slices that each runs at the same time, by the settings; 0 workers if they do not tell."""
+        """How many workers the settings ask for, and how many slices each runs at the same time.
+
+        The number of workers is 0 if the settings do not say it.
+        """
         return 0, 1
 
     def dashboard_link(self, client: Any, config: Any) -> str:
-        """Where a browser on this machine finds Dask's dashboard."""
+        """The address of Dask's dashboard for a browser on this machine."""
         return str(client.dashboard_link)
 
     def scale(self, client: Any, config: Any, workers: int, timeout: float | None) -> None:
-        """See :meth:`~qiskit_cluster_provider.ClusterBackend.scale`."""
+        """Change the number of workers: :meth:`~qiskit_cluster_provider.ClusterBackend.scale`."""
         scale(client, workers, timeout)
 
     def adapt(self, client: Any, config: Any, minimum: int, maximum: int) -> None:
-        """See :meth:`~qiskit_cluster_provider.ClusterBackend.adapt`."""
+        """Let the load decide how many workers there are: :meth:`~qiskit_cluster_provider.ClusterBackend.adapt`."""
         adapt(client, minimum, maximum)
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether it is data, and nothing that belongs to this process."""
+    """Whether a value is data, and nothing that belongs to this process."""
     if isinstance(value, Mapping):
         return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
     if isinstance(value, list | tuple):
@@ -173,5 +183,5 @@ def _is_plain(value: Any) -> bool:
 
 
 def _words(error: Any) -> str:
-    """What pydantic says, without its name for what we say."""
+    """The message of one of pydantic's errors, without the prefix that it puts before our own messages."""
     return str(error["msg"]).removeprefix("Value error, ").rstrip(".")
