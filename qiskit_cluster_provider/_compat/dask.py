@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from .private import MISSING, Attribute, Symbol
+from .python import threads_of
 
 TRIED = ("2025.4", "2026.8")
 
@@ -73,11 +74,13 @@ def stop_loop(thing: Any) -> None:
 
 
 def renew_offloading() -> None:
-    """In a forked child: Dask unpacks messages in one thread of its process, and threads do not survive a fork.
+    """Give Dask a new thread to unpack messages, if it had one that is gone: threads do not survive a fork.
 
-    Without a new one, a cluster that the child starts would accept tasks and wait for ever.
+    Without it, a cluster that a forked process starts would accept tasks and wait for ever.
     """
     module, _, name = OFFLOAD_EXECUTOR.name.partition(":")
     utils: Any = sys.modules.get(module)
-    if isinstance(getattr(utils, name, None), ThreadPoolExecutor):
+    executor = getattr(utils, name, None)
+    threads = threads_of(executor) if isinstance(executor, ThreadPoolExecutor) else set()
+    if threads and not any(thread.is_alive() for thread in threads):
         setattr(utils, name, ThreadPoolExecutor(1, thread_name_prefix="Dask-Offload"))

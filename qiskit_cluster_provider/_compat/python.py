@@ -53,7 +53,10 @@ def at_exit(function: Callable[[], None]) -> None:
     ``atexit`` comes too late: thread pools, Dask's among them, have been shut down by then. The hook that comes
     before them is the one that ``concurrent.futures`` itself uses.
     """
-    AT_EXIT.get(atexit.register)(function)
+    try:
+        AT_EXIT.get(atexit.register)(function)
+    except RuntimeError:  # Python is ending already
+        atexit.register(function)
 
 
 def imports_main() -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .._compat.dask import stop_loop
@@ -37,19 +36,25 @@ def check_client(client: Client) -> None:
 
 
 def new_client(target: Any, **options: Any) -> Client:
-    """A client of a scheduler's address or of a Dask cluster object, which does not become the process's default one.
-
-    Made in two steps: a constructor that raises leaves a client that is open, and that nobody else could close.
-    """
-    from distributed import Client
-
-    client: Client = Client.__new__(Client)
-    try:
-        client.__init__(target, set_as_default=False, **options)
-    except BaseException:
-        end_client(client)
-        raise
+    """A client of a scheduler's address or of a Dask cluster object. It does not become the process's default one."""
+    client: Client = _client_class()(target, set_as_default=False, **options)
     return client
+
+
+@cache
+def _client_class() -> Any:
+    """Dask's client, but closed if its constructor raises, which would leave it open for good."""
+    import distributed
+
+    class Client(distributed.Client):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            try:
+                super().__init__(*args, **options)
+            except BaseException:
+                end_client(self)
+                raise
+
+    return Client
 
 
 def end_client(client: Client) -> None:
@@ -65,17 +70,3 @@ def _process_of(client: Client) -> int | None:
     except ValueError:
         return None
     return found.clock_seq if found.version == 1 else None
-
-
-def _renew_offloading() -> None:
-    """In a forked child: Dask unpacks messages in one thread of its process, and threads do not survive a fork.
-
-    Without a new one, a cluster that the child starts would accept tasks and wait for ever.
-    """
-    utils: Any = sys.modules.get("distributed.utils")
-    if isinstance(getattr(utils, "_offload_executor", None), ThreadPoolExecutor):
-        utils._offload_executor = ThreadPoolExecutor(1, thread_name_prefix="Dask-Offload")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_offloading)

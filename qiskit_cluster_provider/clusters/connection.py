@@ -9,6 +9,7 @@ import weakref
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from .._compat.dask import renew_offloading
 from ..errors import ClusterClosedError, ClusterConnectionError, ClusterError, MissingExtraError
 from ..plan.reuse import Reuse
 from ..progress.log import logger
@@ -46,8 +47,6 @@ class Connection:
         self._stop = threading.Event()
         self._range: int | None = None  # the maximum that adapt() was given
         _OPEN.add(self)
-        if kind.outlives:
-            end_on_sigterm()
         # A distributed.Client wants to be left in the context in which it was entered, whatever the thread.
         self._context = contextvars.copy_context()
         self._context.run(STOPPING.set, self._stop)
@@ -86,6 +85,15 @@ class Connection:
         if given is not None:  # one of our own is replaced when it is closed
             check_client(given)
 
+    def begin(self) -> None:
+        """Let this process close it when it ends, which what is never used does not need.
+
+        It is called in the user's thread: only the main one can say what a signal does.
+        """
+        at_exit(_close_all)
+        if self.kind.outlives:
+            end_on_sigterm()
+
     def client(self) -> Client:
         """Its client; the first call connects, which may start the cluster.
 
@@ -104,6 +112,8 @@ class Connection:
                     stack, self._stack = self._stack, None
                     self._leave(stack)
             if self._client is None:
+                self.begin()
+                renew_offloading()
                 self._process = os.getpid()
                 missing = self.kind.missing()
                 if missing:
@@ -180,9 +190,6 @@ def _close_all() -> None:
                 cluster.close()
             except RuntimeError:  # asyncio's very last step wants a thread, which Python 3.12 refuses by now
                 logger.debug("closing %s at the end of Python", cluster.name, exc_info=True)
-
-
-at_exit(_close_all)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -18,7 +18,7 @@ from .retry import Fate
 from .state import JobState
 from .tracker import Ledger
 from .transports.base import reason_of
-from .unfinished import UNFINISHED
+from .unfinished import begun, ended
 
 
 class Dispatch(JobState, ABC):
@@ -47,11 +47,11 @@ class Dispatch(JobState, ABC):
         Raises:
             ClusterJobError: no thread can be started for it. Nothing has begun.
         """
-        UNFINISHED.add(self)
+        begun(self)
         try:
             self._thread = started(partial(Thread, target=self._main, name=f"dispatch-{self.job_id}", daemon=True))
         except BaseException as error:
-            UNFINISHED.discard(self)
+            ended(self)
             if not isinstance(error, RuntimeError):
                 raise
             raise ClusterJobError(
@@ -122,7 +122,7 @@ class Dispatch(JobState, ABC):
         finally:
             if self.ended_at is None:
                 self.ended_at = time.monotonic()
-            UNFINISHED.discard(self)
+            ended(self)
             self.finished.set()  # last, so that a progress bar is complete before the result is printed
 
     def _say_why(self) -> None:

@@ -73,4 +73,6 @@ def dispatch_of(job_id: str, work: Work, options: SliceOptions, connection: Conn
         return HereDispatch(job_id, needs, options, placement, connection.reuse)  # without an import of Dask
     transport = choose_transport(options.executor, connection)
     transport.check()
+    if options.executor is None:
+        connection.begin()
     return ClusterDispatch(job_id, needs, options, placement, transport)

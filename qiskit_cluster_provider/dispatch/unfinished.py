@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from ..clusters.lifecycle.closing import at_exit
 from ..progress.log import logger
 from .state import JobState
 
-UNFINISHED: set[JobState] = set()
+_UNFINISHED: set[JobState] = set()
+
+
+def begun(job: JobState) -> None:
+    """Say that ``job`` begins."""
+    at_exit(_cancel_all, first=True)
+    _leave_to_parent()
+    _UNFINISHED.add(job)
+
+
+def ended(job: JobState) -> None:
+    """Say that ``job`` has ended, or cannot begin."""
+    _UNFINISHED.discard(job)
 
 
 def unfinished() -> list[JobState]:
     """The jobs of this process that have begun and not ended."""
-    return list(UNFINISHED)
+    return list(_UNFINISHED)
 
 
 def _cancel_all() -> None:
@@ -27,6 +40,8 @@ def _cancel_all() -> None:
         )
 
 
-at_exit(_cancel_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=UNFINISHED.clear)  # they are the parent's
+@cache
+def _leave_to_parent() -> None:
+    """The first job of a process sees to it that its forks take no job of it for theirs."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_UNFINISHED.clear)

@@ -22,7 +22,13 @@ class Renewed(ABC):
     def __init__(self) -> None:
         self._begin()
         _ALL.add(self)
-        _renew_in_forks()
+
+    @staticmethod
+    @cache
+    def _renew_in_forks() -> None:
+        """Called before a lock is taken. The first call in a process sees to it that all begin anew in its forks."""
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_renew)
 
     @abstractmethod
     def _begin(self) -> None:
@@ -67,6 +73,7 @@ class ByteCache(Renewed):
             make: makes the value; it may call this cache.
             weigh: the bytes of the value.
         """
+        self._renew_in_forks()
         with self._lock:
             entry = self._kept.get(name)
             if entry is not None:
@@ -92,6 +99,7 @@ class ByteCache(Renewed):
             kind: under which the use is counted; empty is not reported.
             name: of the value.
         """
+        self._renew_in_forks()
         with self._lock:
             entry = self._kept.get(name)
             if entry is None:
@@ -109,6 +117,7 @@ class ByteCache(Renewed):
             value: what to keep.
             size: its bytes.
         """
+        self._renew_in_forks()
         with self._lock:
             gone = self._put(name, value, size)
         del gone
@@ -146,13 +155,6 @@ class ByteCache(Renewed):
 
     def __reduce__(self) -> Any:
         return type(self), (self.limit,)
-
-
-@cache
-def _renew_in_forks() -> None:
-    """The first one of a process sees to it that all begin anew in its forks."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_renew)
 
 
 def _renew() -> None:

@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from .events import (
@@ -25,19 +25,17 @@ from .events import (
     SliceStarted,
 )
 
-logger = logging.getLogger("qiskit_cluster_provider")
+
+class _WithFields(logging.LoggerAdapter[logging.Logger]):
+    """Gives every record the fields, since a format string may name them, and not all records are about a job."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        fields = {"job_id": "", "slice": None, "event": "", **(kwargs.get("extra") or {})}
+        return msg, {**kwargs, "extra": fields}
+
+
+logger = _WithFields(logging.getLogger("qiskit_cluster_provider"), {})
 """The only logger of this package. Its records have the fields ``job_id``, ``slice`` and ``event``."""
-
-
-def _with_fields(record: logging.LogRecord) -> bool:
-    """A format string may name the fields, so that the records that are not about a job have them too."""
-    for name, default in (("job_id", ""), ("slice", None), ("event", "")):
-        if not hasattr(record, name):
-            setattr(record, name, default)
-    return True
-
-
-logger.addFilter(_with_fields)
 
 _NAMES = re.compile(r'"[^"]*"|[\w.:/-]*\d[\w.:/-]*')
 """What differs between reasons of one kind: what is quoted, and words with digits."""

@@ -17,6 +17,7 @@ import struct
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from typing import ClassVar, Self
 
 from .beside import starts
@@ -52,6 +53,7 @@ class Mailbox:
     _all: ClassVar[weakref.WeakSet[Mailbox]] = weakref.WeakSet()
 
     def __init__(self) -> None:
+        _close_in_forks()
         self._name = _some_name()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._silent: list[socket.socket] = []
@@ -199,5 +201,7 @@ def _forked() -> None:
         mailbox.close()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+@cache
+def _close_in_forks() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)

@@ -1,5 +1,6 @@
 """The log of a job: one logger, the same fields on each record, and nothing unless it is asked for."""
 
+import io
 import logging
 import os
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 from distributed import LocalCluster
 
 from qiskit_cluster_provider.progress import ClusterTrouble
+from qiskit_cluster_provider.progress.log import JobLog, logger
 from tests.faults.processes import busy, cluster
 from tests.slow import deadly, quick
 
@@ -59,11 +61,19 @@ def test_a_job_with_a_culprit(backend, records):
 
 def test_every_record_has_the_fields():
     """A format string may name them, whatever the record is about."""
-    logger = logging.getLogger(NAME)
-    record = logger.makeRecord(NAME, logging.WARNING, "file", 1, "a plugin cannot be loaded", (), None)
-    assert logger.filter(record)
-    text = logging.Formatter("%(event)s|%(job_id)s|%(slice)s|%(message)s").format(record)
-    assert text == "||None|a plugin cannot be loaded"
+    texts = io.StringIO()
+    handler = logging.StreamHandler(texts)
+    handler.setFormatter(logging.Formatter("%(name)s|%(module)s|%(event)s|%(job_id)s|%(slice)s|%(message)s"))
+    logging.getLogger(NAME).addHandler(handler)
+    try:
+        logger.warning("a plugin cannot be loaded")
+        JobLog("a-job", 1.0).warning("trouble", "it waits", slice=3)
+    finally:
+        logging.getLogger(NAME).removeHandler(handler)
+    assert texts.getvalue().splitlines() == [
+        f"{NAME}|test_log|||None|a plugin cannot be loaded",
+        f"{NAME}|log|trouble|a-job|3|job a-job: slice 3 it waits",
+    ]
 
 
 @pytest.mark.slow

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+from ..._compat import python
 
 _UNREACHED = "Failed to sync cluster info"
 
@@ -44,10 +44,24 @@ def without_traces() -> Iterator[None]:
         said.removeFilter(wanted)
 
 
-def at_exit(function: Callable[[], None]) -> None:
-    """Call ``function`` when Python ends, while threads can still be used.
+def at_exit(function: Callable[[], None], *, first: bool = False) -> None:
+    """Call ``function`` when Python ends, while threads can still be used; once, however often it is asked for.
 
-    ``atexit`` comes too late: thread pools, Dask's among them, have been shut down by then. The hook that comes
-    before them is the one that ``concurrent.futures`` itself uses; it is private, so ``atexit`` stands in for it.
+    Args:
+        function: what to call.
+        first: whether it comes before those that close clusters.
     """
-    getattr(threading, "_register_atexit", atexit.register)(function)
+    if not _ENDS:
+        python.at_exit(_end)
+    if function not in _ENDS:
+        _ENDS.insert(0 if first else len(_ENDS), function)
+
+
+_ENDS: list[Callable[[], None]] = []
+"""What is called when Python ends, in this order."""
+
+
+def _end() -> None:
+    with ExitStack() as stack:  # which calls all, whatever goes wrong in one, the last one first
+        for function in reversed(_ENDS):
+            stack.callback(function)

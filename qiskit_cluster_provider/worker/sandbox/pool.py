@@ -235,6 +235,7 @@ class ChildPool:
     """The children of this process: idle ones are used again, dead ones are replaced."""
 
     def __init__(self) -> None:
+        self._begun = False
         self._lock = threading.Lock()
         self._idle: list[Child] = []
         self._busy: dict[Child, tuple[str, str]] = {}  # of which job, for which worker
@@ -260,6 +261,7 @@ class ChildPool:
             NotStarted: there is none, and none can be started.
             ChildDied, SliceOverran, SliceError, SliceCancelled: what became of the slice.
         """
+        self._begin()
         child = self._take(call.job_id, worker, threads, unwanted)
         try:
             return child.run(call, payload, blobs, memory, unwanted)
@@ -269,6 +271,14 @@ class ChildPool:
             raise
         finally:
             self._put_back(child)
+
+    def _begin(self) -> None:
+        """The first slice sees to it that no child outlives this process, and that a fork of it leaves them alone."""
+        if not self._begun:
+            self._begun = True
+            atexit.register(self.close)
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=self.forget)
 
     def _put_back(self, child: Child) -> None:
         with self._lock:
@@ -395,6 +405,3 @@ class ChildPool:
 
 
 POOL = ChildPool()
-atexit.register(POOL.close)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=POOL.forget)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache
 from typing import Any
 
 from distributed import Future
@@ -21,12 +22,14 @@ _LOST = re.compile(r"lose already computed task\(s\), which will be recomputed e
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Dask warns when a worker leaves with results; of blobs that is no news: they are made again."""
     found = _LOST.search(record.getMessage())
     return found is None or not all(key.startswith("qiskit-cluster-") for key in re.findall(r"'([^']*)'", found[1]))
 
 
-logging.getLogger("distributed.scheduler").addFilter(_is_news)
+@cache
+def _say_no_blobs() -> None:
+    """Dask warns when a worker leaves with results; of blobs that is no news: they are made again."""
+    logging.getLogger("distributed.scheduler").addFilter(_is_news)
 
 
 class Blobs:
@@ -43,6 +46,7 @@ class Blobs:
         """The Dask task that holds ``message``. Its caller holds it, even if it is no longer kept here."""
         future = self.kept.find("blobs", name)
         if future is None or future.status in GONE:
+            _say_no_blobs()
             # A task and not scatter(): if the only worker that holds it dies, the scheduler makes it again.
             future = client.submit(keep, message, key=f"qiskit-cluster-blob-{name}", pure=False)
             self.kept.put(name, future, len(message))

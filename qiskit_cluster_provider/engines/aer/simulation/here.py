@@ -10,6 +10,7 @@ import copy
 import logging
 import time
 from collections.abc import Hashable
+from functools import cache
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -32,6 +33,7 @@ def simulate_here(work: Work, piece: Slice, reuse: Reuse) -> SliceResult:
         piece: a part of it.
         reuse: has what was assembled for earlier slices.
     """
+    _say_nothing_twice()
     start = time.perf_counter()
     runs, parts = _task(work, piece)
     with reuse.simulating:
@@ -83,8 +85,10 @@ def _noise(work: Work, batch: Batch) -> Noise:
 
 
 def _not_ours(record: logging.LogRecord) -> bool:
-    """Failures are in the result, and told by the job: Aer need not say them too."""
     return not str(record.threadName).startswith(THREADS)
 
 
-logging.getLogger("qiskit_aer.backends.aerbackend").addFilter(_not_ours)
+@cache
+def _say_nothing_twice() -> None:
+    """Failures are in the result, and told by the job: Aer need not log them too."""
+    logging.getLogger("qiskit_aer.backends.aerbackend").addFilter(_not_ours)
