@@ -92,6 +92,7 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
     """
     basis = None if basis_gates is None else frozenset(basis_gates)
     checked, tame = set(), True
+    tried: dict[str, bool] = {}  # names that Aer's assembler was asked for, and whether it knows them
     for batch in work.batches:
         for item in batch.items:
             if id(item.circuit) in checked:
@@ -100,7 +101,9 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
             contents = item.fact("contents", contents_of)
             tame &= contents.tame
             reason = (
-                _unknown(item.circuit, contents, basis) or _not_finite(contents) or _clashing(contents, batch, work)
+                _unknown(item.circuit, contents, basis, tried)
+                or _not_finite(contents)
+                or _clashing(contents, batch, work)
             )
             if reason is None:
                 continue
@@ -129,11 +132,17 @@ def _clashing(contents: Contents, batch: Batch, work: Work) -> str | None:
     return None
 
 
-def _unknown(circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] | None) -> str | None:
+def _unknown(
+    circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] | None, tried: dict[str, bool]
+) -> str | None:
     if basis is None and _KNOWN.issuperset(contents.names):
         return None
     for name in sorted(contents.names - _FLOW - _OTHERS):
-        if not _is_gate(name, basis) and not _assembles(circuit, name, basis):
+        if _is_gate(name, basis):
+            continue
+        if name not in tried:
+            tried[name] = _assembles(next(one for one in instructions(circuit) if one.name == name), basis)
+        if not tried[name]:
             if name in CONTROL_FLOW_OP_NAMES:
                 return f"has control flow of the kind {name!r}, which Aer does not have; write out what is in it."
             where = "Aer does not know" if basis is None else "the simulated device does not have"
@@ -150,17 +159,7 @@ def _is_gate(name: str, basis: frozenset[str] | None) -> bool:
     return gate in _GATES and (basis is None or gate in basis)
 
 
-_tried: dict[tuple[str, frozenset[str] | None], bool] = {}
-
-
-def _assembles(circuit: QuantumCircuit, name: str, basis: frozenset[str] | None) -> bool:
-    key = name, basis
-    if key not in _tried:
-        _tried[key] = _try(next(one for one in instructions(circuit) if one.name == name), basis)
-    return _tried[key]
-
-
-def _try(operation: Operation, basis: frozenset[str] | None) -> bool:
+def _assembles(operation: Operation, basis: frozenset[str] | None) -> bool:
     """Whether Aer's assembler knows ``operation``; what else it may find is left to the run."""
     if quantum_error(operation) is not None:
         return True  # Aer moves it into the noise model before it assembles
