@@ -21,6 +21,7 @@ ROOT = Path(qiskit_cluster_provider.__file__).parent
 _AT_EXIT = "what Python closes or cancels when it ends, of whatever provider"
 _LAST_READ = "the chunks of results that were read last, by their bytes"
 _WORKER = "a worker process has its own: threads, memory and children are the machine's, whatever client uses them"
+_ONCE = "a hook that a process sets once"
 _FACT = "a fact about what is installed"
 _FOR_OTHERS = "what is known of an object of another library goes with that object"
 _RESTORED = "connections from pickles have no provider; equal ones are one"
@@ -29,21 +30,27 @@ ALLOWED = {
     "cli/app.py": {"app": "the command line is one for the process"},
     "cli/clusters.py": {"app": "the command line is one for the process"},
     "clusters/batch/jobs.py": {"cluster_class": _FACT},
+    "clusters/clients.py": {"_client_class": _FACT},
     "clusters/connection.py": {"_OPEN": _AT_EXIT},
+    "clusters/lifecycle/closing.py": {"_ENDS": _AT_EXIT},
     "clusters/lifecycle/sigterm.py": {"_process": "a process has one handler of a signal"},
     "clusters/portable.py": {"_LOCK": _RESTORED, "_RESTORED": _RESTORED},
     "dispatch/transports/activity.py": {"_ACTIVITIES": _FOR_OTHERS, "_LOCK": _FOR_OTHERS},
+    "dispatch/transports/dask/blobs.py": {"_say_no_blobs": _ONCE},
     "dispatch/transports/dask/scheduler_view.py": {"_VIEWS": _FOR_OTHERS, "_LOCK": _FOR_OTHERS},
     "dispatch/transports/executor.py": {"_folder": "the folder of this process for markers of cancelled jobs"},
-    "dispatch/unfinished.py": {"UNFINISHED": _AT_EXIT},
+    "dispatch/unfinished.py": {"_UNFINISHED": _AT_EXIT, "_leave_to_parent": _ONCE},
     "engines/aer/options.py": {"_run_option_names": _FACT},
     "engines/aer/simulation/assembly.py": {"_sorts_first": _FACT, "available": _FACT},
-    "plan/cache.py": {"_ALL": "what begins anew in a fork", "_renew_in_forks": "registered once in a process"},
+    "engines/aer/simulation/here.py": {"_say_nothing_twice": _ONCE},
+    "plan/cache.py": {"_ALL": "what begins anew in a fork", "_renew_in_forks": _ONCE},
     "plan/circuits/patterns.py": {"_parameter": "the parameters of all templates, by number: none is anybody's"},
     "plan/noise.py": {"_READ": _FOR_OTHERS},
     "primitives/resolve.py": {"_provider": "the provider of backends that are given by name", "_lock": "its lock"},
+    "progress/log.py": {"logger": "a logger of the standard library, by its name"},
     "versions.py": {"report": _FACT},
     "wire/experiments.py": {"_opened": _LAST_READ},
+    "wire/handover.py": {"_close_in_forks": _ONCE},
     "worker/entry.py": {"_MEMORY": _WORKER, "_THREADS": _WORKER},
     "worker/sandbox/pool.py": {"POOL": _WORKER},
     "worker/sandbox/processes.py": {"_IS_PYTHON": _FACT},
