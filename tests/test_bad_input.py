@@ -35,7 +35,9 @@ from qiskit_aer.noise import depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
-from qiskit_cluster_provider.engines.aer.checks import _GATES, _OTHERS, check_work
+from qiskit_cluster_provider.engines.aer.checks import check_work
+from qiskit_cluster_provider.engines.aer.gates import CLIFFORD, GATES, INSTRUCTIONS, METHOD_FOR
+from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.errors import (
     CircuitTypeError,
     ClusterConfigError,
@@ -47,7 +49,7 @@ from qiskit_cluster_provider.errors import (
     UnknownOptionError,
 )
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, prepare
+from qiskit_cluster_provider.plan import Simulator
 
 from .slow import quick
 
@@ -473,12 +475,23 @@ def test_the_names_are_aers():
     """As its assembler has them; it cannot be asked, because it crashes on an instruction without its parameters."""
     source = inspect.getsource(aer_compiler._assemble_op)
     gates, others = source.split("basis_gates is None", 1)
-    assert set(re.findall(r'"(\w+)"', gates[gates.index("gate_name in {") :])) == _GATES
+    assert set(re.findall(r'"(\w+)"', gates[gates.index("gate_name in {") :])) == GATES
     names = set(re.findall(r'name == "(\w+)"', others))
     for group in re.findall(r"name in [{(](.*?)[})]:", others, re.DOTALL):
         names |= set(re.findall(r'"(\w+)"', group))
     internal = {"qerror_loc", "aer_store", "for_loop", "while_loop", "if_else"}
-    assert names - internal == _OTHERS
+    assert names - internal == INSTRUCTIONS
+
+
+def test_the_methods_have_what_is_said_of_them():
+    def has(method):
+        configuration = AerSimulator(method=method).configuration()
+        return {*configuration.basis_gates, *configuration.custom_instructions}
+
+    assert has("stabilizer") >= CLIFFORD
+    for name, method in METHOD_FOR.items():
+        assert name in has(method), (name, method)
+        assert name not in has("statevector"), name
 
 
 def operations():

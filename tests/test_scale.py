@@ -10,9 +10,10 @@ from threading import Event
 import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 
+from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.merge import merge
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import PackedCounts, Simulator, SliceResult, cut, prepare
+from qiskit_cluster_provider.plan import PackedCounts, Simulator, SliceResult, cut
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result, encode_result
 
 from .alone import alone

@@ -20,12 +20,13 @@ from ..engines.aer.devices import simulator_from
 from ..engines.aer.errors import stand_for_aers
 from ..engines.aer.options import effective, option_names, simulator_of
 from ..engines.aer.parameterizations import parametrized
+from ..engines.aer.preparation import checked, prepare
 from ..engines.aer.simulator_name import SimulatorName
 from ..errors import CircuitTypeError
 from ..jobs.circuit_job import ClusterJob
 from ..jobs.explanation import Explanation, explain, sizes_of
 from ..options import SLICE_OPTION_NAMES, SliceOptions, check_names
-from ..plan import Simulator, Work, checked, prepare
+from ..plan import Simulator, Work
 from .copies import Copied
 from .on_cluster import OnCluster
 
@@ -246,8 +247,8 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
     def _explain(self, work: Work, slice_options: SliceOptions) -> Explanation:
         """How ``work`` would be run."""
         found = foreseen(work, slice_options, self._connection, tame=self._check(work))
-        sizes = (0, {}) if found.placement.here else sizes_of(found.plan, found.needs)
-        return explain(found.plan, found.needs, found.placement, self.name, found.capacity, *sizes)
+        sizes = (0, {}) if found.placement.here else sizes_of(found.plan, found.estimate)
+        return explain(found.plan, found.estimate, found.placement, self.name, found.capacity, *sizes)
 
     def _check(self, work: Work) -> bool:
         return check_work(work, self.configuration().basis_gates if is_from_device(self._aer) else None)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from ..plan import Needs, Slice
+from ..plan import ResourceEstimate, Slice
 from ..wire import Mailbox
 
 
 class HandedOver:
     """The mailbox of one job, opened when a slice first may have large arrays."""
 
-    def __init__(self, needs: Needs) -> None:
-        self._needs = needs
+    def __init__(self, estimate: ResourceEstimate) -> None:
+        self._estimate = estimate
         self._mailbox: Mailbox | None = None
         self._works = True
 
     def address(self, piece: Slice) -> tuple[bytes, bytes] | None:
         """Where the arrays of a slice are to be handed over, if it may have large ones."""
-        if not self._works or not self._needs.has_arrays(piece):
+        if not self._works or not self._estimate.has_arrays(piece):
             return None
         if self._mailbox is None:
             self._mailbox = Mailbox.open()

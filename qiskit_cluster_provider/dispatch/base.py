@@ -9,7 +9,7 @@ from threading import Thread
 
 from ..errors import ClusterJobError, headline
 from ..options import SliceOptions
-from ..plan import Needs, Placement, Plan, SliceResult, longest_first
+from ..plan import Placement, Plan, ResourceEstimate, SliceResult, longest_first
 from ..progress.events import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
 from ..worker.sandbox.threads import started
 from .capacity import HERE_CAPACITY
@@ -25,21 +25,21 @@ class Dispatch(JobState, ABC):
     """Runs a work in a thread of its own and keeps what comes back.
 
     Attributes:
-        needs: of the work, by what is known of where it runs.
+        estimate: of the work, by what is known of where it runs.
         placement: where that is, and why.
         capacity: what it was cut for.
         tasks_bytes: of the tasks that were sent so far.
         blobs: what several of them need: name -> bytes.
     """
 
-    def __init__(self, job_id: str, needs: Needs, options: SliceOptions, placement: Placement) -> None:
-        super().__init__(job_id, needs.work, options)
-        self.needs = needs
+    def __init__(self, job_id: str, estimate: ResourceEstimate, options: SliceOptions, placement: Placement) -> None:
+        super().__init__(job_id, estimate.work, options)
+        self.estimate = estimate
         self.placement = placement
         self.capacity = HERE_CAPACITY
         self.tasks_bytes = 0
         self.blobs: dict[str, int] = {}
-        self._snapshots = Snapshots(needs.work)
+        self._snapshots = Snapshots(estimate.work)
 
     def start(self) -> None:
         """Begin; returns at once.
@@ -100,7 +100,7 @@ class Dispatch(JobState, ABC):
             ledger.done(result, self._now())
         piece = ledger.plan.slices[result.index]
         if not result.failed:
-            self.needs.learn(piece, seconds)
+            self.estimate.observe(piece, seconds)
         self._snapshots.done(piece)
         self._emit(SliceDone(self.job_id, piece.index, piece.size, result.failed, result.seconds))
 

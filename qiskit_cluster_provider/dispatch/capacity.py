@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..clusters import Connection
 from ..options import SliceOptions
-from ..plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
+from ..plan.slice_time import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from .transports.base import SLOTS_IF_EMPTY, Capacity
 from .transports.choose import choose_transport
 

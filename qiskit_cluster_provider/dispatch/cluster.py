@@ -20,8 +20,8 @@ from ..errors import (
     headline,
 )
 from ..options import SliceOptions
-from ..plan import Needs, Placement, Plan, Slice, cut, too_big
-from ..plan.cost import least
+from ..plan import Placement, Plan, ResourceEstimate, Slice, cut
+from ..plan.slice_time import minimum_slice_time
 from ..progress.events import ClusterTrouble, SliceRetried, SliceSplit
 from ..wire import Encoder, check_result, decode_result, is_handed_over
 from ..worker.sandbox.call import Call
@@ -45,14 +45,19 @@ class ClusterDispatch(Dispatch):
     """Keeps the workers of ``transport`` busy until every slice has an end."""
 
     def __init__(
-        self, job_id: str, needs: Needs, options: SliceOptions, placement: Placement, transport: Transport
+        self,
+        job_id: str,
+        estimate: ResourceEstimate,
+        options: SliceOptions,
+        placement: Placement,
+        transport: Transport,
     ) -> None:
-        super().__init__(job_id, needs, options, placement)
+        super().__init__(job_id, estimate, options, placement)
         self._transport = transport
         self._inflight: dict[int, Future] = {}
         self._waiting: deque[int] = deque()
         self._fetches: Counter[int] = Counter()
-        self._arrays = HandedOver(needs)
+        self._arrays = HandedOver(estimate)
         self._ended: set[int] = set()  # slices that were done at the last look, and of which nobody has told
         self._refused: str | None = None  # why nothing more can be sent now
         self._last_loss = ""
@@ -66,11 +71,11 @@ class ClusterDispatch(Dispatch):
         threads = int(self.work.options.get("max_parallel_threads", 1))
         self._transport.open(self.job_id, threads, self._on_started)
         self.capacity = self._transport.capacity()
-        plan = cut(self.work, self.capacity.slots, self.needs, least(self.capacity.overhead))
+        plan = cut(self.work, self.capacity.slots, self.estimate, minimum_slice_time(self.capacity.overhead))
         encoder = Encoder(plan)
         ledger, order = self._planned(plan)
         with self._lock:
-            refused = ledger.refuse(too_big(self.work, self.capacity.memory))
+            refused = ledger.refuse(self.work.engine.too_big(self.work, self.capacity.memory))
             order += range(len(order), len(ledger.infos))  # parts of those that hold what was refused
             self._waiting.extend(index for index in order if index not in ledger.culprits)
         for index in refused:
@@ -179,7 +184,7 @@ class ClusterDispatch(Dispatch):
             self._emit(ClusterTrouble(self.job_id, reason))
 
     def _timeout(self, piece: Slice) -> float:
-        return self._options.slice_timeout or self.needs.timeout(piece)
+        return self._options.slice_timeout or self.estimate.timeout(piece)
 
     def _submit(self, index: int, ledger: Ledger, encoder: Encoder, threads: int) -> bool:
         """Send a slice, or give it up; False if nothing can be sent now."""
@@ -195,7 +200,7 @@ class ClusterDispatch(Dispatch):
             threads,
             names,
             timeout=self._timeout(piece),
-            memory=self.needs.memory(piece),
+            memory=self.estimate.memory(piece),
             versions=versions.key(versions.report()),
         )
         with self._lock:  # before it is sent: the news that it has begun may be faster than submit() returns

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ..clusters import Connection
 from ..options import SliceOptions
-from ..plan import Needs, Placement, Plan, Work, cut, place
-from ..plan.cost import least
+from ..plan import Placement, Plan, ResourceEstimate, Work, cut
+from ..plan.slice_time import minimum_slice_time
 from .base import Dispatch
 from .capacity import HERE_CAPACITY, capacity_of
 from .cluster import ClusterDispatch
@@ -16,7 +16,9 @@ from .transports.base import Capacity
 from .transports.choose import choose_transport
 
 
-def placed(work: Work, options: SliceOptions, connection: Connection, *, tame: bool) -> tuple[Placement, Needs]:
+def placed(
+    work: Work, options: SliceOptions, connection: Connection, *, tame: bool
+) -> tuple[Placement, ResourceEstimate]:
     """Where to simulate ``work``, and what it needs there.
 
     Args:
@@ -25,24 +27,24 @@ def placed(work: Work, options: SliceOptions, connection: Connection, *, tame: b
         connection: to the backend's cluster, which is not connected for that.
         tame: whether no circuit might end the process in which it is simulated, or never end.
     """
-    needs = Needs(work, connection.reuse.calibration(HERE))
+    estimate = work.engine.estimate(work, connection.reuse.calibration(HERE))
     if options.executor is not None:
         name = type(options.executor).__name__
-        return Placement(False, f"executor={name}"), needs.at(connection.reuse.calibration(name))
+        return Placement(False, f"executor={name}"), estimate.at(connection.reuse.calibration(name))
     if options.placement != "auto":
         found = Placement(options.placement == "here", f"placement={options.placement!r}")
     elif options.slice_timeout is not None:
         found = Placement(False, "nothing could end it here after slice_timeout")
     else:
-        found = place(needs, tame=tame)
-    return found, needs if found.here else needs.at(connection.reuse.calibration(connection.name))
+        found = work.engine.place(estimate, tame=tame)
+    return found, estimate if found.here else estimate.at(connection.reuse.calibration(connection.name))
 
 
 class Foreseen(NamedTuple):
     """What would be done with a work."""
 
     placement: Placement
-    needs: Needs
+    estimate: ResourceEstimate
     capacity: Capacity
     plan: Plan
 
@@ -53,11 +55,13 @@ def foreseen(work: Work, options: SliceOptions, connection: Connection, *, tame:
     Raises:
         ClusterConnectionError: the cluster is connected already, and cannot be reached.
     """
-    placement, needs = placed(work, options, connection, tame=tame)
+    placement, estimate = placed(work, options, connection, tame=tame)
     if placement.here:
-        return Foreseen(placement, needs, HERE_CAPACITY, cut_here(needs))
+        return Foreseen(placement, estimate, HERE_CAPACITY, cut_here(estimate))
     capacity = capacity_of(options, connection, int(work.options.get("max_parallel_threads", 1)))
-    return Foreseen(placement, needs, capacity, cut(work, capacity.slots, needs, least(capacity.overhead)))
+    return Foreseen(
+        placement, estimate, capacity, cut(work, capacity.slots, estimate, minimum_slice_time(capacity.overhead))
+    )
 
 
 def dispatch_of(job_id: str, work: Work, options: SliceOptions, connection: Connection, *, tame: bool) -> Dispatch:
@@ -68,11 +72,11 @@ def dispatch_of(job_id: str, work: Work, options: SliceOptions, connection: Conn
     """
     if options.executor is None:
         connection.check()  # a backend that is closed runs nothing, wherever that would be
-    placement, needs = placed(work, options, connection, tame=tame)
+    placement, estimate = placed(work, options, connection, tame=tame)
     if placement.here:
-        return HereDispatch(job_id, needs, options, placement, connection.reuse)  # without an import of Dask
+        return HereDispatch(job_id, estimate, options, placement, connection.reuse)  # without an import of Dask
     transport = choose_transport(options.executor, connection)
     transport.check()
     if options.executor is None:
         connection.begin()
-    return ClusterDispatch(job_id, needs, options, placement, transport)
+    return ClusterDispatch(job_id, estimate, options, placement, transport)

@@ -6,7 +6,7 @@ import time
 import traceback
 
 from ..options import SliceOptions
-from ..plan import Needs, Placement, Plan, cut, too_big
+from ..plan import Placement, Plan, ResourceEstimate, cut
 from ..plan.reuse import Reuse
 from .base import Dispatch
 from .retry import Fate
@@ -16,16 +16,18 @@ HERE = "here"
 _LONGEST = 1.0  # seconds: between two slices a job can be cancelled, and the rest of this process gets its turn
 
 
-def cut_here(needs: Needs) -> Plan:
+def cut_here(estimate: ResourceEstimate) -> Plan:
     """In one slice, or so that each takes about a second."""
-    return cut(needs.work, 1, needs, shortest=_LONGEST, longest=_LONGEST)
+    return cut(estimate.work, 1, estimate, shortest=_LONGEST, longest=_LONGEST)
 
 
 class HereDispatch(Dispatch):
     """Simulates in this process: work that is done before it would have been sent, or that is to stay."""
 
-    def __init__(self, job_id: str, needs: Needs, options: SliceOptions, placement: Placement, reuse: Reuse) -> None:
-        super().__init__(job_id, needs, options, placement)
+    def __init__(
+        self, job_id: str, estimate: ResourceEstimate, options: SliceOptions, placement: Placement, reuse: Reuse
+    ) -> None:
+        super().__init__(job_id, estimate, options, placement)
         self._reuse = reuse
 
     def _run(self) -> None:
@@ -36,10 +38,10 @@ class HereDispatch(Dispatch):
             simulate_here,  # what simulates is loaded by those alone who simulate
         )
 
-        plan = cut_here(self.needs)
+        plan = cut_here(self.estimate)
         ledger, order = self._planned(plan)
         with self._lock:
-            refused = ledger.refuse(too_big(self.work))
+            refused = ledger.refuse(self.work.engine.too_big(self.work))
             order += range(len(order), len(ledger.infos))  # parts of those that hold what was refused
         for index in refused:
             self._given_up(index, "refused", Fate.CULPRIT, ledger)

@@ -204,7 +204,7 @@ class JobHandle(ABC):
         dispatch = self._dispatch
         return explain(
             plan,
-            dispatch.needs,
+            dispatch.estimate,
             dispatch.placement,
             self._where,
             dispatch.capacity,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
 from ..dispatch import Capacity
-from ..plan import Needs, Placement, Plan, longest_first
+from ..plan import Placement, Plan, ResourceEstimate, longest_first
 from ..wire import Encoder, example_address
 
 
@@ -127,7 +127,7 @@ class Explanation:
 
 def explain(
     plan: Plan,
-    needs: Needs,
+    estimate: ResourceEstimate,
     placement: Placement,
     where: str,
     capacity: Capacity,
@@ -138,7 +138,7 @@ def explain(
 
     Args:
         plan: of the run.
-        needs: of the same work.
+        estimate: of the same work.
         placement: where it is simulated.
         where: name of the backend.
         capacity: what the plan was cut for.
@@ -149,7 +149,7 @@ def explain(
     methods: Counter[str] = Counter()
     for batch in work.batches:
         for item in batch.items:
-            methods[needs.cost(item, batch.shots).method] += item.experiments
+            methods[estimate.cost(item, batch.shots).method] += item.experiments
     sizes = [piece.size for piece in plan.slices] or [0]
     costs = [piece.cost for piece in plan.slices] or [0.0]
     extra = 0.0 if placement.here else capacity.overhead
@@ -173,15 +173,15 @@ def explain(
         seconds=sum(costs),
         overhead=extra * len(plan.slices),
         wall=_wall(plan, capacity.slots, extra),
-        memory=max(map(needs.memory, plan.slices), default=0),
-        learned_from=needs.learned_from(),
+        memory=max(map(estimate.memory, plan.slices), default=0),
+        learned_from=estimate.learned_from(),
     )
 
 
-def sizes_of(plan: Plan, needs: Needs) -> tuple[int, dict[str, int]]:
+def sizes_of(plan: Plan, estimate: ResourceEstimate) -> tuple[int, dict[str, int]]:
     """Bytes of all tasks of ``plan`` together, and of each blob: it is written as it would be for sending."""
     encoder, address = Encoder(plan), example_address()
-    total = sum(len(encoder.encode(one, address if needs.has_arrays(one) else None)[1]) for one in plan.slices)
+    total = sum(len(encoder.encode(one, address if estimate.has_arrays(one) else None)[1]) for one in plan.slices)
     return total, {name: len(blob) for name, blob in encoder.blobs.items()}
 
 

@@ -12,8 +12,8 @@ from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, Pub
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
+from ..engines.aer.estimates import Estimate
 from ..plan import Plan, SliceResult
-from ..plan.estimates import Estimate
 from .numbers import Collected, Numbers, collect
 
 

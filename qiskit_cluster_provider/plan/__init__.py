@@ -1,25 +1,23 @@
 """What runs, and how it is cut: pure data, made and tested without a cluster and without Aer."""
 
 from .calibration import Calibration
+from .engine import Cost, Engine, Placement, ResourceEstimate
 from .model import Batch, Item, Plan, Run, Simulator, Slice, Work
-from .needs import Needs
 from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
 from .packed import PackedCounts, PackedMemory
-from .placement import Placement, place
-from .preparation import checked, prepare
 from .results import Experiment, Experiments, SliceResult
 from .slices import cut, longest_first, parts
-from .width import too_big
 
 __all__ = [
     "Batch",
     "Bits",
     "Calibration",
+    "Cost",
+    "Engine",
     "ExpectationValues",
     "Experiment",
     "Experiments",
     "Item",
-    "Needs",
     "Operator",
     "Output",
     "PackedCounts",
@@ -28,16 +26,13 @@ __all__ = [
     "Placement",
     "Plan",
     "Readout",
+    "ResourceEstimate",
     "Run",
     "Simulator",
     "Slice",
     "SliceResult",
     "Work",
-    "checked",
     "cut",
     "longest_first",
     "parts",
-    "place",
-    "prepare",
-    "too_big",
 ]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
 from .circuits.snapshots import Lasting
+from .engine import Engine
 from .outputs import Output, Parities
 
 T = TypeVar("T")
@@ -127,15 +128,17 @@ class Work:
 
     Attributes:
         batches: in order; one for ``backend.run``, several for the primitives.
-        options: Aer's effective options that are not ``None`` (without shots, seed and noise model).
+        options: the engine's effective options that are not ``None`` (without shots, seed and noise model).
+        engine: who runs it.
         noise_model: the effective noise model, or ``None``.
-        lasting_noise: ``noise_model``, if it outlives the run; see :class:`.noise.LastingNoise`.
+        lasting_noise: ``noise_model``, if it outlives the run; see :class:`~..engines.aer.noise.LastingNoise`.
         simulator: what the workers rebuild.
         seed_mode, max_job_size, max_shot_size: as in :class:`~qiskit_cluster_provider.options.SliceOptions`.
     """
 
     batches: tuple[Batch, ...]
     options: Mapping[str, Any]
+    engine: Engine
     noise_model: Any = None
     simulator: Simulator = Simulator()
     seed_mode: str = "aer"
@@ -248,7 +251,7 @@ class Slice:
         shots: ``(start, stop)`` if it is a part of one experiment, else ``None``.
         runs: one call of Aer for each batch, or one for each experiment if seeds are independent.
         cost: seconds that it is expected to take.
-        kind: of the cost of all its experiments, see :class:`.seconds.Cost`; empty if there are several.
+        kind: of the cost of all its experiments, see :class:`.engine.Cost`; empty if there are several.
     """
 
     index: int

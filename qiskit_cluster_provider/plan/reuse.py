@@ -7,8 +7,8 @@ import threading
 from .cache import ByteCache, Renewed
 from .calibration import Calibration
 from .circuits.templates import Memory
-from .noise import LIMIT
 
+_BYTES_OF_NOISE = 64 * 2**20
 _BYTES_OF_ASSEMBLED = 32 * 2**20
 
 
@@ -27,7 +27,7 @@ class Reuse(Renewed):
 
     def __init__(self) -> None:
         self.circuits = Memory()
-        self.noise = ByteCache(LIMIT)
+        self.noise = ByteCache(_BYTES_OF_NOISE)
         self.assembled = ByteCache(_BYTES_OF_ASSEMBLED)
         self._calibrations: dict[str, Calibration] = {}
         super().__init__()

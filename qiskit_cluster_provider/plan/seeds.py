@@ -1,13 +1,8 @@
-"""The one seed rule.
+"""Seeds of a run that do not depend on the engine.
 
-Aer gives experiment ``i`` of a run the seed ``s + 2113 i`` (``src/controllers/controller_execute.hpp``
-of qiskit-aer) and, where it simulates shot by shot, shot ``t`` of it the seed ``s + 2113 i + t``. A slice
-that starts at global experiment ``k`` and shot ``t`` and runs with ``s + 2113 k + t`` therefore draws
-the very numbers of one undivided run.
-
-``seed_mode="independent"`` leaves that rule, because Aer's own seeds of neighbours overlap above 2113
-shots. Each (experiment, first shot) takes its seed from ``SeedSequence(s, spawn_key=(i, first shot))``, and
-a seed whose shots would overlap those of an earlier one is drawn again.
+``seed_mode="independent"`` leaves the engine's rule, because Aer's own seeds of neighbours overlap above 2113 shots.
+Each (experiment, first shot) takes its seed from ``SeedSequence(s, spawn_key=(i, first shot))``, and a seed whose
+shots would overlap those of an earlier one is drawn again.
 """
 
 from __future__ import annotations
@@ -17,22 +12,15 @@ from bisect import bisect_left, insort
 
 import numpy as np
 
-STRIDE = 2113
-
 
 def draw_base_seed() -> int:
-    """A base seed of 32 bits, as many as Aer draws; drawn once a run and recorded in its result."""
+    """A base seed of 32 bits; drawn once a run and recorded in its result."""
     return secrets.randbits(32)
 
 
-def wrapped(seed: int) -> int:
-    """``seed`` as the signed 64-bit number that Aer's C++ arithmetic would have."""
+def signed(seed: int) -> int:
+    """``seed`` as the signed 64-bit number that C++ arithmetic would have."""
     return (seed + 2**63) % 2**64 - 2**63
-
-
-def aer_seed(base: int, experiment: int, first_shot: int = 0) -> int:
-    """Aer's seed of global ``experiment``, from its ``first_shot`` on."""
-    return wrapped(base + STRIDE * experiment + first_shot)
 
 
 class IndependentSeeds:
@@ -48,7 +36,7 @@ class IndependentSeeds:
         while True:
             key = (experiment, first_shot, attempt)
             words = np.random.SeedSequence(self._entropy, spawn_key=key).generate_state(1, np.uint64)
-            seed = wrapped(int(words[0]))
+            seed = signed(int(words[0]))
             if seed + shots < 2**63 and self._free(seed, seed + shots):
                 insort(self._taken, (seed, seed + shots))
                 return seed

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 
-from .cost import LONGEST, OVERHEAD_LOCAL, Aim, aim, least
+from .engine import ResourceEstimate
 from .model import Batch, Plan, Run, Slice, Work
-from .needs import LITTLE_MEMORY, Needs
-from .seeds import IndependentSeeds, aer_seed
+from .seeds import IndependentSeeds
+from .slice_time import LITTLE_MEMORY, LONGEST, OVERHEAD_LOCAL, SliceTime, minimum_slice_time, target_slice_time
 
 PARTS = 16
 """Into how many parts a slice is cut that holds something that no child survives."""
@@ -18,8 +18,8 @@ PARTS = 16
 def cut(
     work: Work,
     slots: int,
-    needs: Needs | None = None,
-    shortest: float = least(OVERHEAD_LOCAL),
+    estimate: ResourceEstimate | None = None,
+    shortest: float = minimum_slice_time(OVERHEAD_LOCAL),
     longest: float = LONGEST,
 ) -> Plan:
     """Cut ``work`` into slices of about the same time.
@@ -30,19 +30,19 @@ def cut(
     Args:
         work: of a run.
         slots: slices that can run at the same time.
-        needs: of the same work; default: by the estimates alone.
+        estimate: of the same work; default: the engine's, of an unknown place.
         shortest: seconds that a slice should take at least, if there is work enough.
         longest: seconds that no slice should exceed.
     """
-    needs = needs or Needs(work)
+    estimate = estimate or work.engine.estimate(work)
     runs = _runs_of(work)
-    found: Aim | None = None
+    found: SliceTime | None = None
     if work.max_job_size is None and not all(map(work.divided, work.batches)):
         # Every call of Aer converts the noise model again, which is as good as overhead.
-        total, known = needs.total()
-        found = aim(total, slots, shortest + least(needs.noise), longest, known)
+        total, known = estimate.total()
+        found = target_slice_time(total, slots, shortest + minimum_slice_time(estimate.per_call), longest, known)
     slices = []
-    for index, (start, stop, shots) in enumerate(_ranges(work, needs, found)):
+    for index, (start, stop, shots) in enumerate(_ranges(work, estimate, found)):
         piece = Slice(
             index=index,
             item=work.item_of(start),
@@ -50,8 +50,8 @@ def cut(
             shots=shots,
             runs=tuple(runs(start, stop, shots)),
         )
-        slices.append(needs.judged(piece))
-    if found is not None and len(slices) == work.experiments < round(needs.total()[0] / found.seconds):
+        slices.append(estimate.with_cost(piece))
+    if found is not None and len(slices) == work.experiments < round(estimate.total()[0] / found.seconds):
         found = found._replace(why="there are no more experiments")
     return Plan(work, tuple(slices), _why(work, found))
 
@@ -97,12 +97,12 @@ def parts(work: Work, piece: Slice, index: int, ends: Sequence[int] = ()) -> lis
 Shots = tuple[int, int] | None
 
 
-def _ranges(work: Work, needs: Needs, found: Aim | None) -> Iterator[tuple[int, int, Shots]]:
+def _ranges(work: Work, estimate: ResourceEstimate, found: SliceTime | None) -> Iterator[tuple[int, int, Shots]]:
     """``(first experiment, last + 1, range of shots)`` of each slice, in order."""
     for divided, group in groupby(work.batches, work.divided):
         batches = list(group)
         if not divided:
-            bounds = _by_count(work, batches) if found is None else _by_seconds(needs, batches, found.seconds)
+            bounds = _by_count(work, batches) if found is None else _by_seconds(estimate, batches, found.seconds)
             for start, stop in pairwise([batches[0].first, *bounds, batches[-1].stop]):
                 yield start, stop, None
             continue
@@ -119,7 +119,7 @@ def _by_count(work: Work, batches: Sequence[Batch]) -> Iterator[int]:
     yield from range(batches[0].first + work.max_job_size, batches[-1].stop, work.max_job_size)
 
 
-def _by_seconds(needs: Needs, batches: Sequence[Batch], seconds: float) -> Iterator[int]:
+def _by_seconds(estimate: ResourceEstimate, batches: Sequence[Batch], seconds: float) -> Iterator[int]:
     """The same for slices of about ``seconds``, and of so few bytes that they need no place of their own.
 
     Each experiment takes a share of a slice, and belongs to the slice in which the middle of its share lies.
@@ -127,7 +127,9 @@ def _by_seconds(needs: Needs, batches: Sequence[Batch], seconds: float) -> Itera
     filled, current = 0.0, 0
     for batch in batches:
         for item in batch.items:
-            share = max(needs.cost(item, batch.shots).each / max(seconds, 1e-9), needs.kept(item) / LITTLE_MEMORY)
+            share = max(
+                estimate.cost(item, batch.shots).each / max(seconds, 1e-9), estimate.kept(item) / LITTLE_MEMORY
+            )
             done = 0
             while done < item.experiments:
                 number = int(filled + (done + 0.5) * share)
@@ -138,7 +140,7 @@ def _by_seconds(needs: Needs, batches: Sequence[Batch], seconds: float) -> Itera
             filled += item.experiments * share
 
 
-def _why(work: Work, found: Aim | None) -> str:
+def _why(work: Work, found: SliceTime | None) -> str:
     """Why slices have the size that they have."""
     said = [] if found is None else [found.why]
     if work.max_job_size is not None:
@@ -159,7 +161,9 @@ def _runs_of(work: Work) -> Callable[[int, int, Shots], Iterator[Run]]:
             first, last = shots or (0, batch.shots)
             end = min(stop, batch.stop)
             if independent is None:
-                yield Run(start, end, aer_seed(batch.base_seed, start - batch.first, first), last - first, index)
+                yield Run(
+                    start, end, work.engine.seed(batch.base_seed, start - batch.first, first), last - first, index
+                )
             else:
                 for i in range(start, end):
                     yield Run(i, i + 1, independent.seed(i, first, last - first), last - first, index)

@@ -11,11 +11,11 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..backend.cluster_backend import ClusterBackend
+from ..engines.aer.seen import seen
 from ..errors import ClusterError, InvalidPubError, PubTypeError
 from ..jobs.primitive_job import ClusterPrimitiveJob, Merge
 from ..options import SliceOptions
 from ..plan import Work
-from ..plan.seen import seen
 from .options import PrimitiveOptions
 from .resolve import simulating
 
@@ -74,7 +74,7 @@ def coerced(
         pubs: what the user gave to ``run``.
         coerce: one of them to a container.
         freeze: a container with another circuit.
-        copies: as in :func:`..plan.seen.seen`.
+        copies: as in :func:`~..engines.aer.seen.seen`.
 
     Raises:
         InvalidPubError: with the PUB's index.

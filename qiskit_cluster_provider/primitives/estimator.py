@@ -15,14 +15,14 @@ from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from ..backend.cluster_backend import ClusterBackend
+from ..engines.aer.estimates import exact_work, shots_work
+from ..engines.aer.pubs import pub_name
 from ..errors import ClusterConfigError, InvalidPubError
 from ..jobs.explanation import Explanation
 from ..jobs.primitive_job import ClusterPrimitiveJob, Merge
 from ..merge.pubs import merge_estimator
 from ..options import SliceOptions
 from ..plan import Work
-from ..plan.estimates import exact_work, shots_work
-from ..plan.pubs import pub_name
 from .base import OnCluster, begin, coerced, effective
 from .options import EstimatorOptions
 from .resolve import backend_of

@@ -13,13 +13,13 @@ from qiskit.primitives.containers import DataBin, SamplerPubLike
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..backend.cluster_backend import ClusterBackend
+from ..engines.aer.pubs import pub_name, sampler_work
 from ..errors import InvalidPubError
 from ..jobs.explanation import Explanation
 from ..jobs.primitive_job import ClusterPrimitiveJob
 from ..merge.pubs import merge_sampler
 from ..options import SliceOptions
 from ..plan import Work
-from ..plan.pubs import pub_name, sampler_work
 from .base import OnCluster, begin, coerced, effective
 from .options import SamplerOptions
 from .resolve import backend_of

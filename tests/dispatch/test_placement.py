@@ -18,9 +18,12 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
+from qiskit_cluster_provider.engines.aer.placement import place
+from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.resources import AerEstimate
 from qiskit_cluster_provider.errors import ClusterClosedError, ClusterConfigError, ClusterJobCancelledError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Needs, Simulator, place, prepare
+from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
 from qiskit_cluster_provider.testing import differences, pub_differences
 from tests.parity.circuits import circuits, kraus_and_unitary, templates
@@ -214,7 +217,7 @@ def test_a_device_stays_away_by_its_noise(auto):
 def test_many_small_ones_are_much():
     def placed(count):
         work = prepare([quick()] * count, None, {"shots": 100}, SliceOptions(), Simulator())
-        return place(Needs(work), tame=True)
+        return place(AerEstimate(work), tame=True)
 
     assert placed(1).here
     assert placed(50).here

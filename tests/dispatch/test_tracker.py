@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from qiskit_cluster_provider.dispatch.retry import Fate, fate
 from qiskit_cluster_provider.dispatch.tracker import Ledger
+from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, cut, parts, prepare
+from qiskit_cluster_provider.plan import Simulator, cut, parts
 from tests.slow import quick
 
 AGAIN, SPLIT, CULPRIT, LOST = Fate

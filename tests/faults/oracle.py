@@ -15,7 +15,7 @@ from typing import Any
 
 from qiskit_aer.noise import NoiseModel
 
-from qiskit_cluster_provider.plan.preparation import channel_errors
+from qiskit_cluster_provider.engines.aer.preparation import channel_errors
 
 from .processes import ROOT
 from .recipes import arguments

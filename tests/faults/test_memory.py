@@ -14,10 +14,13 @@ from qiskit.quantum_info import Kraus, Pauli, StabilizerState
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
+from qiskit_cluster_provider.engines.aer.memory import too_big
+from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.resources import AerEstimate
+from qiskit_cluster_provider.engines.aer.shapes import shape_of
 from qiskit_cluster_provider.errors import PubsFailedError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Needs, Simulator, cut, prepare, too_big
-from qiskit_cluster_provider.plan.shapes import shape_of
+from qiskit_cluster_provider.plan import Simulator, cut
 from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
 from qiskit_cluster_provider.versions import PROCESSES
 from qiskit_cluster_provider.worker import entry
@@ -290,7 +293,7 @@ def test_what_a_process_with_aer_needs_beside_its_state():
 )
 def test_the_need_of_a_slice(qubits, options, least, most):
     work = work_of([wide(qubits)], **options)
-    assert least <= Needs(work).memory(cut(work, 1).slices[0]) <= most
+    assert least <= AerEstimate(work).memory(cut(work, 1).slices[0]) <= most
 
 
 def test_saved_states_and_clifford_circuits_count_as_what_they_are():
@@ -298,14 +301,14 @@ def test_saved_states_and_clifford_circuits_count_as_what_they_are():
     saved.save_statevector()
     plain = work_of([wide(24)] * 4)
     states = work_of([saved] * 4)
-    need = [Needs(w).memory(cut(w, 1).slices[0]) for w in (plain, states)]
+    need = [AerEstimate(w).memory(cut(w, 1).slices[0]) for w in (plain, states)]
     assert need[1] > 3 * need[0] / 2
     ghz = QuantumCircuit(40)
     ghz.h(0)
     for qubit in range(39):
         ghz.cx(qubit, qubit + 1)
     ghz.measure_all()
-    assert Needs(work_of([ghz])).memory(cut(work_of([ghz]), 1).slices[0]) == 0
+    assert AerEstimate(work_of([ghz])).memory(cut(work_of([ghz]), 1).slices[0]) == 0
 
 
 def test_large_slices_wait_for_each_other():

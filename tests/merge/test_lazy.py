@@ -14,11 +14,12 @@ from qiskit.exceptions import QiskitError
 from qiskit.result import Counts, Result, marginal_counts
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
+from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.simulation.simulate import Simulation
 from qiskit_cluster_provider.errors import WireError
 from qiskit_cluster_provider.merge import merge
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, SliceResult, cut, prepare
+from qiskit_cluster_provider.plan import Simulator, SliceResult, cut
 from qiskit_cluster_provider.plan import packed as packing
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qiskit.circuit import QuantumCircuit
 
+from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.merge import failures, merge
 from qiskit_cluster_provider.merge.shots import merge_heads
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, SliceResult, cut, prepare
+from qiskit_cluster_provider.plan import Simulator, SliceResult, cut
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result
 from qiskit_cluster_provider.worker import run_slice

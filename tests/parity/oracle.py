@@ -2,7 +2,7 @@
 
 from qiskit_aer import AerSimulator
 
-from qiskit_cluster_provider.plan.seeds import aer_seed
+from qiskit_cluster_provider.engines.aer.seeds import aer_seed
 from qiskit_cluster_provider.testing import differences
 
 

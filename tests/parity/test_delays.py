@@ -24,11 +24,12 @@ from qiskit_aer.noise.passes import LocalNoisePass
 from qiskit_ibm_runtime.fake_provider import FakeAlgiers, FakeManilaV2
 
 from qiskit_cluster_provider import EstimatorV2, SamplerV2
+from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
 from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, prepare
+from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.plan.cache import ByteCache
 from qiskit_cluster_provider.testing import differences, pub_differences
 

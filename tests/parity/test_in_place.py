@@ -20,8 +20,8 @@ from qiskit_aer.noise.passes import RelaxationNoisePass
 from qiskit_aer.primitives import EstimatorV2 as AerEstimatorV2
 
 from qiskit_cluster_provider import EstimatorV2, SamplerV2
-from qiskit_cluster_provider.plan import seen as module
-from qiskit_cluster_provider.plan.seen import seen
+from qiskit_cluster_provider.engines.aer import seen as module
+from qiskit_cluster_provider.engines.aer.seen import seen
 from qiskit_cluster_provider.testing import differences
 
 X = np.array([[0, 1], [1, 0]], dtype=complex)

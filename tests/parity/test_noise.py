@@ -17,8 +17,9 @@ from qiskit_aer.noise.passes import LocalNoisePass
 from qiskit_ibm_runtime.fake_provider import FakeAlgiers
 
 from qiskit_cluster_provider import EstimatorV2
+from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, prepare
+from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.testing import differences, pub_differences
 
 from .oracle import wrong

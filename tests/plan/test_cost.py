@@ -7,12 +7,19 @@ from hypothesis import strategies as st
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
+from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.resources import LEAST_TIMEOUT, UNPREDICTABLE, AerEstimate
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Calibration, Needs, Simulator, cut, longest_first, parts, prepare
-from qiskit_cluster_provider.plan.cost import LONGEST, OVERHEAD_LOCAL, SLICES_PER_SLOT, aim, least
-from qiskit_cluster_provider.plan.needs import LEAST_TIMEOUT, UNPREDICTABLE
+from qiskit_cluster_provider.plan import Calibration, Simulator, cut, longest_first, parts
+from qiskit_cluster_provider.plan.slice_time import (
+    LONGEST,
+    OVERHEAD_LOCAL,
+    SLICES_PER_SLOT,
+    minimum_slice_time,
+    target_slice_time,
+)
 
-WORTHWHILE = least(OVERHEAD_LOCAL)
+WORTHWHILE = minimum_slice_time(OVERHEAD_LOCAL)
 
 
 def layers(qubits, count, name="layers", angle=0.3):
@@ -32,13 +39,13 @@ def work_of(circuits, binds=None, slice_options=None, **options):
 
 def seconds_of(circuit, **options):
     work = work_of([circuit], **options)
-    return Needs(work).total()[0]
+    return AerEstimate(work).total()[0]
 
 
 @given(total=st.floats(1e-6, 1e6), slots=st.integers(0, 500), overhead=st.floats(1e-4, 1.0))
 def test_an_aim_is_worth_its_while_and_shares_the_work_out(total, slots, overhead):
-    shortest = least(overhead)
-    found = aim(total, slots, shortest)
+    shortest = minimum_slice_time(overhead)
+    found = target_slice_time(total, slots, shortest)
     count = total / found.seconds
     assert found.why
     assert found.seconds <= max(LONGEST, shortest * 2, total / max(1, slots)) * (1 + 1e-9)
@@ -51,12 +58,18 @@ def test_an_aim_is_worth_its_while_and_shares_the_work_out(total, slots, overhea
 
 
 def test_an_aim_in_words():
-    assert aim(0.01, 2, WORTHWHILE) == (0.01, "there is too little work to share it out")
-    assert aim(0.2, 2, WORTHWHILE).why == "2 slots get one each, as there is little work"
-    assert aim(0.7, 2, WORTHWHILE).why == "2 for each of 2 slots, none so short that sending it would count"
-    assert aim(10.0, 2, WORTHWHILE).why == "4 for each of 2 slots, to balance and to show progress"
-    assert aim(1e5, 2, WORTHWHILE) == (60.0, "no slice longer than 60 s")
-    assert aim(0.01, 2, WORTHWHILE, known=False).why == "4 for each of 2 slots, as nobody knows how long they take"
+    assert target_slice_time(0.01, 2, WORTHWHILE) == (0.01, "there is too little work to share it out")
+    assert target_slice_time(0.2, 2, WORTHWHILE).why == "2 slots get one each, as there is little work"
+    assert (
+        target_slice_time(0.7, 2, WORTHWHILE).why
+        == "2 for each of 2 slots, none so short that sending it would count"
+    )
+    assert target_slice_time(10.0, 2, WORTHWHILE).why == "4 for each of 2 slots, to balance and to show progress"
+    assert target_slice_time(1e5, 2, WORTHWHILE) == (60.0, "no slice longer than 60 s")
+    assert (
+        target_slice_time(0.01, 2, WORTHWHILE, known=False).why
+        == "4 for each of 2 slots, as nobody knows how long they take"
+    )
 
 
 @given(
@@ -69,11 +82,11 @@ def test_slices_are_contiguous_and_even(sizes, slots, shots):
     circuits = [layers(qubits, depth, angle=angle) for qubits, depth, _ in sizes]
     binds = [{angle: np.linspace(0, 1, rows)} for _, _, rows in sizes]
     work = work_of(circuits, binds, shots=shots)
-    needs = Needs(work)
+    needs = AerEstimate(work)
     plan = cut(work, slots, needs)
     assert [i for piece in plan.slices for i in range(*piece.experiments)] == list(range(work.experiments))
     total, _ = needs.total()
-    wanted = aim(total, slots, WORTHWHILE).seconds
+    wanted = target_slice_time(total, slots, WORTHWHILE).seconds
     most = max(needs.cost(item, shots).each for item in work.items)
     once = sum(needs.cost(item, shots).once for item in work.items)
     assert all(piece.cost <= wanted + most + once + 1e-9 for piece in plan.slices)
@@ -105,7 +118,7 @@ def test_uneven_circuits_are_balanced_and_the_longest_come_first():
 def test_a_slice_knows_its_seconds_and_its_method():
     work = work_of([layers(5, 3)] * 4, slice_options={"max_job_size": 2})
     one, other = cut(work, 1).slices
-    assert one.cost == pytest.approx(Needs(work).total()[0] / 2)
+    assert one.cost == pytest.approx(AerEstimate(work).total()[0] / 2)
     assert one.kind == other.kind == "statevector, few qubits, NoneType"
     halves = parts(work, one, 2)
     assert sum(half.cost for half in halves) == pytest.approx(one.cost)
@@ -133,8 +146,8 @@ def test_what_costs_more_is_expected_to():
 def test_rows_are_assembled_once():
     angle = Parameter("angle")
     template = layers(4, 20, angle=angle)
-    rows = Needs(work_of([template], [{angle: np.zeros(100)}])).total()[0]
-    bound = Needs(work_of([layers(4, 20)] * 100)).total()[0]
+    rows = AerEstimate(work_of([template], [{angle: np.zeros(100)}])).total()[0]
+    bound = AerEstimate(work_of([layers(4, 20)] * 100)).total()[0]
     assert rows < 0.5 * bound
 
 
@@ -148,19 +161,19 @@ def test_idle_qubits_do_not_count():
     device.cx(0, 1)
     device.measure([0, 1], [0, 1])
     assert seconds_of(device) < 0.01
-    assert Needs(work_of([device])).memory(cut(work_of([device]), 1).slices[0]) == 0
+    assert AerEstimate(work_of([device])).memory(cut(work_of([device]), 1).slices[0]) == 0
 
 
 def test_what_ran_is_learned_from():
     work = work_of([layers(8, 10)] * 8)
     calibration = Calibration()
-    before = Needs(work, calibration).total()[0]
-    (piece,) = cut(work, 1, Needs(work, calibration)).slices[:1]
-    raw = Needs(work)
+    before = AerEstimate(work, calibration).total()[0]
+    (piece,) = cut(work, 1, AerEstimate(work, calibration)).slices[:1]
+    raw = AerEstimate(work)
     for slow in (40.0, 3.0, 3.0, 3.0, 3.0):  # the first one includes what only a new process does
-        raw_seconds = raw.judged(piece).cost
-        Needs(work, calibration).learn(piece, slow * raw_seconds)
-    after = Needs(work, calibration)
+        raw_seconds = raw.with_cost(piece).cost
+        AerEstimate(work, calibration).observe(piece, slow * raw_seconds)
+    after = AerEstimate(work, calibration)
     assert after.total()[0] == pytest.approx(3.0 * before)
     assert after.learned_from() == 5
     assert raw.total()[0] == before, "another place"
@@ -171,10 +184,10 @@ def test_what_tiny_circuits_teach_does_not_count_for_large_ones():
     tiny, large = work_of([layers(2, 10)] * 100), work_of([layers(16, 10)])
     calibration = Calibration()
     (piece,) = cut(tiny, 1).slices
-    before = Needs(large).total()[0]
-    Needs(tiny, calibration).learn(piece, 0.1 * piece.cost)
-    assert Needs(tiny, calibration).total()[0] == pytest.approx(0.1 * piece.cost)
-    assert Needs(large, calibration).total()[0] == before
+    before = AerEstimate(large).total()[0]
+    AerEstimate(tiny, calibration).observe(piece, 0.1 * piece.cost)
+    assert AerEstimate(tiny, calibration).total()[0] == pytest.approx(0.1 * piece.cost)
+    assert AerEstimate(large, calibration).total()[0] == before
 
 
 def test_matrices_cost_more_than_plain_gates():
@@ -204,19 +217,19 @@ def test_a_fast_machine_does_not_shorten_timeouts():
     work = work_of([layers(24, 100)])
     calibration = Calibration()
     (piece,) = cut(work, 1).slices
-    plain = Needs(work).timeout(piece)
+    plain = AerEstimate(work).timeout(piece)
     calibration.record(piece.kind, 1.0, 0.1)
-    assert Needs(work, calibration).timeout(piece) == plain > LEAST_TIMEOUT
+    assert AerEstimate(work, calibration).timeout(piece) == plain > LEAST_TIMEOUT
     for _ in range(3):
         calibration.record(piece.kind, 1.0, 4.0)
-    assert Needs(work, calibration).timeout(piece) > 2 * plain, "four times the estimate, and ten minutes"
+    assert AerEstimate(work, calibration).timeout(piece) > 2 * plain, "four times the estimate, and ten minutes"
 
 
 def test_a_method_that_nobody_knows_is_cut_by_number():
     work = work_of([layers(3, 1)] * 80, method="matrix_product_state")
     plan = cut(work, 2)
     assert len(plan.slices) == SLICES_PER_SLOT * 2
-    assert Needs(work).timeout(plan.slices[0]) == UNPREDICTABLE
+    assert AerEstimate(work).timeout(plan.slices[0]) == UNPREDICTABLE
 
 
 def test_a_loop_that_nobody_can_count_is_cut_by_number():
@@ -228,4 +241,4 @@ def test_a_loop_that_nobody_can_count_is_cut_by_number():
         loop.measure(0, 0)
     work = work_of([loop] * 40, shots=1)
     assert len(cut(work, 2).slices) == SLICES_PER_SLOT * 2
-    assert Needs(work).timeout(cut(work, 2).slices[0]) < UNPREDICTABLE, "it may not run for a day"
+    assert AerEstimate(work).timeout(cut(work, 2).slices[0]) < UNPREDICTABLE, "it may not run for a day"

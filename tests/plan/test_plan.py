@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qiskit.circuit import Parameter, QuantumCircuit
 
+from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.seeds import aer_seed
 from qiskit_cluster_provider.errors import InvalidCircuitError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, cut, prepare
-from qiskit_cluster_provider.plan.seeds import IndependentSeeds, aer_seed, draw_base_seed, wrapped
+from qiskit_cluster_provider.plan import Simulator, cut
+from qiskit_cluster_provider.plan.seeds import IndependentSeeds, draw_base_seed, signed
 
 A, B = Parameter("a"), Parameter("b")
 
@@ -125,7 +127,7 @@ def test_parameters_of_other_circuits_are_left_alone():
 def test_seeds():
     assert aer_seed(5, 3) == 5 + 3 * 2113
     assert aer_seed(5, 3, 7) == 5 + 3 * 2113 + 7
-    assert wrapped(2**63) == -(2**63)
+    assert signed(2**63) == -(2**63)
     assert aer_seed(2**63 - 1, 1) == -(2**63) + 2112
     assert 0 <= draw_base_seed() < 2**32
     assert len({draw_base_seed() for _ in range(20)}) > 1

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from qiskit.circuit import ClassicalRegister, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister, Qubit
 from qiskit.circuit.library import RXGate, RZGate
 
+from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.seen import seen
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, prepare
+from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.plan.circuits import templates
 from qiskit_cluster_provider.plan.circuits.patterns import outline_of, read, same
 from qiskit_cluster_provider.plan.circuits.templates import Memory, Templates
-from qiskit_cluster_provider.plan.seen import seen
 
 from ..parity.circuits import circuits
 

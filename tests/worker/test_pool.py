@@ -12,8 +12,9 @@ import distributed  # noqa: F401  (brings its settings)
 import pytest
 from qiskit.circuit import QuantumCircuit
 
+from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, cut, prepare
+from qiskit_cluster_provider.plan import Simulator, cut
 from qiskit_cluster_provider.wire import Encoder, decode_result
 from qiskit_cluster_provider.worker import end_job, run_slice
 from qiskit_cluster_provider.worker.fair_semaphore import NotEnoughThreads, Threads

@@ -19,7 +19,7 @@ from ..._compat.dask import EXECUTOR_CLIENT
 from ..._compat.python import BROKEN, MAX_WORKERS, MP_CONTEXT, is_shut_down, threads_of
 from ...clusters import check_client
 from ...errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
-from ...plan.cost import OVERHEAD_LOCAL
+from ...plan.slice_time import OVERHEAD_LOCAL
 from ...worker import run_slice
 from ...worker.sandbox.call import Call
 from ...worker.sandbox.exit_status import shortage

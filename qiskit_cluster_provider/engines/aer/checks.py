@@ -16,28 +16,11 @@ from ...errors import ClusterConfigError, InvalidCircuitError, InvalidPubError, 
 from ...options import check_aer_values
 from ...plan import Batch, Work
 from ...plan.circuits.instructions import instructions
-from ...plan.pubs import pub_name
 from .contents import Contents, contents_of
+from .gates import CONTROL_FLOW, GATES, INSTRUCTIONS
+from .pubs import pub_name
 
-# Of AerCompiler and _assemble_op in qiskit_aer/backends/aer_compiler.py. A name that is in none of the three is
-# tried with the assembler of the Aer that is installed.
-_FLOW = {"if_else", "while_loop", "for_loop", "switch_case", "break_loop", "continue_loop"}
-_GATES = {
-    "ccx", "ccz", "cp", "cswap", "csx", "cx", "cy", "cz", "delay", "ecr", "h", "id", "mcp", "mcphase", "mcr",
-    "mcrx", "mcry", "mcrz", "mcswap", "mcsx", "mcu", "mcu1", "mcu2", "mcu3", "mcx", "mcx_gray", "mcy", "mcz",
-    "p", "r", "rx", "rxx", "ry", "ryy", "rz", "rzx", "rzz", "s", "sdg", "swap", "sx", "sxdg", "t", "tdg", "u",
-    "x", "y", "z", "u1", "u2", "u3", "cu", "cu1", "cu2", "cu3", "crx", "cry", "crz",
-}  # fmt: skip
-"""Those that a simulator of a device knows only if the device has them."""
-_OTHERS = {
-    "measure", "reset", "diagonal", "unitary", "pauli", "initialize", "roerror", "multiplexer", "kraus",
-    "superop", "barrier", "jump", "mark", "store", "save_statevector", "save_statevector_dict", "save_clifford",
-    "save_probabilities", "save_probabilities_dict", "save_matrix_product_state", "save_unitary",
-    "save_superop", "save_density_matrix", "save_state", "save_stabilizer", "save_amplitudes",
-    "save_amplitudes_sq", "save_expval", "save_expval_var", "set_statevector", "set_unitary",
-    "set_density_matrix", "set_stabilizer", "set_superop", "set_matrix_product_state",
-}  # fmt: skip
-_KNOWN = _FLOW | _GATES | _OTHERS
+_KNOWN = CONTROL_FLOW | GATES | INSTRUCTIONS
 
 _DATA = ("counts", "memory")
 """Names under which Aer's result keeps something else."""
@@ -137,7 +120,7 @@ def _unknown(
 ) -> str | None:
     if basis is None and _KNOWN.issuperset(contents.names):
         return None
-    for name in sorted(contents.names - _FLOW - _OTHERS):
+    for name in sorted(contents.names - CONTROL_FLOW - INSTRUCTIONS):
         if _is_gate(name, basis):
             continue
         if name not in tried:
@@ -156,7 +139,7 @@ def _unknown(
 def _is_gate(name: str, basis: frozenset[str] | None) -> bool:
     place = name.find("_o")  # an open control: cx_o0
     gate = name[:place] if place > 0 and name[place + 2 :].isdecimal() else name
-    return gate in _GATES and (basis is None or gate in basis)
+    return gate in GATES and (basis is None or gate in basis)
 
 
 def _assembles(operation: Operation, basis: frozenset[str] | None) -> bool:

@@ -13,8 +13,7 @@ from qiskit.circuit import CircuitInstruction, ParameterExpression, QuantumCircu
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
 from ...plan.circuits.instructions import PLAIN, matrix_of
-
-_TAME = frozenset({"measure", "reset", "barrier", "unitary", "pauli", "if_else", "switch_case", "for_loop"})
+from .gates import HARMLESS, SAVES
 
 
 @dataclass
@@ -69,7 +68,7 @@ def _look(operation: Any, times: int, found: Contents) -> None:
             times *= min(len(rounds), 2) if isinstance(rounds, Sized) else 1
         for block in operation.blocks if times else ():
             _read(block, times, found)
-    elif operation.name.startswith("save_"):
+    elif operation.name.startswith(SAVES):
         found.labels += [getattr(operation, "label", None) or operation.name] * times
 
 
@@ -81,7 +80,7 @@ def _fits(matrix: Any, instruction: CircuitInstruction) -> bool:
 def _is_tame(operation: Any) -> bool:
     """Of an operation that is no standard gate, without what is inside it."""
     defined = getattr(operation, "base_class", type(operation)).__module__
-    named = operation.name in _TAME or operation.name.startswith("save_")
+    named = operation.name in HARMLESS or operation.name.startswith(SAVES)
     return named and defined.startswith(("qiskit.", "qiskit_aer."))
 
 

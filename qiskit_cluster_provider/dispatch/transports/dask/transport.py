@@ -15,7 +15,7 @@ from distributed.scheduler import KilledWorker
 
 from ....clusters import check_client
 from ....errors import ClusterClosedError, ClusterConnectionError
-from ....plan.cost import OVERHEAD_LOCAL, OVERHEAD_NETWORK
+from ....plan.slice_time import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ....worker import end_job, run_slice
 from ....worker.sandbox.call import Call
 from ....worker.sandbox.exit_status import shortage

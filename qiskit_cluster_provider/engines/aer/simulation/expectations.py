@@ -17,8 +17,8 @@ from qiskit.quantum_info import SparsePauliOp
 from .... import wire
 from ....plan import ExpectationValues
 from ....plan.circuits.instructions import PLAIN
-from ....plan.seeds import aer_seed
-from ....plan.shapes import CLIFFORD
+from ..gates import CLIFFORD
+from ..seeds import aer_seed
 from .jobs import Job, with_saved_state
 from .outputs import STATE, chunks, label
 from .simulator import Aer, Experiment

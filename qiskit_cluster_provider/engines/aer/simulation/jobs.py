@@ -13,7 +13,7 @@ from qiskit.circuit import QuantumCircuit
 from .... import wire
 from ....plan import ExpectationValues, Output, Parities
 from ....plan.outputs import measured
-from ....plan.seeds import aer_seed
+from ..seeds import aer_seed
 from .outputs import STATE, chunks, saving, with_state
 from .simulator import Aer, Experiment
 from .template import Template

@@ -14,22 +14,14 @@ from qiskit.circuit import ParameterExpression, QuantumCircuit
 
 from ...._compat import aer
 from ....plan.circuits.instructions import matrix_of
+from ..gates import PASSED_ON, READS_AND_RESETS, SAVES
 
 # Bound once, since they are called for each gate. Whoever assembles has asked aer.runs_directly().
 _assemble_op: Any = aer.ASSEMBLE_OP.found
 _AerCircuit: Any = aer.AER_CIRCUIT.found
 _CircuitHeader: Any = aer.CIRCUIT_HEADER.found
 
-# fmt: off
-_GATES = frozenset({
-    "ccx", "ccz", "cp", "crx", "cry", "crz", "cswap", "csx", "cu1", "cu3", "cx", "cy", "cz", "ecr", "h", "id", "p",
-    "r", "rx", "rxx", "ry", "ryy", "rz", "rzx", "rzz", "s", "sdg", "swap", "sx", "sxdg", "t", "tdg", "u", "u1", "u2",
-    "u3", "x", "y", "z",
-})
-# fmt: on
-"""Gates that Aer's assembler passes on as they are."""
-_OTHERS = frozenset({"measure", "reset", "barrier", "unitary"})
-_SAVES = "save_"
+_OTHERS = READS_AND_RESETS | {"unitary"}
 
 Free = tuple[int, int, ParameterExpression]
 """A parameter without a number: index of the instruction, index of the parameter, and the parameter."""
@@ -60,9 +52,9 @@ def native_of(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Nat
         AerError: Aer does not know one of its instructions.
     """
     names = circuit.count_ops()
-    if circuit.num_vars or not all(n in _GATES or n in _OTHERS or n.startswith(_SAVES) for n in names):
+    if circuit.num_vars or not all(n in PASSED_ON or n in _OTHERS or n.startswith(SAVES) for n in names):
         return None
-    plain = _GATES if basis_gates is None else _GATES.intersection(basis_gates)
+    plain = PASSED_ON if basis_gates is None else PASSED_ON.intersection(basis_gates)
     native = _empty(circuit)
     qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
     clbits = {clbit: index for index, clbit in enumerate(circuit.clbits)}

@@ -19,9 +19,10 @@ from qiskit.circuit import Delay, QuantumCircuit
 from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
 from ...._compat import aer_noise
+from ..gates import IDLE
 
 Errors = tuple[dict[str, Any], ...]
-_PASSIVE = frozenset({"delay", "barrier", "qerror_loc"})
+_PASSIVE = IDLE | {"qerror_loc"}
 _FLOW = frozenset({"mark", "jump"})  # with which Aer drops nothing
 
 

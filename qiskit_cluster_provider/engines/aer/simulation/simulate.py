@@ -15,7 +15,7 @@ from qiskit_aer.noise import NoiseModel
 from .... import wire
 from ....plan import Output, Simulator, SliceResult
 from ....plan.cache import ByteCache
-from ....plan.seeds import aer_seed
+from ..seeds import aer_seed
 from .expectations import from_states, takes_states
 from .jobs import Job, share_state, templates_of
 from .noise import Noise

@@ -12,7 +12,7 @@ from qiskit_aer import AerError
 from ...._compat import aer as private
 from ....plan import Simulator
 from ....plan.cache import ByteCache
-from ....plan.seeds import aer_seed
+from ..seeds import aer_seed
 from .assembly import Assembled, Entry, assemble, available, tables
 from .noise import Noise
 from .rebuilding import cast, rebuilt

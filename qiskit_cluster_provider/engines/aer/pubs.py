@@ -11,13 +11,13 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from ..errors import InvalidPubError
-from ..options import SliceOptions
-from .circuits.templates import Memory, Templates
-from .model import Batch, Item, Simulator, Work
-from .outputs import Bits, Output
+from ...errors import InvalidPubError
+from ...options import SliceOptions
+from ...plan.circuits.templates import Memory, Templates
+from ...plan.model import Batch, Item, Simulator, Work
+from ...plan.outputs import Bits, Output
+from ...plan.reuse import Reuse
 from .preparation import channel_errors, gather, item_of
-from .reuse import Reuse
 
 _BITS = Bits()
 

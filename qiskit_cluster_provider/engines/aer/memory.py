@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from qiskit.circuit import QuantumCircuit
 
-from ..versions import PROCESSES
-from .model import Item, Work
+from ...plan.model import Item, Work
+from ...versions import PROCESSES
+from .gates import SAVED_NUMBERS
 from .shapes import shape_of
 from .shots import views
 
@@ -16,7 +17,6 @@ DENSE = {"statevector": 1, "density_matrix": 2, "unitary": 2, "superop": 4}
 _MOST_BYTES = 2**48
 """No machine has as much memory: 256 TiB."""
 _LITTLE = 64 * 2**20  # bytes: who has no more than that beside a state says nothing true by its limit
-_SAVED_NUMBERS = {"save_statevector": 1, "save_density_matrix": 2, "save_unitary": 2, "save_superop": 4}
 _NARROW = 10  # qubits: no method stores more than that for them
 _ADVICE = (
     "method='matrix_product_state' simulates many qubits with little entanglement, 'stabilizer' Clifford circuits"
@@ -130,7 +130,7 @@ def saved_bytes(item: Item, work: Work) -> int:
 def _saved_numbers(circuit: QuantumCircuit) -> int:
     """Complex numbers that it saves. Dictionaries have those alone that are not zero, so that nobody knows."""
     return sum(
-        1 << (_SAVED_NUMBERS[step.name] * len(step.qubits)) for step in circuit.data if step.name in _SAVED_NUMBERS
+        1 << (SAVED_NUMBERS[step.name] * len(step.qubits)) for step in circuit.data if step.name in SAVED_NUMBERS
     )
 
 

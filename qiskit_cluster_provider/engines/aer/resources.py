@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .calibration import Calibration
-from .model import Item, Slice, Work
-from .seconds import Cost, cost_of, noise_seconds
+from ...plan.calibration import Calibration
+from ...plan.engine import Cost, ResourceEstimate
+from ...plan.model import Item, Slice, Work
+from ...plan.slice_time import LITTLE_MEMORY
+from .memory import DENSE
+from .seconds import cost_of, noise_seconds
 from .shapes import Shape, shape_of
-from .width import DENSE
 
 LEAST_TIMEOUT = 600.0
 """Seconds that every slice may take."""
 UNPREDICTABLE = 86_400.0
 """Seconds for methods whose time nobody knows before."""
-LITTLE_MEMORY = 64 * 2**20
-"""Bytes below which a slice is not worth a place of its own."""
 _MANY_BITS = 2**20
 _GENEROUS = 50.0  # times the estimate, which is good to a factor of 2 on the machine where it was fitted
 _MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever the method says
@@ -26,7 +26,7 @@ _MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever t
 _Key = tuple[int, int, int, bool, bool]
 
 
-class Needs:
+class AerEstimate(ResourceEstimate):
     """What the experiments and slices of ``work`` need; it looks at each circuit once.
 
     Args:
@@ -36,14 +36,14 @@ class Needs:
 
     def __init__(self, work: Work, calibration: Calibration | None = None) -> None:
         self.work = work
-        self.noise = noise_seconds(work.noise_model)
+        self.per_call = noise_seconds(work.noise_model)
         self._calibration = calibration or Calibration()
         self._shapes: dict[int, Shape] = {}
         self._estimates: dict[_Key, Cost] = {}
         self._costs: dict[_Key, Cost] = {}  # the same by what is known of the place
         self._learned: dict[str, int] = {}  # slices that this goes by, of each kind
 
-    def at(self, calibration: Calibration) -> Needs:
+    def at(self, calibration: Calibration) -> AerEstimate:
         """The same at another place."""
         other = copy.copy(self)
         other._calibration, other._costs, other._learned = calibration, {}, {}
@@ -76,21 +76,21 @@ class Needs:
                 known &= cost.known and not self.shape(item).repeats
         return total, known
 
-    def judged(self, piece: Slice) -> Slice:
+    def with_cost(self, piece: Slice) -> Slice:
         """``piece`` with the seconds that it probably takes, and their kind if it is one."""
-        total, kinds = self.noise * len(piece.runs), set()
+        total, kinds = self.per_call * len(piece.runs), set()
         for item, shots, count in self._parts(piece):
             cost = self.cost(item, shots)
             total += cost.once + count * cost.each
             kinds.add(cost.kind)
         return replace(piece, cost=total, kind=kinds.pop() if len(kinds) == 1 else "")
 
-    def learn(self, piece: Slice, seconds: float) -> None:
+    def observe(self, piece: Slice, seconds: float) -> None:
         """``piece`` took so many ``seconds``, which tells something if all of them are of one kind."""
         if piece.kind:
             estimates = ((self._estimate(item, shots), count) for item, shots, count in self._parts(piece))
             total = sum(raw.once + count * raw.each for raw, count in estimates)
-            self._calibration.record(piece.kind, total, seconds - self.noise * len(piece.runs))
+            self._calibration.record(piece.kind, total, seconds - self.per_call * len(piece.runs))
 
     def learned_from(self) -> int:
         """How many slices that ran the costs that were asked for go by."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from .._compat.aer_noise import passes_of
-from .needs import Needs
+from ..._compat.aer_noise import passes_of
+from ...plan.engine import Placement
+from .resources import AerEstimate
 from .shapes import Shape
 
 HERE_SECONDS = 0.1
@@ -18,36 +19,24 @@ _ONE_BY_ONE = ("max_parallel_threads", "max_parallel_experiments", "max_parallel
 _UNUSUAL = ("batched_shots_gpu", "blocking_enable", "shot_branching_enable", "runtime_parameter_bind_enable")
 
 
-class Placement(NamedTuple):
-    """Where a run is simulated.
-
-    Attributes:
-        here: in this process.
-        why: in words.
-    """
-
-    here: bool
-    why: str
-
-
-def place(needs: Needs, *, tame: bool) -> Placement:
-    """Where it is better to simulate the work of ``needs``.
+def place(estimate: AerEstimate, *, tame: bool) -> Placement:
+    """Where it is better to simulate the work of ``estimate``.
 
     Here it holds the GIL, nothing can end it, and what it does to its process it does to the user's. So it must be
     little, and known to be harmless.
 
     Args:
-        needs: of the work, by what is known of this process.
+        estimate: of the work, by what is known of this process.
         tame: whether its circuits are, as in :class:`~..engines.aer.contents.Contents`.
     """
-    reason = _unfit(needs.work.options, needs.work.noise_model)
+    reason = _unfit(estimate.work.options, estimate.work.noise_model)
     if reason or not tame:
         return Placement(False, reason or "a circuit has an operation that might not end, or crash")
-    work, total, seen = needs.work, 0.0, set[int]()
-    limit = HERE_SECONDS - needs.noise
+    work, total, seen = estimate.work, 0.0, set[int]()
+    limit = HERE_SECONDS - estimate.per_call
     for batch in work.batches:
         for item in batch.items:
-            cost = needs.cost(item, batch.shots)
+            cost = estimate.cost(item, batch.shots)
             total += cost.once + item.experiments * cost.each
             if not cost.known:
                 return Placement(False, f"nobody knows how long the method {cost.method!r} takes")
@@ -56,9 +45,11 @@ def place(needs: Needs, *, tame: bool) -> Placement:
             if id(item.circuit) in seen:
                 continue
             seen.add(id(item.circuit))
-            if needs.state(item) > _STATE or _saves_much(needs.shape(item), item.circuit.num_qubits):
+            if estimate.state(item) > _STATE or _saves_much(estimate.shape(item), item.circuit.num_qubits):
                 return Placement(False, f"circuit {item.name!r} needs memory")
-    return Placement(True, f"it is {1000 * (total + needs.noise):.2g} ms of work, less than sending it would take")
+    return Placement(
+        True, f"it is {1000 * (total + estimate.per_call):.2g} ms of work, less than sending it would take"
+    )
 
 
 def _saves_much(shape: Shape, qubits: int) -> bool:

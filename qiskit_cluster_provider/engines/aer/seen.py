@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 from qiskit.circuit import CircuitError, CircuitInstruction, Gate, Instruction, QuantumCircuit
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES, ControlFlowOp, ForLoopOp
-from qiskit.circuit.library import get_standard_gate_name_mapping
 
-from .._compat.aer import QUANTUM_ERROR, quantum_error
-from .._compat.aer_noise import passes_of
-from .._compat.qiskit import appender
-from .circuits.instructions import matrix_of
+from ..._compat.aer import QUANTUM_ERROR, quantum_error
+from ..._compat.aer_noise import passes_of
+from ..._compat.qiskit import appender
+from ...plan.circuits.instructions import PLAIN, matrix_of
+from .gates import READS_AND_RESETS
 
-_FIXED = frozenset({"measure", "reset", "barrier"})  # Aer sees nothing of them but their bits
-_PLAIN = (_FIXED | {"unitary"} | frozenset(get_standard_gate_name_mapping())) - {"delay"}
+_PLAIN = PLAIN - {"delay"}
 _LOOKS = 2000
 """Plain instructions of a run that are looked at one by one: to make the object of a gate takes a microsecond or two.
 Of a circuit beyond that only the first gate with numbers is, which tells how the circuit was made."""
@@ -63,7 +62,7 @@ class _Eye:
         names = circuit.count_ops()
         if not CONTROL_FLOW_OP_NAMES.isdisjoint(names):
             return self._rebuilt(circuit, copied=True)  # Qiskit cannot replace a block of a copy
-        if _FIXED.issuperset(names):
+        if READS_AND_RESETS.issuperset(names):
             return circuit
         closely = self._closely(circuit)
         if not closely and _PLAIN.issuperset(names):
@@ -93,7 +92,7 @@ class _Eye:
 
     def _changed(self, step: CircuitInstruction, closely: bool) -> Instruction | None:
         """An operation in the place of that of ``step``; ``None`` if a copy of the circuit has the right one."""
-        if step.name in _FIXED:
+        if step.name in READS_AND_RESETS:
             return None
         matrix = matrix_of(step)
         if matrix is None and not step.is_standard_gate():
@@ -125,7 +124,7 @@ class _Eye:
         append = appender(own)
         plain = circuit.copy().data if copied else None
         for index, step in enumerate(circuit.data):
-            if step.name in _FIXED:
+            if step.name in READS_AND_RESETS:
                 append(step)
             elif plain is not None and (step.is_standard_gate() or matrix_of(step) is not None):
                 append(plain[index])

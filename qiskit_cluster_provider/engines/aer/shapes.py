@@ -7,33 +7,10 @@ from typing import Any, NamedTuple
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
-from .circuits.instructions import instructions
+from ...plan.circuits.instructions import instructions
+from .gates import AMPLITUDES, BESIDE_GATES, BRANCHES, BY_SHOT, CLIFFORD, IDLE, METHOD_FOR, SAVED_STATES, SAVES
 
-CLIFFORD = frozenset({"x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr", "id", "pauli"})
-"""Gates with which Aer's method ``automatic`` takes the stabilizer."""
-_NO_GATES = frozenset({"barrier", "delay", "measure", "reset"})
-_FLOW = frozenset({"if_else", "while_loop", "for_loop", "switch_case"})
-_BY_SHOT = frozenset({"reset", "kraus", "quantum_channel", "initialize", *_FLOW})
-_SAVED_STATES = frozenset(
-    ["save_statevector", "save_state", "save_density_matrix", "save_unitary", "save_superop", "save_statevector_dict"]
-)
-_ASKED_FOR = {
-    "save_matrix_product_state": "matrix_product_state",
-    "set_matrix_product_state": "matrix_product_state",
-    "save_unitary": "unitary",
-    "set_unitary": "unitary",
-    "save_superop": "superop",
-    "set_superop": "superop",
-    "set_density_matrix": "density_matrix",
-    "superop": "density_matrix",
-    "save_stabilizer": "stabilizer",
-    "save_clifford": "stabilizer",
-    "set_stabilizer": "stabilizer",
-}
-"""Instructions that Aer's state vector lacks -> the first method that Aer tries and that has them."""
-_AMPLITUDES = frozenset({"save_statevector", "save_statevector_dict", "save_density_matrix", "save_amplitudes"})
-"""What the stabilizer method cannot save."""
-_AFTER_SAMPLING = frozenset({"measure", "barrier", "delay"})
+_AFTER_SAMPLING = IDLE | {"measure"}
 _NARROW = 8  # qubits: so few that it does not matter how many of them are idle
 
 
@@ -67,7 +44,7 @@ def shape_of(circuit: QuantumCircuit) -> Shape:
     """Read ``circuit``."""
     names = circuit.count_ops()
     gates, repeats, everywhere = sum(names.values()), False, set(names)
-    if not _FLOW.isdisjoint(names):
+    if not BRANCHES.isdisjoint(names):
         gates = sum(_weight(step.operation) for step in circuit.data)
         everywhere = {operation.name for operation in instructions(circuit)}
         repeats = "while_loop" in everywhere
@@ -78,19 +55,19 @@ def shape_of(circuit: QuantumCircuit) -> Shape:
         unitaries=names.get("unitary", 0),
         matrices=sum(_dense(step) for step in circuit.data if step.name == "unitary") if "unitary" in names else 0.0,
         automatic=_automatic(everywhere),
-        by_shot=not _BY_SHOT.isdisjoint(names) or (measured > 0 and not _measures_last(circuit, measured)),
-        saves=sum(count for name, count in names.items() if name.startswith("save_")),
-        states=sum(count for name, count in names.items() if name in _SAVED_STATES),
+        by_shot=not BY_SHOT.isdisjoint(names) or (measured > 0 and not _measures_last(circuit, measured)),
+        saves=sum(count for name, count in names.items() if name.startswith(SAVES)),
+        states=sum(count for name, count in names.items() if name in SAVED_STATES),
         repeats=repeats,
     )
 
 
 def _automatic(names: set[str]) -> str:
-    for name, method in _ASKED_FOR.items():
+    for name, method in METHOD_FOR.items():
         if name in names:
             return method
-    plain = all(name in CLIFFORD or name in _NO_GATES or name.startswith("save_") for name in names)
-    return "stabilizer" if plain and _AMPLITUDES.isdisjoint(names) else "statevector"
+    plain = all(name in CLIFFORD or name in BESIDE_GATES or name.startswith(SAVES) for name in names)
+    return "stabilizer" if plain and AMPLITUDES.isdisjoint(names) else "statevector"
 
 
 def _dense(step: CircuitInstruction) -> float:
@@ -102,7 +79,7 @@ def _dense(step: CircuitInstruction) -> float:
 def _used(circuit: QuantumCircuit) -> int:
     used: set[Any] = set()
     for step in circuit.data:
-        if step.name not in ("barrier", "delay"):
+        if step.name not in IDLE:
             used.update(step.qubits)
             if len(used) == circuit.num_qubits:
                 break
@@ -117,7 +94,7 @@ def _measures_last(circuit: QuantumCircuit, measurements: int) -> bool:
             measurements -= 1
             if not measurements:
                 return True
-        elif name not in _AFTER_SAMPLING and not name.startswith("save_"):
+        elif name not in _AFTER_SAMPLING and not name.startswith(SAVES):
             return False
     return True
 

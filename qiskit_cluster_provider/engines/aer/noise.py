@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from qiskit.circuit import QuantumCircuit
 
-from .._compat.aer_noise import (
+from ..._compat.aer_noise import (
     RELAXATION_ERROR,
     ModelParts,
     PassParts,
@@ -33,9 +33,10 @@ from .._compat.aer_noise import (
     passes_of,
     put_parts,
 )
-from .cache import ByteCache
-from .model import Batch
-from .outputs import Parities
+from ...plan.cache import ByteCache
+from ...plan.model import Batch
+from ...plan.outputs import Parities
+from .gates import IDLE
 
 _MODEL = ("qiskit_aer.noise.noise_model", "NoiseModel")
 _READOUT = ("qiskit_aer.noise.errors.readout_error", "ReadoutError")
@@ -44,8 +45,6 @@ _LOCAL = ("qiskit_aer.noise.passes.local_noise_pass", "LocalNoisePass")
 
 Qubits = frozenset[int]
 
-LIMIT = 64 * 2**20
-"""Bytes of the parts of noise models of earlier runs that are remembered; an estimate."""
 _BYTES_OF_ERROR = 8000  # of the user's, of ours, of the message, and of the form for Aer's C++
 
 T = TypeVar("T")
@@ -73,7 +72,7 @@ class LastingNoise:
         return found
 
 
-def met(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> tuple[Any, LastingNoise | None]:
+def restricted(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> tuple[Any, LastingNoise | None]:
     """A noise model with which the circuits of ``batches`` give the same numbers, as small as is easily told.
 
     For equal models and the same qubits it is the same object, as long as it is remembered.
@@ -93,7 +92,7 @@ def met(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> tuple[A
         return copy.deepcopy(noise_model), None  # which the user may change as soon as run() has returned
     plain = all(map(_relaxes, parts.passes))
     named = {*parts.default_quantum, *parts.local_quantum}
-    qubits = frozenset(_used(batches, _PASSIVE - named if plain else frozenset()))
+    qubits = frozenset(_used(batches, IDLE - named if plain else frozenset()))
     if not plain:
         # Nobody knows on what the function of a LocalNoisePass depends.
         return _part(noise_model, parts, qubits), None
@@ -287,7 +286,6 @@ def sorts_in(error: Any) -> Sorts:
     return found
 
 
-_PASSIVE = frozenset({"delay", "barrier"})
 """What meets no error of a model that names it not. A scheduled circuit has them on every qubit of the device, and
 what a pass makes of a delay stands in no table of the model."""
 

@@ -14,12 +14,13 @@ from typing import Any
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp, WhileLoopOp
 
-from .._compat.aer import SUBTYPE, UNKNOWN, quantum_error, saved_subtype
-from .._compat.aer_noise import passes_of
-from ..errors import ShotSlicingError
-from .circuits.instructions import instructions
-from .model import Batch, Item, Work
-from .outputs import ExpectationValues, Parities, measured
+from ..._compat.aer import SUBTYPE, UNKNOWN, quantum_error, saved_subtype
+from ..._compat.aer_noise import passes_of
+from ...errors import ShotSlicingError
+from ...plan.circuits.instructions import instructions
+from ...plan.model import Batch, Item, Work
+from ...plan.outputs import ExpectationValues, Parities, measured
+from .gates import IDLE, SAVES
 
 TRAJECTORY_METHODS = ("automatic", "statevector", "matrix_product_state", "stabilizer")
 """Methods that simulate quantum noise shot by shot."""
@@ -27,7 +28,7 @@ COLLAPSE_METHODS = (*TRAJECTORY_METHODS, "density_matrix")
 """Methods that simulate a measurement in the middle of a circuit shot by shot."""
 Noisy = dict[str, set[tuple[int, ...]] | None]
 LOOPS = (ForLoopOp, WhileLoopOp)
-_PASSIVE = ("barrier", "delay", "measure")
+_PASSIVE = IDLE | {"measure"}
 
 
 def check_divisible(work: Work) -> None:
@@ -97,7 +98,7 @@ def _kept(circuit: QuantumCircuit) -> list[CircuitInstruction]:
         name = instruction.operation.name
         if name == "barrier":
             continue
-        if name == "measure" or name.startswith("save_") or not relevant.isdisjoint(instruction.qubits):
+        if name == "measure" or name.startswith(SAVES) or not relevant.isdisjoint(instruction.qubits):
             kept.append(instruction)
             relevant.update(instruction.qubits)
     return kept[::-1]
@@ -113,7 +114,7 @@ def _measures_in_the_middle(kept: Sequence[CircuitInstruction]) -> bool:
             return True
         if operation.name == "measure":
             measured.update((*instruction.qubits, *instruction.clbits))
-        elif operation.name in _PASSIVE or operation.name.startswith("save_"):
+        elif operation.name in _PASSIVE or operation.name.startswith(SAVES):
             continue
         elif not measured.isdisjoint(instruction.qubits):
             return True

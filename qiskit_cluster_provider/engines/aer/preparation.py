@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
-from .._compat.aer import quantum_error
-from ..errors import CircuitTypeError, InvalidCircuitError
-from ..options import SliceOptions
-from .circuits.instructions import PLAIN, instructions
-from .circuits.snapshots import Snapshot
-from .circuits.templates import Memory, Templates
-from .model import Batch, Item, Simulator, Work
-from .noise import met
+from ..._compat.aer import quantum_error
+from ...errors import CircuitTypeError, InvalidCircuitError
+from ...options import SliceOptions
+from ...plan.circuits.instructions import PLAIN, instructions
+from ...plan.circuits.snapshots import Snapshot
+from ...plan.circuits.templates import Memory, Templates
+from ...plan.model import Batch, Item, Simulator, Work
+from ...plan.reuse import Reuse
+from ...plan.seeds import draw_base_seed
+from .engine import AER
+from .noise import restricted
 from .relaxation import with_strangers
-from .reuse import Reuse
-from .seeds import draw_base_seed
 from .seen import seen
 from .shots import check_divisible
 
@@ -102,11 +103,12 @@ def gather(
     options = {k: v for k, v in aer_options.items() if v is not None}
     seed = options.pop("seed_simulator", None)
     made = tuple(batches(int(options.pop("shots")), lambda: draw_base_seed() if seed is None else int(seed)))
-    noise_model, lasting = met(options.pop("noise_model", None), made, reuse.noise)
+    noise_model, lasting = restricted(options.pop("noise_model", None), made, reuse.noise)
     work = Work(
         batches=with_strangers(noise_model, made),
         noise_model=noise_model,
         options=options,
+        engine=AER,
         simulator=simulator,
         seed_mode=slice_options.seed_mode,
         max_job_size=slice_options.max_job_size,

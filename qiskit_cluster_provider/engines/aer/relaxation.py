@@ -14,8 +14,8 @@ from typing import Any
 
 from qiskit.circuit import ControlFlowOp, Delay, QuantumCircuit
 
-from .._compat.aer_noise import PassParts, pass_parts
-from .model import Batch
+from ..._compat.aer_noise import PassParts, pass_parts
+from ...plan.model import Batch
 from .noise import Sorts, relaxations, sorts_in, sorts_of
 
 Waits = frozenset[tuple[int, Any, str]]

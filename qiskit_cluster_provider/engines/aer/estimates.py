@@ -13,22 +13,18 @@ from qiskit.circuit.controlflow import ControlFlowOp
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import Pauli, PauliList
 
-from .._compat.aer import quantum_error
-from ..options import SliceOptions
-from .cost import saves_whole_operators, splits_rows
-from .model import Batch, Item, Simulator, Work
-from .observables import Cells, Indices, cells_of
-from .outputs import ExpectationValues, Operator, Output, Parities, Readout
+from ..._compat.aer import quantum_error
+from ...options import SliceOptions
+from ...plan.model import Batch, Item, Simulator, Work
+from ...plan.observables import Cells, Indices, cells_of
+from ...plan.outputs import ExpectationValues, Operator, Output, Parities, Readout
+from ...plan.reuse import Reuse
+from .gates import BESIDE_GATES, CLIFFORD, NOT_UNITARY, SAVES, SETS
 from .preparation import channel_errors, gather
 from .pubs import Items, by_shots, pub_name, values_of
-from .reuse import Reuse
+from .seconds import saves_whole_operators, splits_rows
 
 SHARED_STATE_QUBITS = 22  # 64 MB a state
-_CLIFFORDS = frozenset(
-    {"id", "x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "iswap", "dcx", "ecr"}
-    | {"pauli", "barrier", "delay", "measure", "reset"}
-)
-_NOT_UNITARY = frozenset({"measure", "reset", "initialize", "kraus", "superop", "quantum_channel", "store"})
 Sum = tuple[Indices, tuple[float, ...]]
 """A weighted sum over the numbers of a row: their columns and weights."""
 
@@ -272,7 +268,7 @@ def _shares_state(circuit: QuantumCircuit, options: Mapping[str, Any]) -> bool:
         names.add(operation.name)
         if isinstance(operation, ControlFlowOp) or quantum_error(operation) is not None:
             return False
-        if operation.name in _NOT_UNITARY or operation.name.startswith(("save_", "set_")):
+        if operation.name in NOT_UNITARY or operation.name.startswith((SAVES, SETS)):
             return False
     # 'automatic' takes the stabilizer method for Clifford circuits, which is as fast for each readout.
-    return method == "statevector" or not names <= _CLIFFORDS
+    return method == "statevector" or not names <= CLIFFORD | BESIDE_GATES

@@ -6,11 +6,14 @@ machine is faster or slower is learned from the slices that ran (:mod:`.calibrat
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from .._compat.aer_noise import parts_of
-from .model import Item, Work
-from .outputs import Bits, ExpectationValues, Parities
+from qiskit.circuit import QuantumCircuit
+
+from ..._compat.aer_noise import parts_of
+from ...plan.engine import Cost
+from ...plan.model import Item, Work
+from ...plan.outputs import Bits, ExpectationValues, Parities
 from .shapes import Shape
 
 _ASSEMBLE = 1.1e-5  # a gate, in Python
@@ -20,24 +23,6 @@ _FEW = 9  # qubits: what a gate costs besides its amplitudes is most of it
 _FUSED = 14  # qubits: with more, Aer makes one gate of several
 _FUSION = 0.15  # of the time of plain gates that it takes then
 _MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever the method says
-
-
-class Cost(NamedTuple):
-    """Seconds of an item.
-
-    Attributes:
-        method: that Aer is expected to take; and how, where that matters.
-        once: seconds for each call of Aer that it has experiments in.
-        each: seconds of each experiment.
-        known: whether there is a formula for it, or only a guess.
-        kind: names what the formula is wrong for by the same factor.
-    """
-
-    method: str
-    once: float
-    each: float
-    known: bool = True
-    kind: str = ""
 
 
 def cost_of(shape: Shape, item: Item, shots: int, work: Work) -> Cost:
@@ -128,3 +113,32 @@ def _terms(noise_model: Any) -> int:
     if parts is None:  # an estimate goes without
         return 0
     return len(parts.local_readout) + sum(int(getattr(error, "size", 1)) for error in parts.quantum)
+
+
+def saves_whole_operators(paulis: int, terms: int) -> bool:
+    """Whether to save each observable as a whole rather than each distinct Pauli.
+
+    A save costs about as much as one Pauli in it. Whole observables evaluate every term of each, Paulis
+    are evaluated once for all observables that share them.
+
+    Args:
+        paulis: distinct ones.
+        terms: of all distinct observables together.
+    """
+    return terms <= 2 * paulis
+
+
+def splits_rows(circuit: QuantumCircuit, groups: int, spared: int) -> bool:
+    """Whether rows that need different observables are simulated as circuits of their own.
+
+    Each such circuit is assembled in Python, about 10 us a gate, which pays if it spares the evaluation
+    of enough terms, about 20 us each and 5 ns for each amplitude more.
+
+    Args:
+        circuit: of all rows.
+        groups: of neighbouring rows with the same observables.
+        spared: terms that need not be evaluated.
+    """
+    assembling: float = 1e-5 * (len(circuit.data) + 20) * (groups - 1)
+    evaluating: float = spared * (2e-5 + 5e-9 * 2.0 ** min(circuit.num_qubits, 40))
+    return bool(evaluating > assembling)

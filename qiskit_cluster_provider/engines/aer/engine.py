@@ -1,0 +1,34 @@
+"""qiskit-aer, as a plan knows it."""
+
+from __future__ import annotations
+
+from ...plan import Calibration, Engine, Placement, ResourceEstimate, Work
+from .memory import too_big
+from .placement import place
+from .resources import AerEstimate
+from .seeds import aer_seed
+
+
+class AerEngine(Engine):
+    """Aer's seeds, and estimates that were fitted to Aer."""
+
+    def seed(self, base: int, experiment: int, first_shot: int = 0) -> int:
+        """As of :func:`.seeds.aer_seed`."""
+        return aer_seed(base, experiment, first_shot)
+
+    def estimate(self, work: Work, calibration: Calibration | None = None) -> AerEstimate:
+        """As of :class:`.resources.AerEstimate`."""
+        return AerEstimate(work, calibration)
+
+    def too_big(self, work: Work, limit: int = 0) -> dict[int, str]:
+        """As of :func:`.memory.too_big`."""
+        return too_big(work, limit)
+
+    def place(self, estimate: ResourceEstimate, *, tame: bool) -> Placement:
+        """As of :func:`.placement.place`."""
+        assert isinstance(estimate, AerEstimate), "it is this engine's own"
+        return place(estimate, tame=tame)
+
+
+AER = AerEngine()
+"""The one that all runs share."""
