@@ -34,10 +34,11 @@ from qiskit_aer import AerSimulator
 from .. import versions
 from ..dispatch.replies import opened
 from ..dispatch.transports.base import Future, Transport
+from ..engines.aer.preparation import prepare
 from ..errors import ClusterClosedError, WireError
 from ..merge import merge
 from ..options import SliceOptions
-from ..plan import Plan, Simulator, cut, prepare
+from ..plan import Plan, Simulator, cut
 from ..wire import Encoder, check_result, decode_result
 from ..worker.sandbox.call import Call
 from .compare import differences

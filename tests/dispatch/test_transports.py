@@ -11,9 +11,11 @@ from qiskit_cluster_provider.dispatch import Capacity, Transport
 from qiskit_cluster_provider.dispatch.cluster import ClusterDispatch
 from qiskit_cluster_provider.dispatch.transports.dask.transport import DaskTransport
 from qiskit_cluster_provider.dispatch.transports.executor import ExecutorTransport
+from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.resources import AerEstimate
 from qiskit_cluster_provider.errors import ClusterClosedError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Needs, Placement, Simulator, prepare
+from qiskit_cluster_provider.plan import Placement, Simulator
 from qiskit_cluster_provider.testing import TRANSPORT_CHECKS, check_transport, transports
 from qiskit_cluster_provider.worker import end_job, run_slice
 
@@ -93,7 +95,7 @@ def test_a_job_runs_on_the_abstract_class_alone(backend, aer):
     options = {"shots": 30, "memory": True, "seed_simulator": 3}
     work = prepare(batch, None, options, SliceOptions(max_job_size=1), Simulator())
     slice_options = SliceOptions(max_job_size=1)
-    dispatch = ClusterDispatch("tiny", Needs(work), slice_options, Placement(False, "a test"), Tiny())
+    dispatch = ClusterDispatch("tiny", AerEstimate(work), slice_options, Placement(False, "a test"), Tiny())
     dispatch.start()
     assert dispatch.finished.wait(timeout=60)
     assert dispatch.error is None

@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError
 from typing import Any, NamedTuple, Protocol
 
-from ...plan.cost import OVERHEAD_NETWORK
+from ...plan.slice_time import OVERHEAD_NETWORK
 from ...worker.sandbox.call import Call
 
 SLOTS_IF_EMPTY = 4
