@@ -177,7 +177,7 @@ def version(as_json: AsJson = False) -> None:
 
 @contextmanager
 def _provider() -> Iterator[ClusterProvider]:
-    from ..clusters.lifecycle.sigterm import end_on_sigterm
+    from ..clusters.lifecycle import end_on_sigterm
     from ..provider import ClusterProvider
 
     end_on_sigterm()  # else the folders of Dask stay until it is started again

@@ -16,9 +16,7 @@ from ..progress.log import logger
 from ..worker.sandbox.exit_status import shortage
 from .base import ClusterConfig, ClusterKind
 from .clients import check_client
-from .lifecycle.closing import at_exit, quiet, without_traces
-from .lifecycle.sigterm import end_on_sigterm
-from .lifecycle.starting import STOPPING
+from .lifecycle import STOPPING, at_exit, end_on_sigterm, quiet, without_traces
 from .scaling import check_workers
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._compat.dask import stop_adapting
 from ..errors import ClusterConfigError, ClusterConnectionError
-from .lifecycle.starting import check_wanted, stopping
+from .lifecycle import check_wanted, stopping
 
 WAIT = 60.0  # seconds for workers to come, unless the kind or the caller knows better
 _LOOK_AGAIN = 0.1
@@ -35,13 +35,14 @@ def scale(client: Any, workers: int, timeout: float | None) -> None:
     def there() -> int:
         return len(client.scheduler_info(n_workers=-1)["workers"])
 
-    def late(waited: float) -> str:
+    limit = WAIT if timeout is None else timeout
+
+    def late(_: float) -> str:
         return (
-            f"there are {there()} of {workers} workers after {waited:.0f} s; the cluster was asked for them and may "
+            f"there are {there()} of {workers} workers after {limit:.0f} s; the cluster was asked for them and may "
             "still get there. See backend.cluster.get_logs()."
         )
 
-    limit = WAIT if timeout is None else timeout
     await_workers(lambda: there() == workers, limit, late, again=lambda: cluster.scale(workers))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from ..clusters.lifecycle.closing import at_exit
+from ..clusters.lifecycle import at_exit
 from ..progress.log import logger
 from .state import JobState
 

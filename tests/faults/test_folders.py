@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from qiskit import qpy
 
-from qiskit_cluster_provider.clusters.lifecycle.sigterm import end_on_sigterm
+from qiskit_cluster_provider.clusters.lifecycle import end_on_sigterm
 
 from ..slow import endless
 

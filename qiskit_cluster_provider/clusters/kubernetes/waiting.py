@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ClusterConnectionError
 from ...progress.bar import in_notebook
 from ...progress.log import logger
-from ..lifecycle.starting import check_wanted, stopping
+from ..lifecycle import check_wanted, stopping
 from .deployed import Deployed
 from .pods import Seen
 

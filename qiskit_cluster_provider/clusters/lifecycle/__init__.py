@@ -1,1 +1,0 @@
-"""How the start of a cluster is abandoned, and how a cluster is closed."""
