@@ -99,6 +99,11 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
         defaults = {name: getattr(SliceOptions(), name) for name in SLICE_OPTION_NAMES}
         return Options(**{**AerSimulator().options.__dict__, **defaults})
 
+    @property
+    def options(self) -> Options:
+        """Aer's options and ours, as they are set."""
+        return self._all_options
+
     @classmethod
     def option_names(cls) -> set[str]:
         """What :meth:`set_options` understands: Aer's options, its configuration, and ours."""
@@ -258,7 +263,7 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
 
     def _sync_options(self) -> None:
         ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
-        self._options = Options(**{**self._aer.options.__dict__, **ours})
+        self._all_options = Options(**{**self._aer.options.__dict__, **ours})
 
     # AerSimulator
 

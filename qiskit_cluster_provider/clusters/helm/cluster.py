@@ -49,8 +49,6 @@ class HelmCluster(ConnectedCluster, Cluster):
         pods_shown_by: the command that shows its pods.
     """
 
-    _watch_worker_status_task: Any
-
     def __init__(self, release: Release, way: Way, address: str) -> None:
         self.release = release
         self.clients: list[Client] = []
@@ -149,12 +147,13 @@ class HelmCluster(ConnectedCluster, Cluster):
             self.scheduler_info = SchedulerInfo(await comm.read())
         except OSError:
             return None
-        self._watch_worker_status_comm = comm
+        WATCH_COMM.put(self, comm)
         return comm
 
     async def _close(self) -> None:
-        if self.status != Status.closed and self._watch_worker_status_task is not None:
-            self._watch_worker_status_task.cancel()
-            await asyncio.wait([self._watch_worker_status_task])  # raises nothing, whatever became of it
-            self._watch_worker_status_task = None
+        task = WATCH_TASK.of(self, None)
+        if self.status != Status.closed and task is not None:
+            task.cancel()
+            await asyncio.wait([task])  # raises nothing, whatever became of it
+            WATCH_TASK.put(self, None)
         await super()._close()
