@@ -71,7 +71,7 @@ class SliceOptions:
         for name, known in (("seed_mode", SEED_MODES), ("placement", PLACEMENTS)):
             value = getattr(self, name)
             if value not in known:
-                raise ClusterConfigError(f"{name}={value!r} does not exist. {nearest(str(value), known)}")
+                raise ClusterConfigError(f"{name}={value!r} does not exist.", hint=nearest(str(value), known))
         if self.placement == "here":
             self._check_here()
         if not isinstance(self.progress, bool):
@@ -87,11 +87,14 @@ class SliceOptions:
     def _check_here(self) -> None:
         """What would have no effect in this process."""
         if self.executor is not None:
-            raise ClusterConfigError("placement='here' and executor= exclude each other; leave one of them out.")
+            raise ClusterConfigError(
+                "placement='here' and executor= exclude each other", hint="leave one of them out."
+            )
         if self.slice_timeout is not None:
             raise ClusterConfigError(
-                "placement='here' and slice_timeout= exclude each other: nothing can end a simulation in this "
-                "process. Leave one of them out."
+                "placement='here' and slice_timeout= exclude each other: nothing can end a simulation in "
+                "this process.",
+                hint="Leave one of them out.",
             )
 
     def updated(self, **changes: Any) -> SliceOptions:
@@ -144,8 +147,8 @@ def check_names(given: Mapping[str, Any], known: Mapping[str, Any] | set[str], w
     for name in given:
         if name not in known:
             if name in _MEANT:
-                raise UnknownOptionError(f"{what} has no option {name!r}. Aer's name is {_MEANT[name]!r}.")
-            raise UnknownOptionError(f"{what} has no option {name!r}. {nearest(name, set(known))}")
+                raise UnknownOptionError(f"{what} has no option {name!r}.", hint=f"Aer's name is {_MEANT[name]!r}.")
+            raise UnknownOptionError(f"{what} has no option {name!r}.", hint=nearest(name, set(known)))
 
 
 def check_aer_values(given: Mapping[str, Any], types: Mapping[str, Any], stacklevel: int) -> None:
@@ -176,7 +179,7 @@ def check_aer_values(given: Mapping[str, Any], types: Mapping[str, Any], stackle
     seed = given.get("seed_simulator")
     if seed is not None and not -(2**63) <= int(seed) < 2**63:
         raise ClusterConfigError(
-            f"seed_simulator={seed!r} does not fit into 64 bits; choose one from -2**63 to 2**63-1."
+            f"seed_simulator={seed!r} does not fit into 64 bits", hint="choose one from -2**63 to 2**63-1."
         )
     threads = given.get("max_parallel_threads")
     if threads is not None and int(threads) < 0:
@@ -184,8 +187,8 @@ def check_aer_values(given: Mapping[str, Any], types: Mapping[str, Any], stackle
     bond = given.get("matrix_product_state_max_bond_dimension")
     if bond is not None and int(bond) < 1:
         raise ClusterConfigError(
-            f"matrix_product_state_max_bond_dimension must be at least 1, not {bond!r}: Aer crashes on it. "
-            "Leave it out for no limit."
+            f"matrix_product_state_max_bond_dimension must be at least 1, not {bond!r}: Aer crashes on it.",
+            hint="Leave it out for no limit.",
         )
 
 

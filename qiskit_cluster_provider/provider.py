@@ -59,7 +59,9 @@ class ClusterProvider:
         self._kinds, self._broken = find_kinds()
         self._profiles = load_profiles(None if profiles is None else Path(profiles))
         if shadowed := set(self._profiles) & set(self._kinds):
-            raise ClusterConfigError(f"a profile has the name of a kind, {', '.join(shadowed)}; give it another one.")
+            raise ClusterConfigError(
+                f"a profile has the name of a kind, {', '.join(shadowed)}", hint="give it another one."
+            )
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
         self._warn_of_unused_environment()
@@ -105,7 +107,7 @@ class ClusterProvider:
                 try:
                     found.append(self._make(each))
                 except ClusterConfigError as error:  # one bad profile must not hide the others
-                    warnings.warn(f"{each!r} is left out: {error.message}", stacklevel=2)
+                    warnings.warn(f"{each!r} is left out: {error.reason.line}", stacklevel=2)
         return [
             backend
             for backend in found
@@ -156,7 +158,7 @@ class ClusterProvider:
         if "create" not in self._kinds[kind_name].Config.model_fields:
             able = [name for name, one in self._kinds.items() if "create" in one.Config.model_fields]
             raise UnknownOptionError(
-                f"clusters of {kind_name} have no names to attach to; those of {', '.join(able)} have."
+                f"clusters of {kind_name} have no names to attach to", hint=f"those of {', '.join(able)} have."
             )
         return self._make(kind, checked=True, name=name, create=False, keep=True, **options)
 
@@ -250,7 +252,9 @@ class ClusterProvider:
         for key in set(given) - known:
             owners = [name for name, kind in self._kinds.items() if key in kind.Config.model_fields]
             if owners:
-                raise UnknownOptionError(f"{what} has no option {key!r}; it is a setting of {', '.join(owners)}.")
+                raise UnknownOptionError(
+                    f"{what} has no option {key!r}", hint=f"it is a setting of {', '.join(owners)}."
+                )
 
     def _warn_of_unused_environment(self) -> None:
         known = {PROFILES_VARIABLE, f"{ENV_PREFIX}BACKEND"}

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 
+from .outcomes import Reason
+
 WIRE_VERSION = 1
 """Version of the format of all messages."""
 
@@ -41,7 +43,7 @@ def key(versions: Mapping[str, str]) -> str:
     return " ".join(_leading(versions.get(name, "none"), digits) for name, digits in _DIGITS.items())
 
 
-def complaint(where: str, theirs: Mapping[str, str], ours: Mapping[str, str] | None = None) -> str | None:
+def complaint(where: str, theirs: Mapping[str, str], ours: Mapping[str, str] | None = None) -> Reason | None:
     """What does not fit to this process, and what to install; ``None`` if all does.
 
     Args:
@@ -63,7 +65,7 @@ def complaint(where: str, theirs: Mapping[str, str], ours: Mapping[str, str] | N
             install.append(f"use Python {_leading(mine, 2)}")
         else:
             install.append(f"pip install {name}=={mine}")
-    return f"{where} has {' and '.join(said)}; there: {', '.join(install)}" if said else None
+    return Reason(f"{where} has {' and '.join(said)}", f"there: {', '.join(install)}") if said else None
 
 
 def _leading(version: str, digits: int) -> str:

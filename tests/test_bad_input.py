@@ -1,5 +1,6 @@
 """Bad input: each is refused where it is given, with the fact and the next step, and costs nothing else."""
 
+import copy
 import inspect
 import math
 import pickle
@@ -271,16 +272,26 @@ def test_backends_outlive_bad_runs(backend, aer, same):
     [ClusterConfigError, UnknownOptionError, OptionTypeError, InvalidCircuitError, InvalidPubError, PubTypeError],
 )
 def test_an_error_that_is_aers_too_travels_as_it_is(kind):
-    error = kind("This is so; do that.")
+    error = kind("This is so", hint="do that.", detail="The whole tale.", code="so", circuit="bell", index=3)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert issubclass(kind, AerError)
     assert issubclass(kind, QiskitError)
     assert issubclass(kind, ValueError)
-    assert str(again) == again.message == "This is so; do that."
+    assert vars(again) == vars(copy.copy(error)) == vars(error)
+    assert str(again) == str(error) == "This is so; do that.\n\nThe whole tale."
+    assert (again.message, again.hint, again.code, again.circuit, again.index) == (
+        "This is so",
+        "do that.",
+        "so",
+        "bell",
+        3,
+    )
     code = "import pickle, sys; error = pickle.load(sys.stdin.buffer); print(error, 'qiskit_aer' in sys.modules)"
     there = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(error), capture_output=True, check=True)
-    assert there.stdout == b"This is so; do that. False\n", "where Aer is not loaded it is read without it"
+    assert there.stdout == b"This is so; do that.\n\nThe whole tale. False\n", (
+        "where Aer is not loaded it is read without it"
+    )
 
 
 def test_an_unknown_option_and_method_raise_what_aer_raises(backend):

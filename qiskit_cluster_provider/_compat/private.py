@@ -48,11 +48,11 @@ class Private:
         short = self.name.rpartition(":")[2]
         if self.library == "python":
             return LibraryVersionError(
-                f"this Python has no {short}, which is needed {self.reason}; use Python {self.tried[-1]}."
+                f"this Python has no {short}, which is needed {self.reason}", hint=f"use Python {self.tried[-1]}."
             )
         return LibraryVersionError(
-            f"{self.library} {_installed(self.library)} has no {short}, which is needed {self.reason}; install a "
-            f"version that has it: pip install '{self.library}=={self.tried[-1]}.*'"
+            f"{self.library} {_installed(self.library)} has no {short}, which is needed {self.reason}",
+            hint=f"install a version that has it: pip install '{self.library}=={self.tried[-1]}.*'",
         )
 
 

@@ -117,7 +117,7 @@ def _found(namespace: str | None) -> list[Found]:
 
     kind = find_kinds()[0]["aer-k8s"]
     if missing := kind.missing():
-        raise MissingExtraError(f"{', '.join(missing)} is not installed: pip install '{kind.extra}'")
+        raise MissingExtraError(f"{', '.join(missing)} is not installed:", hint=f"pip install '{kind.extra}'")
     from ..clusters.kubernetes.api import connected
     from ..clusters.kubernetes.reaping import clusters as look
 

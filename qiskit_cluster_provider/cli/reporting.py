@@ -15,7 +15,7 @@ def reported() -> Iterator[None]:
     """Print errors as one line: 2 for bad input, 1 for what went wrong afterwards. Bugs keep their traceback."""
     from qiskit.exceptions import QiskitError
 
-    from ..errors import ClusterConnectionError, ClusterJobError
+    from ..errors import ClusterConnectionError, ClusterError, ClusterJobError
 
     logger = logging.getLogger("qiskit_cluster_provider")
     level = logger.level
@@ -24,11 +24,11 @@ def reported() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: say(str(message), "Warning")
             yield
-    except (ClusterJobError, ClusterConnectionError) as error:
-        say(error.message)
-        raise typer.Exit(1) from error
+    except ClusterError as error:
+        say(str(error))
+        raise typer.Exit(1 if isinstance(error, ClusterJobError | ClusterConnectionError) else 2) from error
     except QiskitError as error:
-        say(error.message)
+        say(error.message)  # its text is a repr
         raise typer.Exit(2) from error
     except OSError as error:
         say(f"{error.filename}: {error.strerror}" if error.filename is not None else str(error))

@@ -127,13 +127,13 @@ def check_plot(path: Path) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError as error:
         raise MissingExtraError(
-            f"--plot needs matplotlib; pip install 'qiskit-cluster-provider[plot]' ({error})"
+            "--plot needs matplotlib", hint=f"pip install 'qiskit-cluster-provider[plot]' ({error})"
         ) from error
     known = FigureCanvasAgg.get_supported_filetypes()
     if path.suffix.removeprefix(".").lower() not in known:
         raise ClusterConfigError(f"--plot {path}: the ending must be one of {', '.join(sorted(known))}.")
     if not path.parent.is_dir():
-        raise ClusterConfigError(f"--plot {path}: there is no folder {path.parent}; make it first.")
+        raise ClusterConfigError(f"--plot {path}: there is no folder {path.parent}", hint="make it first.")
 
 
 def draw(found: Sequence[Outcome], path: Path) -> None:
@@ -184,18 +184,20 @@ def _runnable(file: Path, circuit: QuantumCircuit, backend: ClusterBackend) -> Q
     if circuit.num_parameters:
         names = ", ".join(repr(parameter.name) for parameter in list(circuit.parameters)[:5])
         raise InvalidCircuitError(
-            f"{what} has {circuit.num_parameters} parameters without values ({names}); bind them before the "
-            "file is written (QuantumCircuit.assign_parameters)."
+            f"{what} has {circuit.num_parameters} parameters without values ({names})",
+            hint="bind them before the file is written (QuantumCircuit.assign_parameters).",
         )
     try:
         # One by one: with a list, Qiskit would fork. The seed matters only to a backend with a coupling map.
         ready = transpile(circuit, backend, optimization_level=0, seed_transpiler=0)
     except QiskitError as error:
-        raise InvalidCircuitError(f"{what} cannot be run on {backend.name!r}: {error.message}") from error
+        raise InvalidCircuitError(
+            f"{what} cannot be run on {backend.name!r}: {error.message}", circuit=circuit.name
+        ) from error
     # Asked of the transpiled circuit, where no measurement is hidden in a composite instruction any more.
     if not any(operation.name == "measure" for operation in instructions(ready)):
         raise InvalidCircuitError(
-            f"{what} has no measurement, so that it has no counts; add measurements, for example with "
-            "QuantumCircuit.measure_all() or OpenQASM's measure."
+            f"{what} has no measurement, so that it has no counts",
+            hint="add measurements, for example with QuantumCircuit.measure_all() or OpenQASM's measure.",
         )
     return ready

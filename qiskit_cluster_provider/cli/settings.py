@@ -23,7 +23,7 @@ def settings(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise ClusterConfigError(f"{pair!r} is no setting; write KEY=VALUE, for example workers=4.")
+            raise ClusterConfigError(f"{pair!r} is no setting", hint="write KEY=VALUE, for example workers=4.")
         if name in found:
             raise ClusterConfigError(f"{name} is given twice.")
         found[name] = _value(text.strip())

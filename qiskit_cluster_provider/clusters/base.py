@@ -58,7 +58,7 @@ class ClusterConfig(BaseSettings):
         try:
             environment = EnvSettingsSource(cls)()
         except SettingsError as error:
-            raise ClusterConfigError(f"the environment: {error}; it must be JSON. {cls.usage()}") from error
+            raise ClusterConfigError(f"the environment: {error}; it must be JSON.", hint=cls.usage()) from error
         for source in (given, environment, profile):
             decided = any(name in values for name in cls.alternatives)
             for name, value in source.items():
@@ -70,7 +70,7 @@ class ClusterConfig(BaseSettings):
             return cls(**values)
         except ValidationError as error:
             said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {_words(e)}" for e in error.errors())
-            raise ClusterConfigError(f"{said}. {cls.usage()}") from error
+            raise ClusterConfigError(f"{said}.", hint=cls.usage()) from error
 
     @classmethod
     def settings_customise_sources(

@@ -23,15 +23,18 @@ def check_client(client: Client) -> None:
         ClusterClosedError: it is closed or asynchronous, or was made before a fork.
     """
     if client.status in ("closing", "closed"):
-        raise ClusterClosedError(f"the distributed.Client is {client.status}; hand over one that is connected.")
+        raise ClusterClosedError(
+            f"the distributed.Client is {client.status}", hint="hand over one that is connected."
+        )
     if client.asynchronous:
         raise ClusterClosedError(
-            "this distributed.Client is asynchronous; make it with Client(..., asynchronous=False)."
+            "this distributed.Client is asynchronous", hint="make it with Client(..., asynchronous=False)."
         )
     if _process_of(client) not in (os.getpid() % _CLOCK_SEQUENCES, None):
         raise ClusterClosedError(
-            "the distributed.Client was made before this process was forked, and a connection does not survive a "
-            "fork; make a client in this process."
+            "the distributed.Client was made before this process was forked, and a connection does "
+            "not survive a fork",
+            hint="make a client in this process.",
         )
 
 

@@ -72,12 +72,13 @@ class Connection:
         """
         if self._closed:
             raise ClusterClosedError(
-                f"the cluster of {self.name!r} is closed; get the backend again from a ClusterProvider."
+                f"the cluster of {self.name!r} is closed", hint="get the backend again from a ClusterProvider."
             )
         if self._client is not None and not self.mine:
             raise ClusterClosedError(
-                f"the cluster of {self.name!r} was connected in process {self._process}, and a connection does "
-                "not survive a fork; make a ClusterProvider in this process."
+                f"the cluster of {self.name!r} was connected in process {self._process}, and a connection "
+                "does not survive a fork",
+                hint="make a ClusterProvider in this process.",
             )
         given = getattr(self.config, "client", None)
         if given is not None:  # one of our own is replaced when it is closed
@@ -116,7 +117,8 @@ class Connection:
                 missing = self.kind.missing()
                 if missing:
                     raise MissingExtraError(
-                        f"{self.name!r} needs {', '.join(missing)}; install it: pip install '{self.kind.extra}'"
+                        f"{self.name!r} needs {', '.join(missing)}",
+                        hint=f"install it: pip install '{self.kind.extra}'",
                     )
                 with ExitStack() as stack:
                     stack.enter_context(without_traces())
@@ -130,15 +132,18 @@ class Connection:
         except ClusterClosedError:
             raise
         except ClusterConnectionError as error:
-            raise ClusterConnectionError(f"{self.name!r} cannot be connected: {error.message}") from error
+            told = error.reason.within(f"{self.name!r} cannot be connected: ")
+            raise ClusterConnectionError.because(told) from error
         except ClusterError:
             raise
         except Exception as error:
             root = _root(error)
-            raise ClusterConnectionError(
+            said = (
                 f"{self.name!r} cannot be connected: {type(root).__name__}: {str(root).strip() or 'without a word'}"
-                + (f"; {scarce}." if (scarce := shortage(root)) else f". Check its settings: {self.config!r}")
-            ) from error
+            )
+            if scarce := shortage(root):
+                raise ClusterConnectionError(said, hint=f"{scarce}.") from error
+            raise ClusterConnectionError(f"{said}.", hint=f"Check its settings: {self.config!r}") from error
 
     @property
     def grows_to(self) -> int:
@@ -163,7 +168,7 @@ class Connection:
 
     def __reduce__(self) -> Any:
         raise ClusterError(
-            f"the cluster of {self.name!r} cannot be pickled; make a ClusterProvider where it is needed."
+            f"the cluster of {self.name!r} cannot be pickled", hint="make a ClusterProvider where it is needed."
         )
 
     def close(self) -> None:

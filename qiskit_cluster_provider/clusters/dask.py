@@ -109,8 +109,7 @@ class DaskKind(ClusterKind):
             with self.connect(config) as client:
                 yield from running(client)
         except ClusterError as error:
-            said, _, mend = error.message.rstrip().partition(". ")
-            yield Finding("scheduler", said, False, mend)
+            yield Finding.failed("scheduler", error)
 
 
 def _read_address(file: Path, timeout: float) -> str:
@@ -122,8 +121,8 @@ def _read_address(file: Path, timeout: float) -> str:
         except (OSError, ValueError, KeyError, TypeError) as error:
             if time.monotonic() > deadline:
                 raise ClusterConnectionError(
-                    f"{file} has no scheduler's address after {timeout:g} s ({type(error).__name__}: {error}); start "
-                    f"one that writes it: dask scheduler --scheduler-file {file}"
+                    f"{file} has no scheduler's address after {timeout:g} s ({type(error).__name__}: {error})",
+                    hint=f"start one that writes it: dask scheduler --scheduler-file {file}",
                 ) from error
         threading.Event().wait(_LOOK_AGAIN)
 
@@ -146,8 +145,8 @@ def _security(config: DaskConfig) -> Any:
         (security or Security()).get_connection_args("client")
     except OSError as error:  # an ssl.SSLError is one, too
         raise ClusterConfigError(
-            f"the TLS files cannot be used: {error}. They must be PEM, and the key must be the certificate's: "
-            f"{security or Security()!r}"
+            f"the TLS files cannot be used: {error}.",
+            hint=f"They must be PEM, and the key must be the certificate's: {security or Security()!r}",
         ) from error
     return security
 
@@ -156,7 +155,7 @@ def _connected(address: str, security: Any, timeout: float) -> Client:
     try:
         return new_client(address, security=security, timeout=timeout)
     except Exception as error:
-        raise ClusterConnectionError(f"{address}: {_said(error)}. {_advice(address, error)}") from error
+        raise ClusterConnectionError(f"{address}: {_said(error)}.", hint=_advice(address, error)) from error
 
 
 def _said(error: BaseException) -> str:

@@ -100,8 +100,8 @@ def _check_main_module() -> None:
         raise ClusterConnectionError(f"a process of a worker has run this program: its work must be below {_GUARD}.")
     if (path := processes.unreadable_main()) is not None:
         raise ClusterConnectionError(
-            f"processes=True starts processes that import the main module, and {path} is no file that they can read. "
-            "Save the program in a file, or leave out processes=True."
+            f"processes=True starts processes that import the main module, and {path} is no file that they can read.",
+            hint="Save the program in a file, or leave out processes=True.",
         )
 
 
@@ -139,7 +139,7 @@ class LocalKind(ClusterKind):
             raise ClusterConnectionError(f"aer-local cannot be started: {error}.") from error
         if config.security and importlib.util.find_spec("cryptography") is None:
             raise MissingExtraError(
-                "security=True needs cryptography; install it: pip install 'qiskit-cluster-provider[tls]'"
+                "security=True needs cryptography", hint="install it: pip install 'qiskit-cluster-provider[tls]'"
             )
         where: dict[str, Any] = {} if config.processes else {"memory_limit": 0}
         if config.processes or config.security:
@@ -161,9 +161,11 @@ class LocalKind(ClusterKind):
             if not config.processes:
                 raise
             raise ClusterConnectionError(
-                f"the processes of the workers ended before they were ready ({error}). Each imports your program, "
-                f"whose work must be below {_GUARD}. If it is, see what they wrote to stderr, or leave out "
-                "processes=True."
+                f"the processes of the workers ended before they were ready ({error}).",
+                hint=(
+                    f"Each imports your program, whose work must be below {_GUARD}. If it is, see what they "
+                    "wrote to stderr, or leave out processes=True."
+                ),
             ) from error
         with cluster, Client(cluster, set_as_default=False) as client:
             try:

@@ -40,7 +40,7 @@ def connection_of(name: str, kind: str, settings: Mapping[str, Any]) -> Connecti
     """
     kinds, _ = find_kinds()
     if kind not in kinds:
-        raise ClusterConfigError(f"the kind {kind!r} is not installed here. {nearest(kind, kinds)}")
+        raise ClusterConfigError(f"the kind {kind!r} is not installed here.", hint=nearest(kind, kinds))
     private = kinds[kind].Config.private
     profile = load_profiles().get(name)
     secrets = {} if profile is None else {key: one for key, one in profile.options.items() if key in private}

@@ -62,7 +62,9 @@ def load_profiles(path: Path | None = None) -> dict[str, Profile]:
     profiles = {}
     for name, table in tables.items():
         if not isinstance(table, dict) or not isinstance(table.get("kind"), str):
-            raise ClusterConfigError(f'profile {name!r} in {path} names no kind; add for example kind = "aer-local".')
+            raise ClusterConfigError(
+                f"profile {name!r} in {path} names no kind", hint='add for example kind = "aer-local".'
+            )
         options = {key: value for key, value in table.items() if key != "kind"}
         profiles[name] = Profile(name, table["kind"], options)
     return profiles

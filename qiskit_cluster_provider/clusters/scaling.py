@@ -8,6 +8,7 @@ from typing import Any
 
 from .._compat.dask import stop_adapting
 from ..errors import ClusterConfigError, ClusterConnectionError
+from ..outcomes import Reason
 from .lifecycle import check_wanted, stopping
 
 WAIT = 60.0  # seconds for workers to come, unless the kind or the caller knows better
@@ -37,10 +38,11 @@ def scale(client: Any, workers: int, timeout: float | None) -> None:
 
     limit = WAIT if timeout is None else timeout
 
-    def late(_: float) -> str:
-        return (
+    def late(_: float) -> Reason:
+        return Reason(
             f"there are {there()} of {workers} workers after {limit:.0f} s; the cluster was asked for them and may "
-            "still get there. See backend.cluster.get_logs()."
+            "still get there.",
+            hint="See backend.cluster.get_logs().",
         )
 
     await_workers(lambda: there() == workers, limit, late, again=lambda: cluster.scale(workers))
@@ -49,7 +51,7 @@ def scale(client: Any, workers: int, timeout: float | None) -> None:
 def await_workers(
     done: Callable[[], bool],
     timeout: float,
-    late: Callable[[float], str],
+    late: Callable[[float], Reason],
     *,
     again: Callable[[], object] | None = None,
     every: float = _LOOK_AGAIN,
@@ -72,7 +74,7 @@ def await_workers(
         check_wanted()
         now = time.monotonic()
         if now - start > timeout:
-            raise ClusterConnectionError(late(now - start))
+            raise ClusterConnectionError.because(late(now - start))
         if again is not None and now - asked > _ASK_AGAIN:
             asked = now
             again()
@@ -94,8 +96,8 @@ def cluster_of(client: Any) -> Any:
     cluster = getattr(client, "cluster", None)
     if cluster is None:
         raise ClusterConfigError(
-            "the workers of this cluster were not started from here, so that it cannot be scaled from here; start "
-            "or end workers where they run (dask worker ADDRESS)."
+            "the workers of this cluster were not started from here, so that it cannot be scaled from here",
+            hint="start or end workers where they run (dask worker ADDRESS).",
         )
     return cluster
 

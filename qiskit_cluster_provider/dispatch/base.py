@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from functools import partial
 from threading import Thread
 
-from ..errors import ClusterJobError, headline
+from ..errors import ClusterJobError
 from ..options import SliceOptions
+from ..outcomes import Reason
 from ..plan import Placement, Plan, ResourceEstimate, SliceResult, longest_first
 from ..progress.events import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
 from ..worker.sandbox.threads import started
@@ -17,7 +18,6 @@ from .release import Snapshots
 from .retry import Fate
 from .state import JobState
 from .tracker import Ledger
-from .transports.base import reason_of
 from .unfinished import begun, ended
 
 
@@ -55,8 +55,11 @@ class Dispatch(JobState, ABC):
             if not isinstance(error, RuntimeError):
                 raise
             raise ClusterJobError(
-                f"job {self.job_id} cannot begin: {error}. The limit of threads is reached (ulimit -u, pids.max of "
-                "the container): raise it, or wait until other work has ended, and submit it again."
+                f"job {self.job_id} cannot begin: {error}.",
+                hint=(
+                    "The limit of threads is reached (ulimit -u, pids.max of the container): raise it, or "
+                    "wait until other work has ended, and submit it again."
+                ),
             ) from error
 
     def _main(self) -> None:
@@ -65,7 +68,7 @@ class Dispatch(JobState, ABC):
         except Exception as error:  # whatever it is belongs to whoever asks for the result
             self.error = error
         except BaseException as error:  # who asks for a result must not be ended by what was meant for this thread
-            self.error = ClusterJobError(f"job {self.job_id} was ended by {reason_of(error)}.")
+            self.error = ClusterJobError(f"job {self.job_id} was ended by {Reason.of(error).line}.")
             self.error.__cause__ = error
         finally:
             self._end()
@@ -106,7 +109,7 @@ class Dispatch(JobState, ABC):
 
     def _given_up(self, index: int, outcome: str, fate: Fate, ledger: Ledger) -> None:
         culprit = named(ledger.plan, index) if fate is Fate.CULPRIT else ""
-        self._emit(SliceFailed(self.job_id, index, headline(ledger.missing[index]), outcome, culprit))
+        self._emit(SliceFailed(self.job_id, index, ledger.missing[index].line, outcome, culprit))
 
     def _let_go(self) -> None:
         """The job ends: nothing of it is to go on anywhere."""
@@ -128,7 +131,7 @@ class Dispatch(JobState, ABC):
     def _say_why(self) -> None:
         if self.error is not None:
             self.error_trace = self.error.__traceback__
-            self._log.info("error", "it cannot go on: %s", headline(reason_of(self.error)))
+            self._log.info("error", "it cannot go on: %s", Reason.of(self.error).line)
 
     def _close(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ import queue
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from threading import Thread
 
@@ -16,10 +17,9 @@ from ..errors import (
     ClusterError,
     ClusterVersionError,
     WireError,
-    amended,
-    headline,
 )
 from ..options import SliceOptions
+from ..outcomes import Reason
 from ..plan import Placement, Plan, ResourceEstimate, Slice, cut
 from ..plan.slice_time import minimum_slice_time
 from ..progress.events import ClusterTrouble, SliceRetried, SliceSplit
@@ -31,13 +31,14 @@ from .base import Dispatch
 from .replies import opened
 from .retry import LOSSES, Fate
 from .tracker import Ledger
-from .transports.base import Future, Transport, reason_of
+from .transports.base import Future, Transport
 
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
 _LOOK_AGAIN = 1.0  # seconds after which a cluster is asked whether it is there and has grown
 _GRACE = 60.0  # seconds over its timeout after which a slice's worker is not believed in any more
 _FETCH = 5.0  # seconds for a result's bytes to come at first, twice as many each time that they do not
 _MOST_DOUBLED = 6  # times
+_PARTIAL = "job.partial_result() has what was finished."
 _CLEAN = 10.0  # seconds for a cluster to be told that a job has ended
 
 
@@ -129,9 +130,8 @@ class ClusterDispatch(Dispatch):
         self._note(trouble or (None if self._inflight else self._refused))
         if ledger.losses >= LOSSES:
             raise ClusterConnectionError(
-                f"{ledger.losses} tries in a row were lost with their workers, the last of them: "
-                f"{headline(self._last_loss)}. Look into the logs of the workers. job.partial_result() has what was "
-                "finished."
+                f"{ledger.losses} tries in a row were lost with their workers, the last of them: {self._last_loss}.",
+                hint=f"Look into the logs of the workers. {_PARTIAL}",
             )
         now = self._now()
         for index, future in list(self._inflight.items()):
@@ -155,21 +155,22 @@ class ClusterDispatch(Dispatch):
         else:
             self._ended.add(index)
 
-    def _given_up_because(self, index: int, future: Future, ledger: Ledger, now: float) -> tuple[str, str] | None:
+    def _given_up_because(self, index: int, future: Future, ledger: Ledger, now: float) -> tuple[str, Reason] | None:
         """Outcome and reason, if a slice that is on its way is not to be waited for any more."""
         ran, worker = ledger.running_for(index, now), ledger.infos[index].worker
         if not ran and self._transport.health.is_running(future):  # nobody tells when it has begun
             ran = now - self._begun_at.setdefault(index, now)
         if lost := ledger.too_many_losses(index):
-            return "lost", f"{lost} Dask workers died while they had it"
+            return "lost", Reason(f"{lost} Dask workers died while they had it")
         # The estimate need not be made again for what has just begun.
         if ran > _GRACE and ran - _GRACE > self._timeout(ledger.plan.slices[index]):
-            return "lost", f"{f'its worker {worker}'.rstrip()} has not answered in time"
+            whose = f"its worker {worker}" if worker else "its worker"
+            return "lost", Reason(f"{whose} has not answered in time")
         if not self._transport.health.is_stranded(future):
             return None
         if ran:
-            return "lost", f"its Dask worker {worker} was lost"
-        return "disconnected", "the workers that it could run on have left"
+            return "lost", Reason(f"its Dask worker {worker} was lost")
+        return "disconnected", Reason("the workers that it could run on have left")
 
     def _drop(self, future: Future) -> None:
         """Nobody waits for it any more."""
@@ -192,7 +193,7 @@ class ClusterDispatch(Dispatch):
         try:
             names, payload = encoder.encode(piece, self._arrays.address(piece))
         except ClusterError as error:
-            self._failed(index, "error", str(error.message), ledger)
+            self._failed(index, "error", error.reason, ledger)
             return True
         call = Call(
             self.job_id,
@@ -208,9 +209,9 @@ class ClusterDispatch(Dispatch):
         try:
             future = self._transport.submit(call, payload, encoder.blobs, avoid=ledger.infos[index].worker)
         except ClusterClosedError as error:
-            raise type(error)(f"{error.message} job.partial_result() has what was finished.") from error
+            raise type(error).because(_with_partial(error.reason)) from error
         except ClusterConnectionError as error:  # the next look tells what is the matter
-            self._refused = str(error.message).rstrip(".")
+            self._refused = error.reason.clause
             with self._lock:
                 ledger.not_submitted(index)
             self._waiting.appendleft(index)
@@ -254,24 +255,23 @@ class ClusterDispatch(Dispatch):
         try:
             outcome, answer = opened(value)
         except WireError as error:
-            self._failed(index, "lost", str(error.message), ledger)
+            self._failed(index, "lost", error.reason, ledger)
             return
         if outcome == "done":
             self._keep(index, answer, ledger)
         elif outcome == "unfit":
             where = f"worker {answer['worker']}"
-            said = versions.complaint(where, answer) or f"{where} has other versions"
-            raise ClusterVersionError(f"{said}. job.partial_result() has what was finished.")
+            reason = versions.complaint(where, answer) or Reason(f"{where} has other versions")
+            raise ClusterVersionError.because(_with_partial(reason))
         elif outcome == "cancelled":
-            self._failed(index, "lost", "it was ended on its worker", ledger)
+            self._failed(index, "lost", Reason("it was ended on its worker"), ledger)
         elif outcome == "small":  # sent when there was no worker whose size was known
             self._watch.hurry()
-            self._failed(index, "disconnected", answer, ledger)
+            self._failed(index, "disconnected", Reason(answer), ledger)
         else:
-            text = answer or "its child ended without a word"
-            if outcome == "overran":
-                text = amended(text, "; allow more with slice_timeout=, or make the circuit shorter")
-            self._failed(index, outcome, text, ledger)
+            first, _, rest = (answer or "its child ended without a word").partition("\n")
+            hint = "allow more with slice_timeout=, or make the circuit shorter" if outcome == "overran" else ""
+            self._failed(index, outcome, Reason(first, hint, rest.strip()), ledger)
 
     def _broke(self, index: int, error: BaseException, ledger: Ledger) -> None:
         """Its future raised ``error``."""
@@ -279,8 +279,8 @@ class ClusterDispatch(Dispatch):
             outcome, reason = self._transport.outcome(error)
         except ClusterClosedError as closed:
             with self._lock:
-                ledger.failed(index, "lost", reason_of(error), self._now())
-            raise ClusterClosedError(f"{closed.message}. job.partial_result() has what was finished.") from error
+                ledger.failed(index, "lost", Reason.of(error), self._now())
+            raise ClusterClosedError.because(_with_partial(closed.reason)) from error
         self._failed(index, outcome, reason, ledger)
 
     def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
@@ -288,25 +288,27 @@ class ClusterDispatch(Dispatch):
         if is_handed_over(message):
             arrays = self._arrays.take(index)
             if arrays is None:
-                self._failed(index, "lost", "its arrays, which its child handed over, have not arrived", ledger)
+                self._failed(
+                    index, "lost", Reason("its arrays, which its child handed over, have not arrived"), ledger
+                )
                 return
         try:
             result = decode_result(message, arrays)
             check_result(result, ledger.plan, ledger.plan.slices[index])
         except ClusterError as error:
-            self._failed(index, "error", reason_of(error), ledger)
+            self._failed(index, "error", Reason.of(error), ledger)
             return
         self._done(result, ledger, result.seconds)
 
-    def _failed(self, index: int, outcome: str, reason: str, ledger: Ledger) -> None:
+    def _failed(self, index: int, outcome: str, reason: Reason, ledger: Ledger) -> None:
         if self._cancelled:
             return
         if outcome == "lost":
-            self._last_loss = reason
+            self._last_loss = reason.line
         with self._lock:
             found = ledger.failed(index, outcome, reason, self._now())
             again = ledger.split(index) if found is Fate.SPLIT else [index] if found is Fate.AGAIN else []
-        said = headline(reason)
+        said = reason.line
         self._waiting.extendleft(reversed(again))
         if found is Fate.AGAIN:
             self._emit(SliceRetried(self.job_id, index, ledger.tries(index), said, outcome))
@@ -315,8 +317,12 @@ class ClusterDispatch(Dispatch):
         else:
             self._given_up(index, outcome, found, ledger)
             if outcome == "unready" and not ledger.results:  # no other slice would fare better
-                said = "; nothing could be simulated: mend that machine, or choose another"
-                raise ClusterConnectionError(amended(ledger.lost[index], said))
+                reason = ledger.lost[index]
+                raise ClusterConnectionError(
+                    f"{reason.line}; nothing could be simulated:",
+                    hint="mend that machine, or choose another",
+                    detail=reason.detail,
+                )
 
     def _begun(self) -> set[int]:
         return {index for index, future in self._inflight.items() if self._transport.health.is_running(future)}
@@ -345,3 +351,9 @@ class ClusterDispatch(Dispatch):
             self._transport.close()
         except Exception:  # the cluster may be gone; the job ends all the same
             self._log.info("cleanup", "could not clean up", exc_info=True)
+
+
+def _with_partial(reason: Reason) -> Reason:
+    """The same, with the next step that what was finished is kept."""
+    hint = reason.hint.rstrip(".")
+    return replace(reason, hint=f"{hint}. {_PARTIAL}" if hint else _PARTIAL)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 import traceback
+from dataclasses import replace
 
 from ..options import SliceOptions
+from ..outcomes import Reason
 from ..plan import Placement, Plan, ResourceEstimate, cut
 from ..plan.reuse import Reuse
 from .base import Dispatch
@@ -55,7 +57,7 @@ class HereDispatch(Dispatch):
             try:
                 result = simulate_here(self.work, ledger.plan.slices[index], self._reuse)
             except Exception as error:
-                reason = f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}"
+                reason = replace(Reason.of(error), detail=traceback.format_exc().strip())
                 with self._lock:
                     fate = ledger.failed(index, "error", reason, self._now())
                 self._given_up(index, "error", fate, ledger)

@@ -56,8 +56,8 @@ class Watch:
             yield reason
         if now - self._since >= self.patience:
             raise ClusterConnectionError(
-                f"{reason}; waited {now - self._since:.0f} s for it (no_workers_timeout={self.patience:g}). "
-                "job.partial_result() has what was finished."
+                f"{reason}; waited {now - self._since:.0f} s for it (no_workers_timeout={self.patience:g}).",
+                hint="job.partial_result() has what was finished.",
             )
 
     def troubles(self, start: float) -> list[tuple[float, float, str]]:

@@ -10,6 +10,7 @@ from types import TracebackType
 from qiskit.providers import JobStatus
 
 from ..options import SliceOptions
+from ..outcomes import Reason
 from ..plan import Plan, SliceResult, Work
 from ..progress.events import Event, Listener
 from ..progress.log import JobLog
@@ -73,17 +74,17 @@ class JobState:
         return {} if self._ledger is None else self._ledger.results
 
     @property
-    def lost(self) -> dict[int, str]:
+    def lost(self) -> dict[int, Reason]:
         """Slice index -> why it was given up for a reason that is not its circuits'."""
         return {} if self._ledger is None else self._ledger.lost
 
     @property
-    def missing(self) -> dict[int, str]:
+    def missing(self) -> dict[int, Reason]:
         """Slice index -> why it will never have a result: lost, or its one experiment is at fault."""
         with self._lock:
             return {} if self._ledger is None else self._ledger.missing
 
-    def snapshot(self) -> tuple[Plan | None, dict[int, SliceResult], dict[int, str]]:
+    def snapshot(self) -> tuple[Plan | None, dict[int, SliceResult], dict[int, Reason]]:
         """Plan, results and missing slices of one moment."""
         with self._lock:
             return self.plan, dict(self.results), self.missing

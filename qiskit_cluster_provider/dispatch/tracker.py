@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import amended
+from ..outcomes import Reason
 from ..plan import Plan, SliceResult, parts
 from .retry import Fate, fate
 
@@ -47,8 +47,8 @@ class Attempt:
         outcome: ``done``; ``error`` of Aer's or ours; ``died`` and ``overran`` of its child; ``unready``: no child
             could be started for it; ``lost`` with its worker; ``disconnected`` from the scheduler; ``cancelled``;
             or, before the end, ``queued`` and ``running``.
-        reason: in words, unless it is done. The first line says it; what follows are the last words or the
-            traceback of the process that simulated.
+        reason: in one line, unless it is done.
+        detail: the last words or the traceback of the process that simulated, if there are any.
         then: what was done about it, for example ``sent again``; empty if nothing had to be.
         seconds: wall time on the worker, when done.
     """
@@ -63,6 +63,7 @@ class Attempt:
     reason: str = ""
     then: str = ""
     seconds: float | None = None
+    detail: str = ""
 
 
 class Ledger:
@@ -82,8 +83,8 @@ class Ledger:
         self.plan = plan
         self.infos = [SliceInfo(one.index, one.experiments, one.shots) for one in plan.slices]
         self.results: dict[int, SliceResult] = {}
-        self.culprits: dict[int, str] = {}
-        self.lost: dict[int, str] = {}
+        self.culprits: dict[int, Reason] = {}
+        self.lost: dict[int, Reason] = {}
         self.attempts: list[Attempt] = []
         self._retries = retries
         self.losses = 0
@@ -95,7 +96,7 @@ class Ledger:
         self._started: dict[int, float] = {}
 
     @property
-    def missing(self) -> dict[int, str]:
+    def missing(self) -> dict[int, Reason]:
         """Slices that will never have a result, and why."""
         return self.lost | self.culprits
 
@@ -118,7 +119,7 @@ class Ledger:
             if index in self._started:  # we have heard of no end: Dask itself sends again what a worker took away
                 lost = info.worker
                 submitted = self._submitted.get(index, now)
-                reason = f"its Dask worker {lost} was lost"
+                reason = Reason(f"its Dask worker {lost} was lost")
                 self.losses += 1
                 if index in self._dangerous or self.plan.slices[index].size > 1:
                     self._by_dask[index] += 1  # else it may only have been beside another
@@ -164,7 +165,7 @@ class Ledger:
         self._close(index, now, "done", seconds=result.seconds)
         self._set(index, state="done", seconds=result.seconds, attempts=max(1, self.infos[index].attempts))
 
-    def failed(self, index: int, outcome: str, reason: str, now: float) -> Fate:
+    def failed(self, index: int, outcome: str, reason: Reason, now: float) -> Fate:
         """It did not come back; says what is to be done, and has noted it down."""
         outcomes = self._outcomes.setdefault(index, [])
         outcomes.append(outcome)
@@ -179,11 +180,11 @@ class Ledger:
             self._set(index, state="waiting")
         elif found is Fate.CULPRIT:
             times = f", in each of {len(outcomes)} tries alone" if len(outcomes) > 1 else ""
-            self.culprits[index] = amended(reason, times + self._where(index))
+            self.culprits[index] = reason.but(times + self._where(index))
             self._set(index, state="failed")
         elif found is Fate.LOST:
             tried = f" (tried {len(outcomes)} times)" if len(outcomes) > 1 else ""
-            self.lost[index] = amended(reason, tried + self._where(index))
+            self.lost[index] = reason.but(tried + self._where(index))
             self._set(index, state="failed")
         return found
 
@@ -205,7 +206,7 @@ class Ledger:
                 item = work.item_of(self.plan.slices[index].experiments[0])
                 self._suspected.discard(index)
                 if item in items:
-                    self.culprits[index] = items[item]
+                    self.culprits[index] = Reason(items[item])
                     self._set(index, state="failed")
                     refused.append(index)
         return refused
@@ -237,16 +238,24 @@ class Ledger:
         for info in self.infos:
             if info.state not in ("done", "failed"):
                 if info.state != "waiting":
-                    self._close(info.index, now, "cancelled", reason)
+                    self._close(info.index, now, "cancelled", Reason(reason))
                 self._set(info.index, state="cancelled")
 
     def _close(
-        self, index: int, now: float, outcome: str, reason: str = "", then: str = "", seconds: float | None = None
+        self,
+        index: int,
+        now: float,
+        outcome: str,
+        reason: Reason | None = None,
+        then: str = "",
+        seconds: float | None = None,
     ) -> None:
         one = self._attempt(index, now, outcome)
         self._started.pop(index, None)
         self._submitted.pop(index, None)
-        self.attempts.append(replace(one, reason=reason, then=then, seconds=seconds))
+        if reason is not None:
+            one = replace(one, reason=reason.line, detail=reason.detail)
+        self.attempts.append(replace(one, then=then, seconds=seconds))
 
     def _attempt(self, index: int, now: float, outcome: str) -> Attempt:
         started = self._started.get(index)

@@ -12,8 +12,9 @@ from typing import Any, Self
 from qiskit.providers import JobStatus
 
 from ..dispatch import Dispatch, SliceInfo
-from ..errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError, headline
+from ..errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError
 from ..options import wait_of
+from ..outcomes import Reason
 from ..plan import Plan, SliceResult
 from ..progress.bar import ProgressBar
 from ..progress.events import Listener, Progress
@@ -48,7 +49,7 @@ class JobHandle(ABC):
             ClusterJobError: it has begun already, or this machine has no thread left for it.
         """
         if self._submitted:
-            raise ClusterJobError(f"job {self.job_id()} has been submitted already; call backend.run() again.")
+            raise ClusterJobError(f"job {self.job_id()} has been submitted already", hint="call backend.run() again.")
         self._submitted = True
         try:
             self._dispatch.start()
@@ -67,15 +68,16 @@ class JobHandle(ABC):
         """
         timeout = wait_of("timeout", timeout)
         if not self._submitted:
-            raise ClusterJobError(f"job {self.job_id()} has not been submitted; call submit() first.")
+            raise ClusterJobError(f"job {self.job_id()} has not been submitted", hint="call submit() first.")
         if not self._finished_within(timeout):
             raise ClusterJobTimeoutError(
-                f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}). It goes on: call "
-                "result() again, or partial_result() for what is there."
+                f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}).",
+                hint="It goes on: call result() again, or partial_result() for what is there.",
             )
         if self._dispatch.status() is JobStatus.CANCELLED:
             raise ClusterJobCancelledError(
-                f"job {self.job_id()} was cancelled ({self.progress()}); partial_result() has what was finished."
+                f"job {self.job_id()} was cancelled ({self.progress()})",
+                hint="partial_result() has what was finished.",
             )
         if self._dispatch.error is not None:
             raise self._dispatch.error.with_traceback(self._dispatch.error_trace)
@@ -94,7 +96,7 @@ class JobHandle(ABC):
                 return False
         return True
 
-    def _now(self) -> tuple[Plan, dict[int, SliceResult], dict[int, str]]:
+    def _now(self) -> tuple[Plan, dict[int, SliceResult], dict[int, Reason]]:
         """The plan as it is cut now, the results that are there, and why others never will be, by slice.
 
         Raises:
@@ -102,7 +104,9 @@ class JobHandle(ABC):
         """
         plan, results, missing = self._dispatch.snapshot()
         if plan is None:
-            raise ClusterJobError(f"job {self.job_id()} has no plan yet ({self.status().value}); ask again later.")
+            raise ClusterJobError(
+                f"job {self.job_id()} has no plan yet ({self.status().value})", hint="ask again later."
+            )
         return plan, results, missing
 
     def status(self) -> JobStatus:
@@ -144,7 +148,7 @@ class JobHandle(ABC):
         while not self._dispatch.finished.wait(_until(deadline, pause if callback else _LOOK_FOR_SIGNALS)):
             if deadline is not None and time.monotonic() >= deadline:
                 raise ClusterJobTimeoutError(
-                    f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}); it goes on."
+                    f"job {self.job_id()} is not finished after {timeout} s ({self.progress()})", hint="it goes on."
                 )
             if callback:
                 callback(self.job_id(), self.status(), self)
@@ -181,7 +185,9 @@ class JobHandle(ABC):
         """What failed so far."""
 
     @abstractmethod
-    def _failures(self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, str]) -> Sequence[Any]:
+    def _failures(
+        self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, Reason]
+    ) -> Sequence[Any]:
         """The same, of a given moment."""
 
     def slices(self) -> list[SliceInfo]:
@@ -227,13 +233,15 @@ class JobHandle(ABC):
         index, reason = next(iter(self._dispatch.lost.items()))
         assert self._dispatch.plan is not None
         first, stop = self._dispatch.plan.slices[index].experiments
-        said = headline(reason)
-        rest = reason[len(said) :].strip()
+        detail = f"The process that simulated slice {index} said:\n{indent(reason.detail, '  ')}"
         return SlicesLostError(
             f"{len(self._dispatch.lost)} of {len(self._dispatch.plan.slices)} slices failed, among them slice "
-            f"{index} with experiments {first} to {stop - 1}: {said}\nWithout data: {self._unfinished()}. "
-            "job.partial_result() has all others, job.errors() lists these, print(job.report()) tells how it went."
-            + (f"\nThe process that simulated slice {index} said:\n{indent(rest, '  ')}" if rest else "")
+            f"{index} with experiments {first} to {stop - 1}: {reason.line}\nWithout data: {self._unfinished()}.",
+            hint=(
+                "job.partial_result() has all others, job.errors() lists these, print(job.report()) tells how it "
+                "went."
+            ),
+            detail=detail if reason.detail else "",
         )
 
     def __copy__(self) -> Self:
@@ -243,7 +251,8 @@ class JobHandle(ABC):
 
     def __reduce__(self) -> Any:
         raise ClusterJobError(
-            f"job {self.job_id()} cannot be pickled: it belongs to this process. Keep job.result(), which can be."
+            f"job {self.job_id()} cannot be pickled: it belongs to this process.",
+            hint="Keep job.result(), which can be.",
         )
 
     def __repr__(self) -> str:

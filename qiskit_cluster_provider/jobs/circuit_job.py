@@ -12,8 +12,8 @@ from qiskit.providers import JobV1
 from qiskit.result import Result
 
 from ..dispatch import Dispatch
-from ..errors import headline
 from ..merge import Failure, failures, merge
+from ..outcomes import Reason
 from ..plan import Plan, SliceResult
 from ..progress.log import logger
 from .base import JobHandle
@@ -58,7 +58,7 @@ class ClusterJob(JobHandle, JobV1):
             if self._result is None:
                 self._result = self._merge(partial=False)
                 if not self._result.success:
-                    said = "; ".join(headline(str(one)) for one in self.errors()[:10])
+                    said = "; ".join(one.line for one in self.errors()[:10])
                     fields = {"job_id": self.job_id(), "slice": None, "event": "failures"}
                     logger.warning("job %s: %s", self.job_id(), said, extra=fields)
             return self._result
@@ -81,7 +81,9 @@ class ClusterJob(JobHandle, JobV1):
         plan, results, missing = self._dispatch.snapshot()
         return [] if plan is None else self._failures(plan, results, missing)
 
-    def _failures(self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, str]) -> list[Failure]:
+    def _failures(
+        self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, Reason]
+    ) -> list[Failure]:
         return failures(plan, list(results.values()), missing)
 
     def _merge(self, *, partial: bool) -> Result:

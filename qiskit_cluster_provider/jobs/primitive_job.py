@@ -12,9 +12,11 @@ from qiskit.primitives import BasePrimitiveJob, PrimitiveResult
 from qiskit.providers import JobStatus
 
 from ..dispatch import Dispatch
-from ..errors import PubsFailedError, headline
+from ..errors import PubsFailedError
 from ..merge import failures
+from ..merge.failures import Failed, reason_in
 from ..merge.numbers import collect
+from ..outcomes import Reason
 from ..plan import Plan, SliceResult
 from .base import JobHandle
 
@@ -23,24 +25,30 @@ _TOLD = 5  # PUBs that a message names
 
 
 @dataclass(frozen=True)
-class PubFailure:
+class PubFailure(Failed):
     """One parameter set of a PUB that failed.
 
     Attributes:
         pub: index of the PUB in the list given to ``run``.
         index: of the parameter set, in the shape of the PUB's parameter array.
         name: of the circuit.
-        message: what Aer or the cluster said.
+        message: what Aer or the cluster said, in one line.
+        hint: the next step; empty if there is none.
+        detail: what is too long for a line, such as a traceback; empty if there is none.
     """
 
     pub: int
     index: tuple[int, ...]
     name: str
     message: str
+    hint: str = ""
+    detail: str = ""
 
-    def __str__(self) -> str:
-        where = f", parameter set {self.index}" if self.index else ""
-        return f"PUB {self.pub} (circuit {self.name!r}){where}: {self.message}"
+    @property
+    def where(self) -> str:
+        """The PUB, its circuit and the parameter set."""
+        row = f", parameter set {self.index}" if self.index else ""
+        return f"PUB {self.pub} (circuit {self.name!r}){row}"
 
 
 class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobStatus]):
@@ -96,8 +104,8 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
             if self._result is None:
                 if found := self.errors():
                     raise PubsFailedError(
-                        f"{self._count(found)} of {len(self._shapes)} PUBs failed: {_listed(found)}. "
-                        "job.partial_result() has all others, job.errors() lists these."
+                        f"{self._count(found)} of {len(self._shapes)} PUBs failed: {_listed(found)}.",
+                        hint="job.partial_result() has all others, job.errors() lists these.",
                     )
                 plan, results, _ = self._now()
                 self._result = self._merge(plan, results, partial=False)
@@ -147,18 +155,22 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
         plan, results, missing = self._dispatch.snapshot()
         return [] if plan is None else self._failures(plan, results, missing)
 
-    def _failures(self, plan: Plan, results: Mapping[int, SliceResult], lost: Mapping[int, str]) -> list[PubFailure]:
-        messages = {one.index: one.message for one in failures(plan, results.values(), lost)}
+    def _failures(
+        self, plan: Plan, results: Mapping[int, SliceResult], lost: Mapping[int, Reason]
+    ) -> list[PubFailure]:
+        reasons = {one.index: one.reason for one in failures(plan, results.values(), lost)}
         if any(piece.shots is not None for piece in plan.slices):  # ranges of shots that do not add up
             for experiment, status in collect(plan, results).refused.items():
-                messages.setdefault(experiment, status.removeprefix("ERROR: "))
+                reasons.setdefault(experiment, reason_in(status))
         found: dict[tuple[int, int], PubFailure] = {}
-        for experiment in sorted(messages):
+        for experiment in sorted(reasons):
             item = plan.work.items[plan.work.item_of(experiment)]
             row = item.first_row + (experiment - item.first) // item.variants
             shape = self._shapes[item.source]
             index = tuple(int(i) for i in np.unravel_index(row, shape)) if shape else ()
-            found.setdefault((item.source, row), PubFailure(item.source, index, item.name, messages[experiment]))
+            reason = reasons[experiment]
+            one = PubFailure(item.source, index, item.name, reason.message, reason.hint, reason.detail)
+            found.setdefault((item.source, row), one)
         return [found[key] for key in sorted(found)]
 
     def _count(self, found: Sequence[PubFailure]) -> int:
@@ -173,4 +185,4 @@ def _listed(found: Sequence[PubFailure], most: int = _TOLD) -> str:
     """The first failure of each PUB, in words."""
     first = list({one.pub: one for one in reversed(found)}.values())[::-1]
     more = f"; and {len(first) - most} more" if len(first) > most else ""
-    return "; ".join(headline(str(one)) for one in first[:most]) + more
+    return "; ".join(one.line for one in first[:most]) + more

@@ -10,7 +10,7 @@ from textwrap import indent
 from typing import Any
 
 from ..dispatch import Attempt, Dispatch
-from ..errors import headline
+from ..outcomes import Reason
 from ..plan import Plan, SliceResult
 from .timeline import COLOURS, Bar, Trouble, bars, draw, svg
 
@@ -148,7 +148,7 @@ class Report:
         told = [f"{begin:.2f} to {end:.2f} s: {reason}" for begin, end, reason in self.troubles]
         yield from _section("no slice could run", told)
         yield from _section("slices that did not come back at once", self._retried())
-        yield from _section("circuits at fault", [_short(headline(str(one))) for one in self.culprits])
+        yield from _section("circuits at fault", [_short(one.line) for one in self.culprits])
         if self.error:
             yield from _section("the job could not go on", self.error.splitlines(), most=10**6)
         yield from self._tales()
@@ -161,11 +161,11 @@ class Report:
     def _tales(self) -> Iterator[str]:
         """Each failure with its whole text; what failed in the same words is told once."""
         tales: dict[str, list[str]] = {}
-        told = [one for one in self.culprits if "\n" not in one.message and len(str(one)) <= _WIDTH]
+        told = [one for one in self.culprits if not one.detail and len(one.line) <= _WIDTH]
         for one in self.failures:
             if one in told:
                 continue
-            tales.setdefault(one.message, []).append(str(one).removesuffix(one.message).rstrip(": "))
+            tales.setdefault(str(one.reason), []).append(one.where)
         if tales:
             yield "failures"
         for message, who in list(tales.items())[:_TALES]:
@@ -180,7 +180,7 @@ def report(
     job_id: str,
     where: str,
     status: str,
-    failures: Callable[[Plan, Mapping[int, SliceResult], Mapping[int, str]], Sequence[Any]],
+    failures: Callable[[Plan, Mapping[int, SliceResult], Mapping[int, Reason]], Sequence[Any]],
 ) -> Report:
     """The report on ``dispatch`` at this moment.
 
@@ -221,7 +221,7 @@ def report(
         troubles=tuple(dispatch.troubles),
         culprits=() if plan is None or not culprits else tuple(failures(plan, {}, culprits)),
         failures=() if plan is None else tuple(failures(plan, results, missing)),
-        error="" if error is None else f"{type(error).__name__}: {getattr(error, 'message', None) or error}",
+        error="" if error is None else str(Reason.of(error)),
         here=dispatch.placement.why if dispatch.placement.here else "",
         remembered=_remembered(results.values()),
     )
@@ -250,7 +250,7 @@ def _use(one: WorkerUse) -> str:
 def _try(one: Attempt) -> str:
     where = f" on {one.worker}" if one.worker else ""
     what = f"slice {one.slice}, experiments {one.experiments[0]} to {one.experiments[1] - 1}"
-    said = f" ({_short(headline(one.reason))})" if one.reason else ""
+    said = f" ({_short(one.reason)})" if one.reason else ""
     then = f"; {one.then}" if one.then else ""
     return f"{what}: {one.outcome}{where} at {one.ended:.2f} s{said}{then}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..dispatch import Attempt
-from ..errors import MissingExtraError, headline
+from ..errors import MissingExtraError
 
 COLOURS = {
     "done": "#4f9d69",
@@ -62,7 +62,7 @@ class Bar:
     def __str__(self) -> str:
         one = self.attempt
         what = f"slice {one.slice}, experiments {one.experiments[0]} to {one.experiments[1] - 1}: {one.outcome}"
-        said = f": {headline(one.reason)}" if one.reason else ""
+        said = f": {one.reason}" if one.reason else ""
         return f"{what}, {self.begin:.2f} to {self.end:.2f} s{said}"
 
 
@@ -148,8 +148,8 @@ def draw(found: Sequence[Bar], troubles: Sequence[Trouble], seconds: float, titl
         from matplotlib.patches import Patch
     except ImportError as error:
         raise MissingExtraError(
-            f"report.plot() needs matplotlib; pip install 'qiskit-cluster-provider[plot]' ({error}). "
-            "print(report) needs nothing."
+            "report.plot() needs matplotlib",
+            hint=f"pip install 'qiskit-cluster-provider[plot]' ({error}). print(report) needs nothing.",
         ) from error
     place = rows(found)
     if ax is None:

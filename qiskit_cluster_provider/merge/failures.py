@@ -2,61 +2,94 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..outcomes import Reason
 from ..plan import Plan, SliceResult
 
 _ADVICE = (
-    ". Take workers with more memory, or method='matrix_product_state' (little entanglement) or 'stabilizer' "
+    "Take workers with more memory, or method='matrix_product_state' (little entanglement) or 'stabilizer' "
     "(Clifford circuits)."
 )
 
 
+class Failed(ABC):
+    """Something that was to be run and has no data. A mixin."""
+
+    message: str
+    hint: str
+    detail: str
+
+    @property
+    @abstractmethod
+    def where(self) -> str:
+        """What failed."""
+
+    @property
+    def reason(self) -> Reason:
+        """Message, hint and detail."""
+        return Reason(self.message, self.hint, self.detail)
+
+    @property
+    def line(self) -> str:
+        """All but the detail."""
+        return f"{self.where}: {self.reason.line}"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
+
+
 @dataclass(frozen=True)
-class Failure:
+class Failure(Failed):
     """One experiment that failed.
 
     Attributes:
         index: its global number, its place in ``Result.results``.
         circuit: index of its circuit in the list given to ``run``.
         name: of the circuit.
-        message: what Aer or the cluster said.
+        message: what Aer or the cluster said, in one line.
+        hint: the next step; empty if there is none.
+        detail: what is too long for a line, such as a traceback; empty if there is none.
     """
 
     index: int
     circuit: int
     name: str
     message: str
+    hint: str = ""
+    detail: str = ""
 
-    def __str__(self) -> str:
-        return f"[Experiment {self.index}] circuit {self.name!r} (index {self.circuit}): {self.message}"
+    @property
+    def where(self) -> str:
+        """The experiment and its circuit."""
+        return f"[Experiment {self.index}] circuit {self.name!r} (index {self.circuit})"
 
 
-def describe(index: int, circuit: int, name: str, ran: str, message: str) -> Failure:
-    """A failure in words, with what to do about it where Aer does not say so.
+def reason_in(status: str, ran: str = "", name: str = "") -> Reason:
+    """Why Aer could not run an experiment, with what to do about it where Aer does not say so.
 
     Args:
-        index: of the experiment.
-        circuit: index of the circuit in the user's list.
-        name: of the user's circuit.
+        status: of the experiment, as Aer has it: ``ERROR:``, and then the reason.
         ran: name of what Aer was given, which may have been a template.
-        message: Aer's.
+        name: of the user's circuit, which stands in its place.
     """
-    message = message.removeprefix("ERROR: ").replace(f"Circuit {ran} ", f"Circuit {name} ")
-    if message.startswith("Insufficient memory") and _ADVICE not in message:
-        message += _ADVICE
-    return Failure(index, circuit, name, message)
+    message, _, rest = status.removeprefix("ERROR: ").replace(f"Circuit {ran} ", f"Circuit {name} ").partition("\n")
+    if message.startswith("Insufficient memory"):
+        return Reason(f"{message}.", _ADVICE, rest.strip())
+    return Reason(message, detail=rest.strip())
 
 
-def failure(plan: Plan, index: int, message: str) -> Failure:
-    """The failure of global experiment ``index``."""
+def failure(plan: Plan, index: int, why: Reason | str) -> Failure:
+    """The failure of global experiment ``index``: a status of Aer's, or why its slice was given up."""
     place = plan.work.item_of(index)
     item = plan.work.items[place]
-    return describe(index, place, item.name, item.circuit.name, message)
+    reason = reason_in(why, item.circuit.name, item.name) if isinstance(why, str) else why
+    return Failure(index, place, item.name, reason.message, reason.hint, reason.detail)
 
 
-def failures(plan: Plan, results: Iterable[SliceResult], lost: Mapping[int, str]) -> list[Failure]:
+def failures(plan: Plan, results: Iterable[SliceResult], lost: Mapping[int, Reason]) -> list[Failure]:
     """All failures, in the order of the experiments, each experiment once.
 
     Args:

@@ -9,7 +9,9 @@ from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from .._compat.qiskit import has_lazy_results
+from ..outcomes import Reason
 from ..plan import PackedCounts, PackedMemory, Plan, SliceResult
+from .failures import reason_in
 from .lazy import LazyExperiment, LazyResult
 from .source import Source
 
@@ -17,7 +19,7 @@ from .source import Source
 def merge(
     plan: Plan,
     results: Mapping[int, SliceResult],
-    lost: Mapping[int, str],
+    lost: Mapping[int, Reason],
     *,
     head: Mapping[str, Any],
     partial: bool = False,
@@ -73,5 +75,5 @@ def _status(source: Source, failed: int, partial: bool) -> str:
         return "COMPLETED"
     if failed < source.size:
         return "PARTIAL COMPLETED"
-    said = " ".join(source.status(index)[1].removeprefix("ERROR: ") for index in range(source.size))
+    said = " ".join(str(reason_in(source.status(index)[1])) for index in range(source.size))
     return f"ERROR:  {said}"

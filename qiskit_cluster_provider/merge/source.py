@@ -11,9 +11,10 @@ from qiskit.exceptions import QiskitError
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from .._compat.aer import FORMAT_SAVE_TYPE
-from ..errors import WireError, headline
+from ..errors import WireError
+from ..outcomes import Reason
 from ..plan import Experiment, PackedCounts, PackedMemory, Plan, SliceResult
-from .failures import describe
+from .failures import Failure, reason_in
 from .shots import merge_data, merge_heads
 
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, QiskitError)
@@ -37,7 +38,7 @@ class Source:
         lock: held while an experiment is made.
     """
 
-    def __init__(self, plan: Plan, results: Mapping[int, SliceResult], lost: Mapping[int, str]) -> None:
+    def __init__(self, plan: Plan, results: Mapping[int, SliceResult], lost: Mapping[int, Reason]) -> None:
         work = plan.work
         self.lock = threading.RLock()
         self.size = work.experiments
@@ -136,10 +137,14 @@ class Source:
         parts = self._of(index)
         if len(heads) < len(parts):
             missing = next(which for which, _, result in reversed(parts) if result is None)
-            return self._missing(index, self._lost.get(missing, f"NOT DONE: slice {missing} has not finished"))
+            reason = self._lost.get(missing)
+            if reason is None:
+                return self._missing(index, Reason(f"NOT DONE: slice {missing} has not finished"), prefix="")
+            return self._missing(index, reason)
         head = merge_heads(heads, by_shot=self._by_shot)
         if not head["success"]:
-            return self._missing(index, str(head["status"]), head)
+            name, ran, _ = self._circuits[self._item_of(index)]
+            return self._missing(index, reason_in(str(head["status"]), ran, name), head)
         item = self._item_of(index)
         name, _, metadata = self._circuits[item]
         found = {**head, "header": {**head["header"], "name": name, "metadata": metadata}}
@@ -147,23 +152,24 @@ class Source:
             found["metadata"] = _bound_at_run_time(head["metadata"], index - self._firsts[item], rows)
         return found
 
-    def _missing(self, index: int, reason: str, head: Mapping[str, Any] | None = None) -> Experiment:
+    def _missing(
+        self, index: int, reason: Reason, head: Mapping[str, Any] | None = None, prefix: str = "ERROR: "
+    ) -> Experiment:
         """An experiment without data. Its status names the circuit, its header lets it be found by name.
 
         A status is one line: some print it for each of a thousand experiments.
         """
-        said = headline(reason)
-        more = " (job.errors() has the rest)" if reason[len(said) :].strip() else ""
         item = self._item_of(index)
-        name, ran, metadata = self._circuits[item]
-        what = describe(index, item, name, ran, said + more)
+        name, _, metadata = self._circuits[item]
+        what = Failure(index, item, name, reason.message, reason.hint)
+        more = " (job.errors() has the rest)" if reason.detail else ""
         return {
             "shots": 0,
             "metadata": {},
             "time_taken": 0.0,
             **(head or {}),
             "success": False,
-            "status": str(what) if reason.startswith("NOT DONE") else f"ERROR: {what}",
+            "status": f"{prefix}{what}{more}",
             "header": {"name": name, "metadata": metadata},
         }
 
@@ -185,10 +191,10 @@ class Source:
 
     def _unreadable(self, index: int, error: Exception) -> WireError:
         item = self._item_of(index)
-        said = str(error) if isinstance(error, WireError) else f"{type(error).__name__}: {error}"
-        return WireError(
-            f"experiment {index}, circuit {self._circuits[item][0]!r} (index {item}), cannot be read: {said}"
-        )
+        name = self._circuits[item][0]
+        reason = error.reason if isinstance(error, WireError) else Reason(f"{type(error).__name__}: {error}")
+        said = f"experiment {index}, circuit {name!r} (index {item}), cannot be read: {reason.message}"
+        return WireError(said, hint=reason.hint, detail=reason.detail, circuit=name, index=item)
 
 
 def _bound_at_run_time(metadata: Mapping[str, Any], row: int, rows: int) -> dict[str, Any]:

@@ -45,8 +45,8 @@ def pauli_terms(observable: Mapping[str, float], where: str) -> Terms:
             continue
         if 2**projectors > MOST_TERMS:
             raise InvalidPubError(
-                f"{where}: the term {label!r} has {projectors} projectors, which are 2**{projectors} Paulis; "
-                "measure the circuit with SamplerV2 and take the mean of what it projects on."
+                f"{where}: the term {label!r} has {projectors} projectors, which are 2**{projectors} Paulis",
+                hint="measure the circuit with SamplerV2 and take the mean of what it projects on.",
             )
         for choice in product(*(_PROJECTORS.get(letter, ((letter, 1.0),)) for letter in label)):
             pauli = "".join(letter for letter, _ in choice)

@@ -82,21 +82,23 @@ def coerced(
     """
     single = isinstance(pubs, (QuantumCircuit, SamplerPub, EstimatorPub))
     if single or not (hasattr(pubs, "__iter__") or hasattr(pubs, "__getitem__")):
-        raise PubTypeError(f"run() takes a list of PUBs, not a {type(pubs).__name__}; put it into brackets.")
+        raise PubTypeError(f"run() takes a list of PUBs, not a {type(pubs).__name__}", hint="put it into brackets.")
     found = []
     for index, pub in enumerate(pubs):
         if isinstance(pub, str):  # it has a length, and Qiskit would say so
-            raise PubTypeError(f"PUB {index} is a text, {pub!r:.40}; a PUB begins with a circuit.")
+            raise PubTypeError(
+                f"PUB {index} is a text, {pub!r:.40}", hint="a PUB begins with a circuit.", index=index
+            )
         try:
             one = coerce(pub)
         except ClusterError:
             raise
         except TypeError as error:
-            raise PubTypeError(f"PUB {index}: {error}") from error
+            raise PubTypeError(f"PUB {index}: {error}", index=index) from error
         except (ValueError, QiskitError) as error:
-            raise InvalidPubError(f"PUB {index}: {' '.join(map(str, error.args))}") from error
+            raise InvalidPubError(f"PUB {index}: {' '.join(map(str, error.args))}", index=index) from error
         except AttributeError as error:  # Qiskit looks into whatever it is given
-            raise PubTypeError(f"PUB {index} cannot be read: {error}.") from error
+            raise PubTypeError(f"PUB {index} cannot be read: {error}.", index=index) from error
         found.append(one)
     own: dict[int, QuantumCircuit] = {}
     theirs = [one.circuit for one in found]

@@ -112,8 +112,8 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
         for index, pub in enumerate(ready):
             if not math.isfinite(pub.precision):
                 raise InvalidPubError(
-                    f"{pub_name(index, pub.circuit.name)}: its precision is {pub.precision}; give a finite one, or "
-                    "leave it out."
+                    f"{pub_name(index, pub.circuit.name)}: its precision is {pub.precision}",
+                    hint="give a finite one, or leave it out.",
                 )
         backend, aer_options, slice_options = self._effective()
         simulator, reuse = backend._simulator(), backend.connection.reuse
@@ -121,7 +121,7 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
         if self._options.estimation == "exact":
             if seed is not None and seed < 0 and any(pub.precision > 0 for pub in ready):
                 raise ClusterConfigError(
-                    f"seed_simulator={seed} cannot seed the noise of a precision; use 0 or more."
+                    f"seed_simulator={seed} cannot seed the noise of a precision", hint="use 0 or more."
                 )
             work, estimates = exact_work(ready, aer_options, slice_options, simulator, reuse)
         else:
@@ -129,7 +129,8 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
                 if not pub.precision > _LEAST_PRECISION:
                     raise InvalidPubError(
                         f"{pub_name(index, pub.circuit.name)}: its precision is {pub.precision}, and no number of "
-                        "shots reaches that; give a larger one, or use estimation='exact'."
+                        "shots reaches that",
+                        hint="give a larger one, or use estimation='exact'.",
                     )
             work, estimates = shots_work(
                 ready,

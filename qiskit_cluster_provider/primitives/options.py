@@ -177,7 +177,9 @@ def _translated(error: ValidationError, model: type[BaseModel]) -> ClusterConfig
         if isinstance(inner, ClusterConfigError):  # of options inside options
             return inner
         if one["type"] in ("extra_forbidden", "no_such_attribute"):
-            return UnknownOptionError(f"{model.__name__} has no option {name!r}. {nearest(name, model.model_fields)}")
+            return UnknownOptionError(
+                f"{model.__name__} has no option {name!r}.", hint=nearest(name, model.model_fields)
+            )
         if one["type"].endswith(_TYPE_ERRORS):
             return OptionTypeError(f"option {name}: {one['msg']}, not {one['input']!r:.60}.")
         said.append(f"{f'option {name}: ' if name else ''}{one['msg'].removeprefix('Value error, ')}")

@@ -35,8 +35,9 @@ def backend_of(mode: ClusterBackend | str) -> ClusterBackend:
                 _provider = ClusterProvider()
             return _provider.get_backend(mode)
     raise OptionTypeError(
-        f"mode must be a backend of ClusterProvider().get_backend(...) or the name of one, not "
-        f"{type(mode).__name__}. For a device there is from_backend(device, mode=...)."
+        "mode must be a backend of ClusterProvider().get_backend(...) or the name of one, not "
+        f"{type(mode).__name__}.",
+        hint="For a device there is from_backend(device, mode=...).",
     )
 
 

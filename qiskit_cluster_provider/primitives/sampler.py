@@ -138,6 +138,7 @@ def _check_registers(index: int, circuit: QuantumCircuit) -> None:
     except (TypeError, ValueError) as error:
         names = ", ".join(register.name for register in circuit.cregs)
         raise InvalidPubError(
-            f"{pub_name(index, circuit.name)}: a result cannot have fields of the names of its registers ({names}): "
-            f"{error}. Give the register another name."
+            f"{pub_name(index, circuit.name)}: a result cannot have fields of the names of its "
+            f"registers ({names}): {error}.",
+            hint="Give the register another name.",
         ) from error

@@ -56,8 +56,8 @@ def encode_circuits(circuits: Sequence[QuantumCircuit]) -> bytes:
         except Exception as error:
             names = ", ".join(repr(circuit.name) for circuit in rest[:5])
             raise WireError(
-                f"circuit {names} cannot be sent: {error}. Give its custom instructions a definition by "
-                "transpiling it for this backend."
+                f"circuit {names} cannot be sent: {error}.",
+                hint="Give its custom instructions a definition by transpiling it for this backend.",
             ) from error
         body["pickle"] = file.getvalue()
     return seal(b"c", body)

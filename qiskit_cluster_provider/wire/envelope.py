@@ -73,8 +73,8 @@ def unseal(kind: bytes, message: bytes | memoryview, beside: Beside | None = Non
         raise WireError(f"these bytes are no message of kind {kind.decode()!r} of qiskit-cluster-provider.")
     if message[3] != VERSION:
         raise WireError(
-            f"the message has format {message[3]}, this qiskit-cluster-provider reads format {VERSION}; "
-            "install the same release on client and workers."
+            f"the message has format {message[3]}, this qiskit-cluster-provider reads format {VERSION}",
+            hint="install the same release on client and workers.",
         )
     body = message[6:]
     try:
@@ -85,8 +85,8 @@ def unseal(kind: bytes, message: bytes | memoryview, beside: Beside | None = Non
         raise
     except DAMAGE as error:
         raise WireError(
-            f"the message is damaged: {type(error).__name__}: {error}; install the same release on client and "
-            "workers."
+            f"the message is damaged: {type(error).__name__}: {error}",
+            hint="install the same release on client and workers.",
         ) from error
 
 
@@ -163,4 +163,4 @@ def _unpack_extra(depth: int, beside: Beside, code: int, data: bytes) -> Any:
         return complex(*struct.unpack("<dd", data))
     if code == _TUPLE:
         return tuple(unpack(data, depth + 1, beside))
-    raise WireError(f"unknown extension {code} in a message; install the same release on both sides.")
+    raise WireError(f"unknown extension {code} in a message", hint="install the same release on both sides.")

@@ -168,6 +168,6 @@ _opened = lru_cache(maxsize=4)(_decompressed)
 
 def _damaged(index: int, error: BaseException) -> WireError:
     return WireError(
-        f"experiment {index} of its slice is damaged: {type(error).__name__}: {error}; install the same release on "
-        "client and workers."
+        f"experiment {index} of its slice is damaged: {type(error).__name__}: {error}",
+        hint="install the same release on client and workers.",
     )

@@ -42,7 +42,7 @@ def decode_output(message: bytes) -> Output:
         circuits = decode_circuits(body["circuits"])
         readouts = tuple(Readout(c, s) for c, s in zip(circuits, body["supports"], strict=True))
         return Parities(readouts, body["share_state"])
-    raise WireError(f"unknown output {body['kind']!r}; install the same release on client and workers.")
+    raise WireError(f"unknown output {body['kind']!r}", hint="install the same release on client and workers.")
 
 
 def _split(text: str, count: int) -> tuple[str, ...]:

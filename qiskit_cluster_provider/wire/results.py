@@ -97,8 +97,8 @@ def decode_result(message: bytes | memoryview, descriptor: int | None = None) ->
         raise
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise WireError(
-            f"the result lacks what this release expects: {type(error).__name__}: {error}; install the same release "
-            "on client and workers."
+            f"the result lacks what this release expects: {type(error).__name__}: {error}",
+            hint="install the same release on client and workers.",
         ) from error
 
 
@@ -135,8 +135,8 @@ def _unframed(framed: memoryview, descriptor: int | None) -> tuple[memoryview, B
         return message, InMemory(parts, sizes)
     except (*DAMAGE, OSError) as error:
         raise WireError(
-            f"the arrays of a result are damaged: {type(error).__name__}: {error}; install the same release on "
-            "client and workers."
+            f"the arrays of a result are damaged: {type(error).__name__}: {error}",
+            hint="install the same release on client and workers.",
         ) from error
 
 
@@ -161,6 +161,7 @@ def check_result(result: SliceResult, plan: Plan, piece: Slice) -> None:
     strangers = [place for place in result.refused if not 0 <= place < piece.size]
     if result.index != piece.index or numbers != expected or strangers:
         raise WireError(
-            f"slice {piece.index} came back as slice {result.index} with {numbers[0]} experiments and {numbers[1]} "
-            f"arrays in place of {expected[0]} and {expected[1]}; install the same release on client and workers."
+            f"slice {piece.index} came back as slice {result.index} with {numbers[0]} experiments and "
+            f"{numbers[1]} arrays in place of {expected[0]} and {expected[1]}",
+            hint="install the same release on client and workers.",
         )

@@ -123,8 +123,8 @@ def test_what_cannot_be_read_is_refused_by_name(write, capfd, content, said):
     path = write(content)
     with pytest.raises(InvalidCircuitError, match=said) as caught:
         read_circuits(path)
-    assert caught.value.message.startswith(str(path))
-    assert "\n" not in caught.value.message
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", ""), "parsers print nothing of their own"
 
 
@@ -393,14 +393,14 @@ def test_no_text_makes_counting_slow_or_a_message_long(write, word):
     """The test's time limit is what fails if a pattern looks at the rest of the file for each of a million words."""
     with pytest.raises(InvalidCircuitError) as caught:
         read_circuits(write(QASM2 + word * 2**20))
-    assert len(caught.value.message) < 1000
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize("version", ["9" * 5000, "0" * 5000, "2" * 2**20])
 def test_a_version_of_any_length_is_refused(write, version):
     with pytest.raises(InvalidCircuitError, match="OpenQASM 2 and 3 can be read") as caught:
         read_circuits(write(f"OPENQASM {version};"))
-    assert len(caught.value.message) < 1000
+    assert len(str(caught.value)) < 1000
 
 
 def test_what_an_environment_prints_is_no_answer(write, tmp_path, monkeypatch):

@@ -278,7 +278,7 @@ def failure(provider, name="aer-slurm", **settings):
     job = provider.get_backend(name, **settings).run(quick())
     with pytest.raises(ClusterConnectionError) as caught:
         job.result(timeout=60)
-    return caught.value.message
+    return str(caught.value)
 
 
 def test_away_from_the_login_node(settings, provider, monkeypatch, tmp_path):

@@ -8,6 +8,7 @@ from qiskit_cluster_provider.dispatch.retry import Fate, fate
 from qiskit_cluster_provider.dispatch.tracker import Ledger
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.options import SliceOptions
+from qiskit_cluster_provider.outcomes import Reason
 from qiskit_cluster_provider.plan import Simulator, cut, parts
 from tests.slow import quick
 
@@ -82,11 +83,11 @@ def test_splitting_until_the_culprit_is_alone():
             ledger._set(index, state="done")
             continue
         deaths += 1
-        found = ledger.failed(index, "died", "by SIGSEGV", 1.0)
+        found = ledger.failed(index, "died", Reason("by SIGSEGV"), 1.0)
         waiting += ledger.split(index) if found is SPLIT else [index] if found is AGAIN else []
     (culprit,) = ledger.culprits
     assert ledger.plan.slices[culprit].experiments == (123, 124)
-    assert ledger.culprits[culprit] == "by SIGSEGV, in each of 2 tries alone"
+    assert ledger.culprits[culprit] == Reason("by SIGSEGV, in each of 2 tries alone")
     assert not ledger.lost
     assert deaths <= 6
     covered = sorted(i for one in ledger.plan.slices for i in range(*one.experiments))
@@ -99,7 +100,7 @@ def test_attempts_are_kept():
     ledger.submitted(1, 0.5)
     ledger.started(1, "tcp://one", 1.0)
     assert ledger.running_for(1, 3.5) == 2.5
-    ledger.failed(1, "lost", "gone", 4.0)
+    ledger.failed(1, "lost", Reason("gone"), 4.0)
     ledger.submitted(1, 5.0)
     ledger.cancelled(6.0)
     one, two = ledger.attempts
@@ -125,14 +126,14 @@ def test_what_dask_sends_again_is_a_try_that_was_lost():
         5.0,
     )
     assert ledger.tries(1) == 0, "Dask counts its own"
-    assert ledger.failed(1, "error", "no more\nTraceback", 6.0) is LOST
-    assert ledger.lost[1] == "no more; on tcp://one, tcp://two\nTraceback"
+    assert ledger.failed(1, "error", Reason("no more", detail="Traceback"), 6.0) is LOST
+    assert ledger.lost[1] == Reason("no more; on tcp://one, tcp://two", detail="Traceback")
 
 
 def test_news_of_a_begin_that_come_after_the_end():
     ledger = Ledger(plan_of(4, max_job_size=2), retries=3)
     ledger.submitted(0, 0.5)
-    ledger.failed(0, "died", "by SIGSEGV", 2.0)
+    ledger.failed(0, "died", Reason("by SIGSEGV"), 2.0)
     assert ledger.attempts[0].worker == ""
     assert ledger.started(0, "tcp://one", 2.1) == ""
     (one,) = ledger.attempts

@@ -274,7 +274,7 @@ def test_the_last_words_come_with_the_error(backend, last, fact):
     assert "(job.errors() has the rest)" in status
     assert "\n" not in status
     (failure,) = job.errors()
-    assert WORDS.strip() in failure.message
+    assert WORDS.strip() in failure.detail
     assert "    terminate called" in str(job.report())
 
 
@@ -287,7 +287,7 @@ def test_the_traceback_of_a_slice_comes_with_the_error(backend):
     assert "inproc://" in first, "which worker it was"
     assert "print(job.report())" in rest[0]
     assert any(line.startswith("  Traceback") for line in rest)
-    assert "Traceback" in job.errors()[0].message
+    assert "Traceback" in job.errors()[0].detail
     assert "Traceback" in str(job.report())
     assert "\n" not in job.partial_result().results[1].status
 

@@ -11,6 +11,7 @@ from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.merge import failures, merge
 from qiskit_cluster_provider.merge.shots import merge_heads
 from qiskit_cluster_provider.options import SliceOptions
+from qiskit_cluster_provider.outcomes import Reason
 from qiskit_cluster_provider.plan import Simulator, SliceResult, cut
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result
@@ -78,9 +79,9 @@ def test_failures_are_named_once_and_in_order(plan, results):
     first = {**results[1].experiments.head(0), "data": results[1].experiments.data(0)}
     broken[1] = SliceResult(1, PackedExperiments.of([first, bad]), {}, 0.1, refused={1: bad["status"]})
     del broken[3]
-    merged = merge(plan, broken, {3: "WorkerLost"}, head=HEAD)
+    merged = merge(plan, broken, {3: Reason("WorkerLost")}, head=HEAD)
     assert merged.status == "PARTIAL COMPLETED"
-    assert [f.index for f in failures(plan, broken.values(), {3: "WorkerLost"})] == [3, 6]
+    assert [f.index for f in failures(plan, broken.values(), {3: Reason("WorkerLost")})] == [3, 6]
     assert merged.results[3].status == "ERROR: [Experiment 3] circuit 'q3' (index 3): no such gate"
     assert merged.results[6].status == "ERROR: [Experiment 6] circuit 'q6' (index 6): WorkerLost"
     assert merged.results[2].success

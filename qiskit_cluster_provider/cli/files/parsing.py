@@ -110,12 +110,12 @@ def _registers(source: Source, text: str) -> dict[str, int]:
         try:
             size = max(0, int(found[2], 0))
         except ValueError as error:  # OpenQASM 3 may compute it
-            raise InvalidCircuitError(f"{source.path} declares {said}; write the size as a number.") from error
+            raise InvalidCircuitError(f"{source.path} declares {said}", hint="write the size as a number.") from error
         bits += size
         if bits > source.bits:
             raise InvalidCircuitError(
-                f"{source.path} declares {said}; registers of up to {source.bits} bits are read, all of a file "
-                "together."
+                f"{source.path} declares {said}",
+                hint=f"registers of up to {source.bits} bits are read, all of a file together.",
             )
         sizes[found[1] or found[3] or f" {number}"] = size
     return sizes
@@ -131,8 +131,9 @@ def _check_broadcasts(source: Source, text: str, sizes: dict[str, int]) -> None:
         gained += max(whole, default=1) - 1
         if gained > source.instructions:
             raise InvalidCircuitError(
-                f"{source.path} applies gates to whole registers, which are over {source.instructions} instructions "
-                "more. Load it in Python and use ClusterBackend.run."
+                f"{source.path} applies gates to whole registers, which are over {source.instructions} "
+                "instructions more.",
+                hint="Load it in Python and use ClusterBackend.run.",
             )
 
 
@@ -157,8 +158,8 @@ def _check_gates(source: Source, text: str) -> None:
                 sizes[name], name = size, ""
                 if size > source.instructions:
                     raise InvalidCircuitError(
-                        f"{source.path} defines a gate of over {source.instructions} instructions; load it in Python "
-                        "and use ClusterBackend.run."
+                        f"{source.path} defines a gate of over {source.instructions} instructions",
+                        hint="load it in Python and use ClusterBackend.run.",
                     )
         elif name and depth:
             size += 1 if word == ";" else sizes.get(word, 0)
@@ -189,8 +190,9 @@ def _check_size(source: Source, circuit: QuantumCircuit) -> None:
 
     if (more := size(circuit, 0) - len(circuit.data)) > source.instructions:
         raise InvalidCircuitError(
-            f"{source.path} has {more} more instructions once its gates are replaced by what they are made of; up to "
-            f"{source.instructions} are read. Load it in Python and use ClusterBackend.run."
+            f"{source.path} has {more} more instructions once its gates are replaced by what they are "
+            f"made of; up to {source.instructions} are read.",
+            hint="Load it in Python and use ClusterBackend.run.",
         )
 
 

@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from qiskit import QuantumCircuit, qpy
@@ -22,8 +23,8 @@ from .parsing import READY, Source, parse
 def main() -> None:
     """The limits are a JSON object in the first argument; memory counts from what Qiskit itself has taken.
 
-    Writes :data:`READY`; then ``read`` and, if it can be, QPY of what OpenQASM 3 has become; or ``wrong`` and why it
-    cannot be read.
+    Writes :data:`READY`; then ``read`` and, if it can be, QPY of what OpenQASM 3 has become; or ``wrong`` and a
+    JSON object with the parts of the reason.
     """
     given = json.loads(sys.argv[1])
     with os.fdopen(os.dup(1), "wb") as out:
@@ -38,7 +39,7 @@ def main() -> None:
             circuits = parse(source)
             packed = _qpy_of(circuits) if source.kind == "3" else b""
         except InvalidCircuitError as error:
-            out.write(b"wrong\n" + str(error.message).encode(errors="replace"))
+            out.write(b"wrong\n" + json.dumps(asdict(error.reason)).encode())
         else:
             out.write(b"read\n" + packed)
 

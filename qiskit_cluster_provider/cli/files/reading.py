@@ -16,6 +16,7 @@ from pathlib import Path
 from qiskit import QuantumCircuit, qpy
 
 from ...errors import ClusterError, InvalidCircuitError, MissingExtraError
+from ...outcomes import Reason
 from ...worker.sandbox import processes
 from .parsing import READY, Source, is_small, parse, shortened
 
@@ -64,8 +65,8 @@ def read_circuits(path: Path) -> list[QuantumCircuit]:
         raw = file.read(MAX_BYTES + 1)  # not st_size, which is 0 for a pipe or a device
     if len(raw) > MAX_BYTES:
         raise InvalidCircuitError(
-            f"{path} is larger than {MAX_BYTES // 2**20} MiB; divide it, or load it in Python and use "
-            "ClusterBackend.run."
+            f"{path} is larger than {MAX_BYTES // 2**20} MiB",
+            hint="divide it, or load it in Python and use ClusterBackend.run.",
         )
     source = Source(path, _kind(path, raw), raw, MAX_INSTRUCTIONS, MAX_BITS)
     if is_small(source):
@@ -87,8 +88,8 @@ def _kind(path: Path, raw: bytes) -> str:
         if version in _SYMENGINE_VERSIONS and raw[_SYMENGINE_OFFSET : _SYMENGINE_OFFSET + 1] == b"e":
             # Read by symengine's own deserializer, which trusts its input (CVE-2025-1403).
             raise InvalidCircuitError(
-                f"{path} is QPY {version} with symengine expressions, which is not safe to read; write it again "
-                "with use_symengine=False or a newer Qiskit."
+                f"{path} is QPY {version} with symengine expressions, which is not safe to read",
+                hint="write it again with use_symengine=False or a newer Qiskit.",
             )
         return "qpy"
     try:
@@ -97,18 +98,20 @@ def _kind(path: Path, raw: bytes) -> str:
         header = None
     if header is None:
         raise InvalidCircuitError(
-            f"{path} is neither OpenQASM 2, OpenQASM 3 nor QPY. OpenQASM begins with 'OPENQASM 2.0;' or "
-            "'OPENQASM 3.0;'; QPY is what qiskit.qpy.dump writes."
+            f"{path} is neither OpenQASM 2, OpenQASM 3 nor QPY.",
+            hint=("OpenQASM begins with 'OPENQASM 2.0;' or 'OPENQASM 3.0;'; QPY is what qiskit.qpy.dump writes."),
         )
     number = header[1].lstrip("0")  # not as a number: Python makes none of thousands of digits
     if number not in ("2", "3"):
-        raise InvalidCircuitError(f"{path} is OpenQASM {shortened(number or '0')}; OpenQASM 2 and 3 can be read.")
+        raise InvalidCircuitError(
+            f"{path} is OpenQASM {shortened(number or '0')}", hint="OpenQASM 2 and 3 can be read."
+        )
     if number == "3":
         try:
             import qiskit_qasm3_import  # noqa: F401
         except ImportError as error:
             raise MissingExtraError(
-                f"{path} is OpenQASM 3; to read it, pip install 'qiskit-cluster-provider[qasm3]'"
+                f"{path} is OpenQASM 3", hint="to read it, pip install 'qiskit-cluster-provider[qasm3]'"
             ) from error
     return number
 
@@ -135,8 +138,8 @@ def _probed(source: Source) -> bytes:
         )
     except subprocess.TimeoutExpired as error:
         raise InvalidCircuitError(
-            f"{source.path} cannot be read as {what} within {seconds:.0f} s; divide the file, or load it in Python "
-            "and use ClusterBackend.run."
+            f"{source.path} cannot be read as {what} within {seconds:.0f} s",
+            hint="divide the file, or load it in Python and use ClusterBackend.run.",
         ) from error
     except (processes.NoPython, OSError) as error:
         raise ClusterError(
@@ -150,8 +153,9 @@ def _probed(source: Source) -> bytes:
     if tried.returncode == 0 and word == b"read":
         return rest
     if tried.returncode == 0 and word == b"wrong":
-        raise InvalidCircuitError(rest.decode(errors="replace"))
+        raise InvalidCircuitError.because(Reason(**json.loads(rest)))
     raise InvalidCircuitError(
-        f"{source.path} cannot be read as {what}: the reader needs over {MAX_MEMORY / 2**30:.3g} GiB of memory, or "
-        "crashes on it; divide the file, or load it in Python and use ClusterBackend.run."
+        f"{source.path} cannot be read as {what}: the reader needs over "
+        f"{MAX_MEMORY / 2**30:.3g} GiB of memory, or crashes on it",
+        hint="divide the file, or load it in Python and use ClusterBackend.run.",
     )

@@ -103,8 +103,8 @@ class BatchCluster(JobQueueCluster):
         over = [known[one] for one in ids if one in known and known[one].over]
         if len(over) == len(ids) and known is not before and all(before.get(one) == known[one] for one in ids):
             raise ClusterConnectionError(
-                f"the jobs have ended, and none became a worker: {_listed(ids, known)}. Their output says why; "
-                "log_directory= says where it is written."
+                f"the jobs have ended, and none became a worker: {_listed(ids, known)}.",
+                hint="Their output says why; log_directory= says where it is written.",
             )
         return (
             f"its jobs are submitted: {_listed(ids, known)}. {self.look} lists those that wait, and the output of "

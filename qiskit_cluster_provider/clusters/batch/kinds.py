@@ -60,8 +60,8 @@ class BatchKind(ClusterKind):
             cluster.sync(submit, cluster, first)
             if refused := cluster.refused():
                 raise ClusterConnectionError(
-                    f"{len(refused)} of {first} jobs were refused: {refused[0]}. The command qiskit-cluster "
-                    "job-script shows what is submitted."
+                    f"{len(refused)} of {first} jobs were refused: {refused[0]}.",
+                    hint="The command qiskit-cluster job-script shows what is submitted.",
                 )
             if isinstance(config.workers, int):
                 cluster.adapt(Adaptive=Replacing, wait_count=config.wait_count)
@@ -100,7 +100,7 @@ class BatchKind(ClusterKind):
         try:
             self.job_script(config)
         except ClusterError as error:
-            yield Finding("job", str(error.message).rstrip("."), False)
+            yield Finding.failed("job", error)
         else:
             yield Finding("job", "its script can be written", mend="qiskit-cluster job-script shows it")
         if not config.security:
@@ -149,8 +149,8 @@ class BatchKind(ClusterKind):
             if getattr(config, name) is None and defaults.get(name) is None:
                 wanted = " and ".join(f"{one}=" for one in self.needed)
                 raise ClusterConfigError(
-                    f"aer-{self.system} does not know how large a job is: {name} is missing. Give {wanted} of a job, "
-                    f"or set {section}.{name} in Dask's configuration."
+                    f"aer-{self.system} does not know how large a job is: {name} is missing.",
+                    hint=f"Give {wanted} of a job, or set {section}.{name} in Dask's configuration.",
                 )
         given = {key: value for key, value in config if key not in _CHANGED and value is not None}
         given["python"] = (
@@ -160,8 +160,8 @@ class BatchKind(ClusterKind):
         if config.security is True:
             if importlib.util.find_spec("cryptography") is None:
                 raise MissingExtraError(
-                    "TLS needs cryptography; install it: pip install 'qiskit-cluster-provider[tls]', or give "
-                    "security=False"
+                    "TLS needs cryptography",
+                    hint="install it: pip install 'qiskit-cluster-provider[tls]', or give security=False",
                 )
             shared = config.shared_temp_directory or defaults.get("shared-temp-directory") or "~"
             more = {**more, "shared_temp_directory": shared}
@@ -174,7 +174,7 @@ class BatchKind(ClusterKind):
                 **more,
             )
         except (ValueError, KeyError, TypeError, OSError) as error:
-            raise ClusterConfigError(f"dask-jobqueue refuses the settings: {error}. {config.usage()}") from error
+            raise ClusterConfigError(f"dask-jobqueue refuses the settings: {error}.", hint=config.usage()) from error
         built.look, built.states = self.look, self.states
         return built
 
@@ -183,7 +183,7 @@ def _own_python() -> str:
     try:
         return processes.python()
     except (processes.NoPython, OSError) as error:
-        raise ClusterConfigError(f"{error}; or give python=, the program that runs the workers.") from error
+        raise ClusterConfigError(f"{error}", hint="or give python=, the program that runs the workers.") from error
 
 
 def job_script(name: str, kind: ClusterKind, config: Any) -> str:
@@ -195,9 +195,11 @@ def job_script(name: str, kind: ClusterKind, config: Any) -> str:
     """
     if not isinstance(kind, BatchKind):
         family = ", ".join(sorted(f"aer-{one.system}" for one in BatchKind.__subclasses__()))
-        raise ClusterConfigError(f"{name!r} submits no jobs; give {family}, or a profile of such a kind.")
+        raise ClusterConfigError(f"{name!r} submits no jobs", hint=f"give {family}, or a profile of such a kind.")
     if missing := kind.missing():
-        raise MissingExtraError(f"{name!r} needs {', '.join(missing)}; install it: pip install '{kind.extra}'")
+        raise MissingExtraError(
+            f"{name!r} needs {', '.join(missing)}", hint=f"install it: pip install '{kind.extra}'"
+        )
     return kind.job_script(config)
 
 

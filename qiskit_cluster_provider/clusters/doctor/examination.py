@@ -32,11 +32,11 @@ def examine(name: str, given: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding("plugin", f"{kind_name} is installed but broken: {one.reason}", False)
             return
     if kind_name not in kinds:
-        raise ClusterConfigError(f"no kind or profile {kind_name!r}. {nearest(kind_name, [*kinds, *profiles])}")
+        raise ClusterConfigError(f"no kind or profile {kind_name!r}.", hint=nearest(kind_name, [*kinds, *profiles]))
     kind = kinds[kind_name]
     fields = set(kind.Config.model_fields)
     if unknown := sorted(set(given) - fields):
-        raise ClusterConfigError(f"{kind_name} has no setting {unknown[0]!r}. {nearest(unknown[0], fields)}")
+        raise ClusterConfigError(f"{kind_name} has no setting {unknown[0]!r}.", hint=nearest(unknown[0], fields))
     if missing := kind.missing():
         yield Finding("installed", f"{', '.join(missing)} is not installed", False, f"pip install '{kind.extra}'")
         return
@@ -45,6 +45,6 @@ def examine(name: str, given: Mapping[str, Any]) -> Iterator[Finding]:
     try:
         config = kind.Config.load(given, {key: value for key, value in options.items() if key in fields})
     except ClusterConfigError as error:
-        yield Finding("settings", str(error.message), False)
+        yield Finding.failed("settings", error)
         return
     yield from kind.findings(config)

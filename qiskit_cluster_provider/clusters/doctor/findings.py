@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...errors import ClusterConnectionError
+from ...errors import ClusterConnectionError, ClusterError
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Finding:
     ok: bool | None = True
     mend: str = ""
 
+    @classmethod
+    def failed(cls, what: str, error: ClusterError) -> Finding:
+        """An error, as what was found."""
+        return cls(what, error.message, False, error.hint)
+
 
 def refuse(findings: Iterable[Finding]) -> None:
     """Raise what cannot work.
@@ -34,4 +39,6 @@ def refuse(findings: Iterable[Finding]) -> None:
     """
     wrong = [one for one in findings if one.ok is False]
     if wrong:
-        raise ClusterConnectionError("\n".join(f"{one.said}. {one.mend}".rstrip() for one in wrong))
+        first, *rest = wrong
+        others = "\n".join(f"{one.said}. {one.mend}".rstrip() for one in rest)
+        raise ClusterConnectionError(f"{first.said}.", hint=first.mend, detail=others)

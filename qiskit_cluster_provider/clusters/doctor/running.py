@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ... import versions
+from ...outcomes import Reason
 from ..clients import end_client, new_client
 from .findings import Finding
 
@@ -27,8 +28,8 @@ def running(client: Any, start: str = "") -> Iterator[Finding]:
         shared = {name: scheduler.get(name, "none") for name in ("python", "wire")}
         said = versions.complaint(where, {**versions.report(), **shared})
     except ImportError as error:
-        said = f"{where} cannot import qiskit_cluster_provider ({error})"
-    yield Finding("scheduler", said or f"{where} answers, and its versions fit", not said)
+        said = Reason(f"{where} cannot import qiskit_cluster_provider ({error})")
+    yield _unfit("scheduler", said) if said else Finding("scheduler", f"{where} answers, and its versions fit")
     threads = client.nthreads()
     if not threads:
         yield Finding("workers", "there is none", None, start or f"dask worker {client.scheduler.address}")
@@ -36,12 +37,14 @@ def running(client: Any, start: str = "") -> Iterator[Finding]:
     answers = client.run(versions.report, on_error="return", callback_timeout=_ANSWER_WITHIN)
     told = {address: theirs for address, theirs in answers.items() if not _left(theirs)}
     complaints = list(_complaints(told))
-    for said in complaints[:_TOLD]:
-        what, _, mend = said.partition("; there: ")
-        yield Finding("workers", what, False, f"There: {mend}" if mend else "")
+    yield from (_unfit("workers", one) for one in complaints[:_TOLD])
     fit = len(told) - len(complaints)
-    said = f"{fit} of {len(threads)} with {sum(threads.values())} threads in all fit"
-    yield Finding("workers", said, fit > 0 if told else None)
+    numbers = f"{fit} of {len(threads)} with {sum(threads.values())} threads in all fit"
+    yield Finding("workers", numbers, fit > 0 if told else None)
+
+
+def _unfit(what: str, reason: Reason) -> Finding:
+    return Finding(what, reason.fact, False, reason.hint)
 
 
 def running_at(address: str, silent: Callable[[OSError], Finding], start: str = "") -> Iterator[Finding]:
@@ -67,7 +70,7 @@ def _left(answer: Any) -> bool:
     return isinstance(answer, Exception) and versions.__package__ not in str(answer)
 
 
-def _complaints(answers: Mapping[str, Any]) -> Iterator[str]:
+def _complaints(answers: Mapping[str, Any]) -> Iterator[Reason]:
     for address, theirs in answers.items():
         if isinstance(theirs, Mapping):
             said = versions.complaint(f"worker {address}", theirs)
@@ -75,4 +78,4 @@ def _complaints(answers: Mapping[str, Any]) -> Iterator[str]:
                 yield said
         else:
             package = f"qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"
-            yield f"worker {address} cannot import qiskit_cluster_provider; there: pip install {package}"
+            yield Reason(f"worker {address} cannot import qiskit_cluster_provider", f"there: pip install {package}")

@@ -96,8 +96,8 @@ class HelmCluster(ConnectedCluster, Cluster):
             ClusterConfigError: always.
         """
         raise ClusterConfigError(
-            "a release of the chart dask has nothing that changes the number of workers with the load; use scale(n), "
-            "or aer-k8s with workers=(min, max)."
+            "a release of the chart dask has nothing that changes the number of workers with the load",
+            hint="use scale(n), or aer-k8s with workers=(min, max).",
         )
 
     def get_logs(self, cluster: bool = True, scheduler: bool = True, workers: bool | Collection[str] = True) -> Logs:
@@ -121,7 +121,7 @@ class HelmCluster(ConnectedCluster, Cluster):
                     try:
                         logs[name] = Log(release.api.log(release.namespace, name, container, False, _LINES))
                     except ClusterApiError as error:  # one has not started yet; the others tell
-                        logs[name] = Log(str(error.message))
+                        logs[name] = Log(str(error))
         return logs
 
     def close(self, timeout: float | None = None) -> None:

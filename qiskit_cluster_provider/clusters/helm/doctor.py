@@ -9,7 +9,7 @@ from ...errors import ClusterApiError, ClusterConnectionError
 from ..doctor.findings import Finding
 from ..doctor.running import running_at
 from ..kubernetes.api import connected
-from ..kubernetes.doctor import failed, login, namespace_finding, reached, reviewed, rights
+from ..kubernetes.doctor import login, namespace_finding, reached, reviewed, rights
 from ..kubernetes.forward import Way, is_outside
 from ..kubernetes.rights import HELM_RIGHTS, of_use
 from .config import HelmConfig
@@ -37,9 +37,9 @@ def findings(config: HelmConfig) -> Iterator[Finding]:
                 return
             yield from _release(find(api, namespace, config.release), outside)
     except ClusterApiError as error:
-        yield failed("Kubernetes", error)
+        yield Finding.failed("Kubernetes", error)
     except ClusterConnectionError as error:
-        yield failed("release", error)
+        yield Finding.failed("release", error)
 
 
 def _release(release: Release, forward: bool) -> Iterator[Finding]:

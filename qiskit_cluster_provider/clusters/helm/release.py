@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...errors import ClusterApiError, ClusterConfigError, ClusterConnectionError
+from ...outcomes import Reason
 from ..kubernetes.api import Api
 from ..kubernetes.deployed import Deployed
 from ..kubernetes.pods import Advice, component
@@ -66,8 +67,9 @@ class Release(Deployed):
             count = deployment["spec"].get("replicas", 1)
             if component(deployment) == "scheduler" and count != 1:
                 raise ClusterConnectionError(
-                    f"the release {self.name!r} is to run {count} schedulers, and its workers and clients must meet "
-                    f"in one. {self.upgrade('scheduler.replicas', 1)}"
+                    f"the release {self.name!r} is to run {count} schedulers, and its workers and clients "
+                    "must meet in one.",
+                    hint=self.upgrade("scheduler.replicas", 1),
                 )
 
     def wanted(self) -> int:
@@ -93,8 +95,9 @@ class Release(Deployed):
         if workers < fixed:
             names = ", ".join(group["metadata"]["name"] for group in others)
             raise ClusterConfigError(
-                f"workers={workers}: the release {self.name!r} has {fixed} in other groups ({names}), which are not "
-                f"scaled from here. kubectl scale -n {self.namespace} --replicas=0 deployment/{names.split(',')[0]}"
+                f"workers={workers}: the release {self.name!r} has {fixed} in other groups ({names}), "
+                "which are not scaled from here.",
+                hint=f"kubectl scale -n {self.namespace} --replicas=0 deployment/{names.split(',')[0]}",
             )
         path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}/scale"
         try:
@@ -102,12 +105,14 @@ class Release(Deployed):
         except ClusterApiError as error:
             if error.status == 403:
                 does = self.upgrade("worker.replicas", workers - fixed)
-                raise ClusterApiError(f"{error.message}; or let them scale the release: {does}", 403) from error
+                raise ClusterApiError(
+                    error.reason.message, 403, hint=f"{error.hint}; or let them scale the release: {does}"
+                ) from error
             if error.status == 404:
                 raise ClusterApiError(
-                    f"the release {self.name!r} has no Deployment {name!r} of workers. kubectl get deployments -n "
-                    f"{self.namespace} -l {self.selector!r}",
+                    f"the release {self.name!r} has no Deployment {name!r} of workers.",
                     404,
+                    hint=f"kubectl get deployments -n {self.namespace} -l {self.selector!r}",
                 ) from error
             raise
 
@@ -128,17 +133,21 @@ def find(api: Api, namespace: str, name: str | None) -> Release:
     there = sorted({release_of(service) for service in schedulers})
     if name is None and len(there) > 1:
         raise ClusterConnectionError(
-            f"there are several releases in the namespace {namespace!r}: {', '.join(there)}. Give one with release="
+            f"there are several releases in the namespace {namespace!r}: {', '.join(there)}.",
+            hint="Give one with release=",
         )
     name = name or "".join(there)
     found = [service for service in schedulers if release_of(service) == name]
     if not found:
-        raise ClusterConnectionError(_none(api, namespace, name, there, services))
+        raise ClusterConnectionError.because(_none(api, namespace, name, there, services))
     if len(found) > 1:
         names = ", ".join(sorted(service["metadata"]["name"] for service in found))
         raise ClusterConnectionError(
-            f"the release {name!r} has several schedulers: {names}. Use the one that you mean with aer-dask: kubectl "
-            f"port-forward -n {namespace} service/{found[0]['metadata']['name']} {_COMM}"
+            f"the release {name!r} has several schedulers: {names}.",
+            hint=(
+                f"Use the one that you mean with aer-dask: kubectl port-forward -n {namespace} "
+                f"service/{found[0]['metadata']['name']} {_COMM}"
+            ),
         )
     return Release(api, found[0])
 
@@ -167,16 +176,16 @@ def _replicas(deployment: Mapping[str, Any]) -> int:
     return int(deployment["spec"].get("replicas", 1))
 
 
-def _none(api: Api, namespace: str, name: str, there: Iterable[str], services: Iterable[Mapping[str, Any]]) -> str:
+def _none(api: Api, namespace: str, name: str, there: Iterable[str], services: Iterable[Mapping[str, Any]]) -> Reason:
     """That there is no such release, and where one is."""
     if not name:
         said = f"there is no release of the chart dask in the namespace {namespace!r}"
         install = f"helm install my-dask dask/dask -n {namespace} --values deploy/helm-values.yaml"
-        return f"{said}. Give namespace=, or {install}"
+        return Reason(f"{said}.", f"Give namespace=, or {install}")
     if any(release_of(service) == name for service in services):
-        return (
-            f"the release {name!r} in the namespace {namespace!r} has no Service of a Dask scheduler. Is it one of "
-            f"the chart dask, with scheduler.enabled? helm get manifest -n {namespace} {name}"
+        return Reason(
+            f"the release {name!r} in the namespace {namespace!r} has no Service of a Dask scheduler.",
+            f"Is it one of the chart dask, with scheduler.enabled? helm get manifest -n {namespace} {name}",
         )
     said = f"there is no release {name!r} of the chart dask in the namespace {namespace!r}"
     try:
@@ -185,5 +194,5 @@ def _none(api: Api, namespace: str, name: str, there: Iterable[str], services: I
         elsewhere = []
     if elsewhere:
         where = sorted(one["metadata"]["namespace"] for one in elsewhere)
-        return f"{said}; there is one in {', '.join(where)}. Give namespace={where[0]!r}"
-    return f"{said}; there: {', '.join(there) or 'none'}. helm list --all-namespaces"
+        return Reason(f"{said}; there is one in {', '.join(where)}.", f"Give namespace={where[0]!r}")
+    return Reason(f"{said}; there: {', '.join(there) or 'none'}.", "helm list --all-namespaces")

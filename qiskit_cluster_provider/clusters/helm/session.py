@@ -11,6 +11,7 @@ from distributed import Client
 from distributed.comm import get_address_host
 
 from ...errors import ClusterApiError
+from ...outcomes import Reason
 from ..kubernetes.api import Api, connected
 from ..kubernetes.doctor import reviewed, rights
 from ..kubernetes.forward import Way
@@ -54,7 +55,7 @@ def _check_forward(api: Api, namespace: str) -> None:
     answers = dict(zip(reviews, api.all(reviews.values()), strict=True))
     for finding in rights(_FORWARD, answers, namespace, RIGHTS_FILE):
         if finding.ok is False:
-            raise ClusterApiError(f"{finding.said}. {finding.mend}", 403)
+            raise ClusterApiError(f"{finding.said}.", 403, hint=finding.mend)
 
 
 def _cluster(release: Release, way: Way, config: HelmConfig, show: Show) -> HelmCluster:
@@ -97,13 +98,14 @@ def scale(client: Any, workers: int, timeout: float) -> None:
     with cluster.deployed() as release:
         release.ask_for(workers)
 
-        def late(waited: float) -> str:
+        def late(waited: float) -> Reason:
             wanted = release.wanted()
             head = f"there are {len(set(_hosts(client)))} of {workers} workers after {waited:.0f} s"
             if wanted != workers:
-                return (
+                return Reason(
                     f"{head}, and {wanted} are asked of Kubernetes by now: somebody else scales the release, or an "
-                    f"autoscaler. kubectl get deployments,hpa -n {release.namespace}"
+                    "autoscaler.",
+                    hint=f"kubectl get deployments,hpa -n {release.namespace}",
                 )
             return release.late(head)
 

@@ -192,26 +192,26 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
     text = str(error).strip()
     if isinstance(error, (httpx.TimeoutException, kr8s.APITimeoutError)):
         return ClusterApiError(
-            f"{where} does not answer within {ANSWER_WITHIN:g} s. Are the cluster and the VPN up? "
-            "kubectl cluster-info"
+            f"{where} does not answer within {ANSWER_WITHIN:g} s.",
+            hint="Are the cluster and the VPN up? kubectl cluster-info",
         )
     if isinstance(error, ssl.SSLError) or "CERTIFICATE" in text.upper() or "SSL" in text:
         return ClusterApiError(
-            f"{where} has a certificate that the kubeconfig does not trust ({text}). Get the kubeconfig anew from "
-            "who runs the cluster, or from the cloud's command line."
+            f"{where} has a certificate that the kubeconfig does not trust ({text}).",
+            hint="Get the kubeconfig anew from who runs the cluster, or from the cloud's command line.",
         )
     if isinstance(error, httpx.TransportError):
         return ClusterApiError(
-            f"{where} cannot be reached ({type(error).__name__}: {text or 'without a word'}). Is the cluster up? "
-            "kubectl cluster-info"
+            f"{where} cannot be reached ({type(error).__name__}: {text or 'without a word'}).",
+            hint="Is the cluster up? kubectl cluster-info",
         )
     file = os.environ.get("KUBECONFIG") or "~/.kube/config"
     if isinstance(error, _OF_THE_FILE):
         there = [one for one in file.split(":") if Path(one).expanduser().is_file()]
         if not there:
             return ClusterApiError(
-                f"there is no kubeconfig: {file} does not exist, and this is no pod with a ServiceAccount. Set "
-                "KUBECONFIG, or get a kubeconfig from who runs the cluster."
+                f"there is no kubeconfig: {file} does not exist, and this is no pod with a ServiceAccount.",
+                hint="Set KUBECONFIG, or get a kubeconfig from who runs the cluster.",
             )
         said = f"{type(error).__name__}: {' '.join(text.split())}"
         if text == "'current-context'":
@@ -220,26 +220,29 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
             error, (KeyError, TypeError, IndexError, AttributeError)
         ):  # what comes of an empty file, or of one without a user
             said = f"it lacks a context, a cluster or a user ({said})"
-        return ClusterApiError(f"the kubeconfig {file} cannot be used: {said}. kubectl config view")
-    return ClusterApiError(f"{where}: {type(error).__name__}: {text or 'without a word'}. kubectl cluster-info")
+        return ClusterApiError(f"the kubeconfig {file} cannot be used: {said}.", hint="kubectl config view")
+    return ClusterApiError(
+        f"{where}: {type(error).__name__}: {text or 'without a word'}.", hint="kubectl cluster-info"
+    )
 
 
 def refused_forward(status: int, pod: str, rights_file: str) -> ClusterApiError:
     """The API server lets nobody through to a pod, for whom it has no words: they stay behind in the websocket."""
     if status == 403:
         return ClusterApiError(
-            f"a port-forward to {pod} is refused with 403: your user has no right to get pods/portforward or, from "
-            f"Kubernetes 1.35 on, to create it. Ask who runs the cluster for both: kubectl apply -f {rights_file}",
+            f"a port-forward to {pod} is refused with 403: your user has no right to get "
+            "pods/portforward or, from Kubernetes 1.35 on, to create it.",
             status,
+            hint=f"Ask who runs the cluster for both: kubectl apply -f {rights_file}",
         )
     if status == 401:
         return ClusterApiError(
-            f"the login is refused for a port-forward to {pod}. Log in anew: kubectl auth whoami", status
+            f"the login is refused for a port-forward to {pod}.", status, hint="Log in anew: kubectl auth whoami"
         )
     return ClusterApiError(
-        f"a port-forward to {pod} is refused with {status}. Does a proxy on the way to the API server let websockets "
-        "through? kubectl port-forward",
+        f"a port-forward to {pod} is refused with {status}.",
         status,
+        hint="Does a proxy on the way to the API server let websockets through? kubectl port-forward",
     )
 
 
@@ -255,18 +258,20 @@ def _refused(response: httpx.Response, rights_file: str) -> ClusterApiError:
     status, said = response.status_code, str(content.get("message") or content.get("text", "")).strip()
     path = response.request.url.path
     if status == 401:
-        text = f"the login is refused by {response.request.url.host} ({said}). Log in anew: kubectl auth whoami"
+        text = f"the login is refused by {response.request.url.host} ({said})."
+        hint = "Log in anew: kubectl auth whoami"
     elif status == 403 and "exceeded quota" in said:
-        text = f"{said}. Ask for less, or for a larger quota: kubectl describe quota"
+        text, hint = f"{said}.", "Ask for less, or for a larger quota: kubectl describe quota"
     elif status == 403:
-        text = f"{said}. Ask who runs the cluster for this right: kubectl apply -f {rights_file}"
+        text, hint = f"{said}.", f"Ask who runs the cluster for this right: kubectl apply -f {rights_file}"
     elif status == 404 and path.startswith(CLUSTERS) and not _is_object(path):
-        text = f"the cluster knows no {GROUP}/{VERSION}: dask-kubernetes' operator is not installed. {INSTALL}"
+        text = f"the cluster knows no {GROUP}/{VERSION}: dask-kubernetes' operator is not installed."
+        hint = INSTALL
     elif status == 422:
-        text = f"Kubernetes finds the manifest invalid: {said}"
+        text, hint = f"Kubernetes finds the manifest invalid: {said}", ""
     else:
-        text = f"Kubernetes refuses {response.request.method} {path} with {status}: {said}"
-    return ClusterApiError(text, status)
+        text, hint = f"Kubernetes refuses {response.request.method} {path} with {status}: {said}", ""
+    return ClusterApiError(text, status, hint=hint)
 
 
 def _is_object(path: str) -> bool:

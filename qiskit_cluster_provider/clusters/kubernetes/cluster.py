@@ -100,8 +100,9 @@ class RunningKubeCluster(ConnectedCluster, KubeCluster):
             await asyncio.wait_for(wait_for_scheduler_comm(address), _ANSWER_WITHIN)
         except TimeoutError as error:
             raise ClusterConnectionError(
-                f"the scheduler of {self.name!r} does not answer on {address} within {_ANSWER_WITHIN:g} s, though "
-                f"its pod is ready. kubectl logs -n {self.namespace} deployment/{self.name}-scheduler"
+                f"the scheduler of {self.name!r} does not answer on {address} within {_ANSWER_WITHIN:g} "
+                "s, though its pod is ready.",
+                hint=f"kubectl logs -n {self.namespace} deployment/{self.name}-scheduler",
             ) from error
         self.scheduler_comm = rpc(address)
         dashboard = await asyncio.to_thread(self._way.to, _DASHBOARD, _DASHBOARD)

@@ -51,8 +51,8 @@ class ConnectedCluster(ABC):
             client = new_client(self, timeout=_CONNECT_WITHIN)
         except Exception as error:
             raise ClusterConnectionError(
-                f"the scheduler of {self.name!r} does not answer ({type(error).__name__}: {error}). "
-                f"{self.pods_shown_by}"
+                f"the scheduler of {self.name!r} does not answer ({type(error).__name__}: {error}).",
+                hint=self.pods_shown_by,
             ) from error
         self.clients.append(client)
         return client
@@ -79,7 +79,7 @@ class ConnectedCluster(ABC):
             with self.deployed() as deployed:
                 return deployed.no_workers(self.asked_by)
         except ClusterApiError as error:
-            return f"why, cannot be asked: {str(error.message).rstrip('.')}"
+            return f"why, cannot be asked: {error.reason.clause}"
 
     def deaths(self) -> str:
         """What Kubernetes tells of workers that ended, as a sentence without its full stop; empty if nothing."""
@@ -87,4 +87,4 @@ class ConnectedCluster(ABC):
             with self.deployed() as deployed:
                 return deployed.deaths()
         except ClusterApiError as error:
-            return f"why, cannot be asked of Kubernetes: {str(error.message).rstrip('.')}"
+            return f"why, cannot be asked of Kubernetes: {error.reason.clause}"

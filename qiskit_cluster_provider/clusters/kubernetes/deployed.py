@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ...errors import ClusterApiError
+from ...outcomes import Reason
 from .api import Api
 from .pods import Advice, Seen, Trouble, component, out_of_memory, seen
 
@@ -62,13 +64,14 @@ class Deployed:
         """The Deployments of workers, without those that are being deleted."""
         return _workers(self.deployments())
 
-    def explain(self, trouble: Trouble) -> str:
+    def explain(self, trouble: Trouble) -> Reason:
         """A trouble as the user reads it, with the last lines of the container's log."""
-        said = f"{trouble.text}. {trouble.mend}"
-        if trouble.pod:
-            lines = self._last_lines(trouble)
-            said += f":\n{lines}" if lines else f": kubectl logs -n {self.namespace} {trouble.pod} --previous"
-        return said
+        reason = Reason(f"{trouble.text}.", trouble.mend)
+        if not trouble.pod:
+            return reason
+        if lines := self._last_lines(trouble):
+            return replace(reason, hint=f"{trouble.mend}:", detail=lines)
+        return replace(reason, hint=f"{trouble.mend}: kubectl logs -n {self.namespace} {trouble.pod} --previous")
 
     def no_workers(self, asked_by: str) -> str:
         """Why a scheduler has none, as far as Kubernetes tells: how a sentence goes on.
@@ -83,12 +86,12 @@ class Deployed:
             return f"{now.workers} pods of workers are there, and {now.running} of them are ready"
         return f"no pod of one is there: {asked_by}"
 
-    def late(self, head: str) -> str:
-        """The message of an error about workers that did not come: ``head``, and the reason as far as it is known."""
+    def late(self, head: str) -> Reason:
+        """Why workers did not come, as far as it is known, behind ``head``."""
         troubles = self.look().troubles
         if troubles:
-            return f"{head}: {self.explain(troubles[0])}"
-        return f"{head}; they may still come. {self.pods_shown_by}"
+            return self.explain(troubles[0]).within(f"{head}: ")
+        return Reason(head, f"they may still come. {self.pods_shown_by}")
 
     def deaths(self) -> str:
         """Which workers ran out of memory, as a sentence without its full stop; empty if none did."""

@@ -60,13 +60,7 @@ def findings(config: KubernetesConfig) -> Iterator[Finding]:
             if config.name is not None and config.keep and _is_there(config.name, found["clusters"]):
                 yield from _workers(Place(api, namespace, config.name))
     except ClusterApiError as error:
-        yield failed("Kubernetes", error)
-
-
-def failed(what: str, error: ClusterApiError) -> Finding:
-    """An error as a finding."""
-    said, _, mend = str(error.message).rstrip().rpartition(". ")
-    return Finding(what, said or str(error.message), False, mend if said else "")
+        yield Finding.failed("Kubernetes", error)
 
 
 def reached(api: Api, namespace: str) -> Finding:
@@ -79,7 +73,7 @@ def login(answers: Iterable[Answer]) -> Finding | None:
     """That the login is refused, if it is: then all that follows would be the same sentence again."""
     for one in answers:
         if isinstance(one, ClusterApiError) and one.status == 401:
-            return failed("login", one)
+            return Finding.failed("login", one)
     return None
 
 
@@ -112,7 +106,7 @@ def _spec(config: KubernetesConfig, namespace: str) -> Iterator[Finding]:
         try:
             manifest(config, new_name(), namespace)
         except ClusterConfigError as error:
-            yield Finding("spec", str(error.message).rstrip("."), False)
+            yield Finding.failed("spec", error)
 
 
 def reviewed(rights: Sequence[Right], namespace: str) -> dict[tuple[Right, str], tuple[str, str, Any]]:
@@ -140,7 +134,7 @@ def rights(
     missing = False
     for answer in answers.values():
         if isinstance(answer, ClusterApiError):  # no answer is no refusal
-            yield failed("rights", answer)
+            yield Finding.failed("rights", answer)
             return
     for right in wanted:
         verbs = [verb for verb in right.verbs if not _allowed(answers[right, verb])]
@@ -160,7 +154,7 @@ def _allowed(answer: Answer) -> bool:
 
 def _kinds(answer: Answer) -> Finding:
     if isinstance(answer, ClusterApiError) and answer.status != 404:
-        return failed("custom resources", answer)
+        return Finding.failed("custom resources", answer)
     there = set() if isinstance(answer, ClusterApiError) else {one["name"] for one in answer.get("resources", [])}
     if missing := sorted(_KINDS - there):
         said = f"the cluster knows no {', '.join(missing)} of {GROUP}: dask-kubernetes' operator is not installed"
@@ -242,7 +236,7 @@ def _workers(place: Place) -> Iterator[Finding]:
     now = place.look()
     if not now.scheduler_ready:
         hopeless = [one for one in now.troubles if one.final and one.of_scheduler]
-        why = place.explain((hopeless or now.troubles)[0]) if now.troubles else place.pods_shown_by
+        why = str(place.explain((hopeless or now.troubles)[0])) if now.troubles else place.pods_shown_by
         said = f"its pod is not ready ({now.scheduler or 'there is none'})"
         yield Finding("scheduler", said, False if hopeless else None, why)  # or it is just being started
         return

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import ClusterApiError
+from ...outcomes import Reason
 from ..scaling import await_workers
 from .api import OPERATOR
 from .pods import pending
@@ -45,13 +46,13 @@ def scale(place: Place, cluster: Any, client: Any, workers: int, timeout: float)
             for number in (made, workers):
                 place.api.request("PATCH", place.group, {"spec": {"worker": {"replicas": number}}})
 
-    def late(waited: float) -> str:
+    def late(waited: float) -> Reason:
         made = _made(place)
         head = f"there are {len(client.nthreads())} of {workers} workers after {waited:.0f} s"
         if made != workers:
-            return (
-                f"{head}, and {made} were asked of Kubernetes: the Dask operator does not run? kubectl get pods -A "
-                f"-l {OPERATOR}"
+            return Reason(
+                f"{head}, and {made} were asked of Kubernetes:",
+                hint=f"the Dask operator does not run? kubectl get pods -A -l {OPERATOR}",
             )
         return place.late(head)
 

@@ -60,7 +60,8 @@ def _created(place: Place, config: KubernetesConfig) -> Iterator[threading.Event
         there = [one["metadata"]["name"] for one in place.api.items(place.path("daskclusters"))]
         raise ClusterConnectionError(
             f"there is no DaskCluster {place.name!r} in the namespace {place.namespace!r}; there: "
-            f"{', '.join(sorted(there)) or 'none'}. See qiskit-cluster clusters"
+            f"{', '.join(sorted(there)) or 'none'}.",
+            hint="See qiskit-cluster clusters",
         )
     cluster, started = manifest(config, place.name, place.namespace), threading.Event()
     try:
@@ -77,8 +78,11 @@ def _create(place: Place, cluster: dict[str, Any], config: KubernetesConfig) -> 
     except ClusterApiError as error:
         if error.status != 409:
             raise
-        now = f"a DaskCluster {place.name!r} was created by somebody else just now. Try again, and it is used."
-        raise ClusterConnectionError(now if config.keep else _taken(place.name)) from error
+        if not config.keep:
+            raise _taken(place.name) from error
+        raise ClusterConnectionError(
+            f"a DaskCluster {place.name!r} was created by somebody else just now.", hint="Try again, and it is used."
+        ) from error
 
 
 @contextmanager
@@ -104,10 +108,10 @@ def _running(place: Place, config: KubernetesConfig, *, new: bool) -> Iterator[S
         cluster.close()
 
 
-def _taken(name: str) -> str:
-    return (
-        f"there is a DaskCluster {name!r} already. Use it with keep=True, and it is left running; or leave name= out "
-        "for a cluster of your own."
+def _taken(name: str) -> ClusterConnectionError:
+    return ClusterConnectionError(
+        f"there is a DaskCluster {name!r} already.",
+        hint="Use it with keep=True, and it is left running; or leave name= out for a cluster of your own.",
     )
 
 
@@ -115,9 +119,9 @@ def _check_wanted(found: dict[str, Any], config: KubernetesConfig) -> None:
     """Refuse a cluster that is somebody's, or that is not what was asked for."""
     name = found["metadata"]["name"]
     if "deletionTimestamp" in found["metadata"]:
-        raise ClusterConnectionError(f"DaskCluster {name!r} is being deleted. {GOING}")
+        raise ClusterConnectionError(f"DaskCluster {name!r} is being deleted.", hint=GOING)
     if not config.keep:
-        raise ClusterConnectionError(_taken(name))
+        raise _taken(name)
     worker = found["spec"]["worker"]["spec"]["containers"][0]
     limits = worker.get("resources", {}).get("limits", {})
     has = {
@@ -131,8 +135,8 @@ def _check_wanted(found: dict[str, Any], config: KubernetesConfig) -> None:
     ]
     if other:
         raise ClusterConfigError(
-            f"DaskCluster {name!r} runs, and is not what was asked for: {', '.join(other)}. Leave these settings out "
-            "to use it as it is, or take another name."
+            f"DaskCluster {name!r} runs, and is not what was asked for: {', '.join(other)}.",
+            hint="Leave these settings out to use it as it is, or take another name.",
         )
 
 

@@ -125,12 +125,13 @@ def _given(spec: Mapping[str, Any] | str | Path, namespace: str | None) -> dict[
     cluster = _filled(spec)
     if not isinstance(cluster, dict) or cluster.get("kind") != "DaskCluster" or not _has_worker(cluster):
         raise ClusterConfigError(
-            "spec must be a DaskCluster manifest; deploy/dask-cluster.yaml is one to begin with."
+            "spec must be a DaskCluster manifest", hint="deploy/dask-cluster.yaml is one to begin with."
         )
     where = cluster.setdefault("metadata", {}).pop("namespace", None)
     if namespace is not None and where not in (None, namespace):
         raise ClusterConfigError(
-            f"spec is for the namespace {where!r}, and this would be in {namespace!r}; give namespace={where!r} too."
+            f"spec is for the namespace {where!r}, and this would be in {namespace!r}",
+            hint=f"give namespace={where!r} too.",
         )
     return cluster
 

@@ -86,7 +86,7 @@ class Place(Deployed):
     def _warn_of_remains(self, error: ClusterApiError | None) -> None:
         if error is not None:
             left = f"kubectl delete daskcluster --wait=false -n {self.namespace} {self.name}"
-            logger.warning("DaskCluster %s could not be deleted: %s; then: %s", self.name, error.message, left)
+            logger.warning("DaskCluster %s could not be deleted: %s; then: %s", self.name, error.reason.clause, left)
             return
         logger.warning(
             "DaskCluster %s is marked for deletion, and still there after %g s. If it is not gone in two "
@@ -128,8 +128,9 @@ def await_scheduler(place: Place, config: KubernetesConfig, show: Show) -> None:
         if not now.scheduler and time.monotonic() - start > min(_OPERATOR_WITHIN, config.start_timeout):
             raise ClusterConnectionError(
                 f"DaskCluster {place.name!r} was created, and nobody has begun with it after "
-                f"{time.monotonic() - start:.0f} s: dask-kubernetes' operator does not run, or does not watch the "
-                f"namespace {place.namespace!r}. kubectl get pods -A -l {OPERATOR} (to install it: {INSTALL})"
+                f"{time.monotonic() - start:.0f} s: dask-kubernetes' operator does not run, or does not "
+                f"watch the namespace {place.namespace!r}.",
+                hint=f"kubectl get pods -A -l {OPERATOR} (to install it: {INSTALL})",
             )
         return now.scheduler_ready
 

@@ -93,7 +93,7 @@ def await_pods(
         # Of many workers some may be in trouble while others come; of the scheduler there is one.
         hopeless = [one for one in now.troubles if one.final and (one.of_scheduler or not now.running)]
         if hopeless:
-            raise ClusterConnectionError(place.explain(hopeless[0]))
+            raise ClusterConnectionError.because(place.explain(hopeless[0]))
         silent = [one for one in now.up if one.of_scheduler == (what == "scheduler")]
         up_since = {one.pod: up_since.get(one.pod, waited) for one in silent}
         silent = [one for one in silent if waited - up_since[one.pod] > min(_SILENT, timeout / 2)]
@@ -102,10 +102,10 @@ def await_pods(
             logger.warning("%s", place.explain(silent[0]))
         if waited > timeout:
             known = [*now.troubles, *silent]
-            why = place.explain(known[0]) if known else place.pods_shown_by
-            raise ClusterConnectionError(
-                f"there is no {what} after {waited:.0f} s (start_timeout={timeout:g}): {why}"
-            )
+            late = f"there is no {what} after {waited:.0f} s (start_timeout={timeout:g}):"
+            if known:
+                raise ClusterConnectionError.because(place.explain(known[0]).within(f"{late} "))
+            raise ClusterConnectionError(late, hint=place.pods_shown_by)
         trouble = f"; {now.troubles[0].text}" if now.troubles else ""
         show(
             f"{place.name} in {place.namespace}: scheduler {now.scheduler or 'not there'}, "

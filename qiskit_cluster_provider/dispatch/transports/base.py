@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError
 from typing import Any, NamedTuple, Protocol
 
+from ...outcomes import Reason
 from ...plan.slice_time import OVERHEAD_NETWORK
 from ...worker.sandbox.call import Call
 
@@ -167,7 +168,7 @@ class Transport(ABC):
         """Nobody waits for ``future`` any more: its end is known, or the slice was given up."""
         return
 
-    def outcome(self, error: BaseException) -> tuple[str, str]:
+    def outcome(self, error: BaseException) -> tuple[str, Reason]:
         """What it means that a future raised ``error``, and why, in words.
 
         Returns:
@@ -177,8 +178,8 @@ class Transport(ABC):
             ClusterClosedError: nothing can be run any more.
         """
         if isinstance(error, CancelledError):
-            return "disconnected", reason_of(error)
-        return "error" if isinstance(error, Exception) else "lost", reason_of(error)
+            return "disconnected", Reason.of(error)
+        return "error" if isinstance(error, Exception) else "lost", Reason.of(error)
 
     @abstractmethod
     def cancel(self) -> None:
@@ -187,9 +188,3 @@ class Transport(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of what belongs to this job, and not of what other jobs use too. A second call does nothing."""
-
-
-def reason_of(error: BaseException) -> str:
-    """An error in words, never empty."""
-    text = str(getattr(error, "message", None) or error).strip()
-    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}, without a word"

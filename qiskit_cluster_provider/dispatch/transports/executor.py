@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ from ..._compat.dask import EXECUTOR_CLIENT
 from ..._compat.python import BROKEN, MAX_WORKERS, MP_CONTEXT, is_shut_down, threads_of
 from ...clusters import check_client
 from ...errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
+from ...outcomes import Reason
 from ...plan.slice_time import OVERHEAD_LOCAL
 from ...worker import run_slice
 from ...worker.sandbox.call import Call
 from ...worker.sandbox.exit_status import shortage
 from ...worker.sandbox.processes import unreadable_main
 from .activity import Activity, activity_of
-from .base import Capacity, Future, Health, Started, Transport, reason_of
+from .base import Capacity, Future, Health, Started, Transport
 
 _PREFIX = "qiskit-cluster-"
 _STALE = 86_400.0  # seconds; the processes of a container that shares our folder are not to be seen
@@ -53,15 +55,17 @@ class ExecutorTransport(Transport):
             check_client(client)
         if is_shut_down(executor):
             raise ClusterClosedError(
-                f"the {type(executor).__name__} was shut down; make a new one, and keep it open until result()."
+                f"the {type(executor).__name__} was shut down",
+                hint="make a new one, and keep it open until result().",
             )
         broken = BROKEN.of(executor, False)
         if isinstance(broken, str):
-            raise ClusterClosedError(f"the {type(executor).__name__} is broken: {broken}. Make a new one.")
+            raise ClusterClosedError(f"the {type(executor).__name__} is broken: {broken}.", hint="Make a new one.")
         threads = threads_of(executor)
         if threads and not any(thread.is_alive() for thread in threads):
             raise ClusterClosedError(
-                f"the {type(executor).__name__} has no running thread, as after a fork; make one in this process."
+                f"the {type(executor).__name__} has no running thread, as after a fork",
+                hint="make one in this process.",
             )
 
     def open(self, job_id: str, threads: int, started: Started) -> None:
@@ -85,7 +89,7 @@ class ExecutorTransport(Transport):
             said = f"slice {call.slice} cannot be submitted: {str(error) or type(error).__name__}"
             if isinstance(error, BrokenExecutor) or (isinstance(error, RuntimeError) and _CLOSED.search(str(error))):
                 raise ClusterClosedError(
-                    f"{said}. Make a new {self._name}, and keep it open until result()."
+                    f"{said}.", hint=f"Make a new {self._name}, and keep it open until result()."
                 ) from error
             raise ClusterConnectionError(said) from error  # for now: it is asked again
         lacks = [name for name in ("add_done_callback", "cancel", "done", "result") if not hasattr(future, name)]
@@ -101,24 +105,26 @@ class ExecutorTransport(Transport):
         """The executor has one slice less."""
         self._health.ended(future)
 
-    def outcome(self, error: BaseException) -> tuple[str, str]:
+    def outcome(self, error: BaseException) -> tuple[str, Reason]:
         """A future that somebody cancelled is sent again, and so is one whose thread was interrupted; what else goes
         wrong in an executor is final.
         """
         if isinstance(error, BrokenExecutor):
-            said = f"the {self._name} is broken, as when one of its processes was killed ({error}); make a new one"
+            said = f"the {self._name} is broken, as when one of its processes was killed ({error})"
+            hint = "make a new one"
             how = MP_CONTEXT.of(self._executor, None)
             if how is not None and how.get_start_method() != "fork" and (main := unreadable_main()) is not None:
                 said = (
                     f"the {self._name} is broken: its processes import the main module, and {main} is no file that "
-                    "they can read. Save the program in a file"
+                    "they can read."
                 )
-            raise ClusterClosedError(said) from error
+                hint = "Save the program in a file"
+            raise ClusterClosedError(said, hint=hint) from error
         if isinstance(error, CancelledError):
-            return "disconnected", reason_of(error)
+            return "disconnected", Reason.of(error)
         if scarce := shortage(error):
-            return "unready", f"{reason_of(error)}; {scarce}"
-        return "error" if isinstance(error, Exception) else "lost", reason_of(error)
+            return "unready", replace(Reason.of(error), hint=scarce)
+        return "error" if isinstance(error, Exception) else "lost", Reason.of(error)
 
     def cancel(self) -> None:
         """Let the marker appear."""

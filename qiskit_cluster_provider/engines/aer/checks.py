@@ -40,8 +40,8 @@ def check_options(given: Mapping[str, Any], stacklevel: int) -> None:
     noise_model = given.get("noise_model")
     if noise_model is not None and not isinstance(noise_model, NoiseModel):
         raise OptionTypeError(
-            f"noise_model must be a qiskit_aer.noise.NoiseModel, not {type(noise_model).__name__}; "
-            "NoiseModel.from_backend(device) makes one."
+            f"noise_model must be a qiskit_aer.noise.NoiseModel, not {type(noise_model).__name__}",
+            hint="NoiseModel.from_backend(device) makes one.",
         )
     types = RUN_ARG_TYPES.get({})
     check_aer_values(given, types, stacklevel=stacklevel + 1)

@@ -33,8 +33,8 @@ def simulator_from(device: BackendV2, **noise: Any) -> AerSimulator:
             return simulator
     elif device.coupling_map is None:
         raise ClusterConfigError(
-            f"AerSimulator.from_backend cannot simulate {device.name!r}, which has no coupling map. Leave it "
-            "out, and give its noise: noise_model=NoiseModel.from_backend(device)"
+            f"AerSimulator.from_backend cannot simulate {device.name!r}, which has no coupling map.",
+            hint="Leave it out, and give its noise: noise_model=NoiseModel.from_backend(device)",
         )
     return AerSimulator.from_backend(device, **noise)
 

@@ -78,7 +78,9 @@ def simulator_of(aer: AerSimulator) -> Simulator:
 
 def _check_method(aer: AerSimulator, method: Any) -> None:
     if method is not None and method not in aer.available_methods():
-        raise ClusterConfigError(f"method={method!r} does not exist; there are {', '.join(aer.available_methods())}.")
+        raise ClusterConfigError(
+            f"method={method!r} does not exist", hint=f"there are {', '.join(aer.available_methods())}."
+        )
 
 
 @cache
@@ -90,7 +92,7 @@ def _without_device_options(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, fulfilled in _OF_DEVICES.items():
         if name in options and options[name] not in fulfilled:
             raise UnknownOptionError(
-                f"{name}={options[name]!r} is for devices and has no effect on a simulation; leave it out."
+                f"{name}={options[name]!r} is for devices and has no effect on a simulation", hint="leave it out."
             )
     return {name: value for name, value in options.items() if name not in _OF_DEVICES}
 

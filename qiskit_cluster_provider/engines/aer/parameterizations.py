@@ -35,8 +35,8 @@ def parametrized(
         raise OptionTypeError(f"parameterizations must be a list, not a {type(given).__name__}.")
     if len(given) != len(circuits):
         raise InvalidCircuitError(
-            f"parameterizations has {len(given)} lists for {len(circuits)} circuits; give one for each circuit "
-            "([] for one that runs as it is)."
+            f"parameterizations has {len(given)} lists for {len(circuits)} circuits",
+            hint="give one for each circuit ([] for one that runs as it is).",
         )
     pairs = [
         _one(index, circuit, places) for index, (circuit, places) in enumerate(zip(circuits, given, strict=True))
@@ -55,11 +55,11 @@ def _one(index: int, circuit: QuantumCircuit, places: Any) -> tuple[QuantumCircu
             f"{what}: parameterizations must have [(operation, position), [values]] for each place: {error}."
         ) from error
     if circuit.num_parameters:
-        raise InvalidCircuitError(f"{what} has unbound parameters; give their values in parameter_binds.")
+        raise InvalidCircuitError(f"{what} has unbound parameters", hint="give their values in parameter_binds.")
     if not _MANY.isdisjoint(circuit.count_ops()):
         raise InvalidCircuitError(
-            f"{what} has operations that Aer makes several of, so that parameterizations cannot name a place in it; "
-            "put parameters into it and give parameter_binds."
+            f"{what} has operations that Aer makes several of, so that parameterizations cannot name a place in it",
+            hint="put parameters into it and give parameter_binds.",
         )
     owner = _owners(circuit)
     binds: dict[Parameter, Any] = {}

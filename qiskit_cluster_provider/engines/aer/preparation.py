@@ -71,11 +71,12 @@ def checked(circuits: Sequence[QuantumCircuit]) -> Sequence[QuantumCircuit]:
         CircuitTypeError: something in ``circuits`` is not a circuit.
     """
     if not circuits:
-        raise InvalidCircuitError("run() got no circuits; give it at least one.")
+        raise InvalidCircuitError("run() got no circuits", hint="give it at least one.")
     for index, circuit in enumerate(circuits):
         if not isinstance(circuit, QuantumCircuit):
             raise CircuitTypeError(
-                f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit; leave it out or make it one."
+                f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit",
+                hint="leave it out or make it one.",
             )
     return circuits
 
@@ -130,8 +131,8 @@ def _check_binds(
         )
     if len(binds) != len(circuits):
         raise InvalidCircuitError(
-            f"parameter_binds has {len(binds)} dictionaries for {len(circuits)} circuits; "
-            "give one for each circuit ({} for a circuit without parameters)."
+            f"parameter_binds has {len(binds)} dictionaries for {len(circuits)} circuits",
+            hint="give one for each circuit ({} for a circuit without parameters).",
         )
     for index, (circuit, bind) in enumerate(zip(circuits, binds, strict=True)):
         if not isinstance(bind, Mapping):
@@ -188,7 +189,7 @@ def _values(index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None)
     parameters = list(circuit.parameters)
     if not bind:
         raise InvalidCircuitError(
-            f"{what} has unbound parameters ({_names(parameters)}); give their values in parameter_binds."
+            f"{what} has unbound parameters ({_names(parameters)})", hint="give their values in parameter_binds."
         )
     missing = [p for p in parameters if p not in bind]
     if missing:
@@ -209,7 +210,7 @@ def _values(index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None)
         columns.append(column)
     lengths = {len(column) for column in columns}
     if lengths == {0}:
-        raise InvalidCircuitError(f"{what}: parameter_binds has empty lists; leave the circuit out instead.")
+        raise InvalidCircuitError(f"{what}: parameter_binds has empty lists", hint="leave the circuit out instead.")
     if len(lengths) > 1:
         sizes = ", ".join(f"{p.name!r} has {len(c)}" for p, c in zip(parameters, columns, strict=True))
         raise InvalidCircuitError(f"{what}: all lists of values must be of one length, but {sizes}.")
@@ -218,7 +219,8 @@ def _values(index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None)
         row, column_index = np.argwhere(~np.isfinite(values))[0]
         raise InvalidCircuitError(
             f"{what}: the value of {parameters[column_index].name!r} in parameter set {row} is "
-            f"{values[row, column_index]}; Aer needs finite numbers."
+            f"{values[row, column_index]}",
+            hint="Aer needs finite numbers.",
         )
     return values
 

@@ -117,8 +117,8 @@ def values_of(index: int, circuit: QuantumCircuit, bindings: BindingsArray) -> n
         row, column = np.argwhere(~np.isfinite(values))[0]
         place = tuple(int(i) for i in np.unravel_index(row, bindings.shape)) if bindings.shape else ()
         raise InvalidPubError(
-            f"{where}: the value of {parameters[column].name!r} in parameter set {place} is "
-            f"{values[row, column]}; Aer needs finite numbers."
+            f"{where}: the value of {parameters[column].name!r} in parameter set {place} is {values[row, column]}",
+            hint="Aer needs finite numbers.",
         )
     return values
 

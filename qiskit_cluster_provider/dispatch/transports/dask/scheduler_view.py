@@ -172,9 +172,8 @@ class View:
         except ImportError as error:
             raise _not_installed(f"the scheduler {where}", error) from error
         shared = {name: theirs[name] for name in ("python", "wire")}
-        said = versions.complaint(f"the scheduler {where}", {**versions.report(), **shared})
-        if said:
-            raise ClusterVersionError(f"{said}.")
+        if reason := versions.complaint(f"the scheduler {where}", {**versions.report(), **shared}):
+            raise ClusterVersionError.because(reason)
         self._scheduler_fits = True
 
     def _check_workers(self, client: Any, addresses: list[str]) -> None:
@@ -183,14 +182,13 @@ class View:
             if isinstance(theirs, Exception) and versions.__package__ in str(theirs):  # Dask wraps an ImportError
                 raise _not_installed(f"worker {address}", theirs)
             if isinstance(theirs, Mapping):  # else it left meanwhile
-                said = versions.complaint(f"worker {address}", theirs)
-                if said:
-                    raise ClusterVersionError(f"{said}.")
+                if reason := versions.complaint(f"worker {address}", theirs):
+                    raise ClusterVersionError.because(reason)
                 self._fitting.add(address)
 
 
 def _not_installed(where: str, error: Exception) -> ClusterVersionError:
     return ClusterVersionError(
-        f"{where} cannot import qiskit_cluster_provider of this version ({error}); there: pip install "
-        f"qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"
+        f"{where} cannot import qiskit_cluster_provider of this version ({error})",
+        hint=(f"there: pip install qiskit-cluster-provider=={versions.report().get('qiskit-cluster-provider')}"),
     )

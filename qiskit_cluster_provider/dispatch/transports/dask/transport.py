@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from typing import Any
 
 from distributed import Client
@@ -15,11 +16,12 @@ from distributed.scheduler import KilledWorker
 
 from ....clusters import check_client
 from ....errors import ClusterClosedError, ClusterConnectionError
+from ....outcomes import Reason
 from ....plan.slice_time import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ....worker import end_job, run_slice
 from ....worker.sandbox.call import Call
 from ....worker.sandbox.exit_status import shortage
-from ..base import SLOTS_IF_EMPTY, Capacity, Future, Health, Started, Transport, reason_of
+from ..base import SLOTS_IF_EMPTY, Capacity, Future, Health, Started, Transport
 from .blobs import GONE
 from .scheduler_view import MEMORY, View, view_of
 from .worker_load import Shares
@@ -67,11 +69,11 @@ class DaskTransport(Transport, Health):
         if client.status != "running":
             self._check()  # closed meanwhile by who started it, who knows better
             raise ClusterConnectionError(
-                f"the distributed.Client is {client.status}; hand over a client that is connected."
+                f"the distributed.Client is {client.status}", hint="hand over a client that is connected."
             )
         self._view.look(client)  # what may pass, such as a scheduler that has just gone, the later looks tell
         if too_small := self._too_small():
-            raise ClusterConnectionError(f"{too_small}.")
+            raise ClusterConnectionError.because(too_small)
 
     def capacity(self) -> Capacity:
         """The workers that are there, and the slices of this job's number of threads that fit into all of them.
@@ -112,7 +114,7 @@ class DaskTransport(Transport, Health):
         key = f"qiskit-cluster-{call.job_id}-{call.slice}-{next(self._count)}"
         workers = self._view.threads
         if too_small := self._too_small():
-            raise ClusterConnectionError(too_small)
+            raise ClusterConnectionError.because(too_small)
         fit = [a for a, n in workers.items() if n >= self._threads] if self._threads > 1 else []
         # Never more than the best worker has: no worker would ever take it, and Aer refuses it with its figures.
         memory = min(call.memory * 2**20, self._view.resource)
@@ -151,8 +153,10 @@ class DaskTransport(Transport, Health):
         except ClusterClosedError:
             raise
         except ClusterConnectionError as error:
-            return str(error.message).rstrip(".")
-        said = self._view.look(client) or self._too_small()
+            return error.reason.clause
+        said = self._view.look(client)
+        if said is None and (too_small := self._too_small()) is not None:
+            said = too_small.clause
         return said or (self._view.paused(client) if inflight and not running else None)
 
     def is_stranded(self, future: Any) -> bool:
@@ -170,24 +174,25 @@ class DaskTransport(Transport, Health):
         """Unless it was the task that raised it."""
         return bool(future.status != "error")
 
-    def outcome(self, error: BaseException) -> tuple[str, str]:
+    def outcome(self, error: BaseException) -> tuple[str, Reason]:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
         if isinstance(error, KilledWorker):
             knows = getattr(getattr(self._client, "cluster", None), "deaths", None)  # a cluster of ours that can ask
             why = (knows() if knows else "") or (
                 "their own logs say why (out of memory, or sent away by their machine?)"
             )
-            return "lost", (
+            return "lost", Reason(
                 f"{error.allowed_failures + 1} Dask workers died while they had it, the last of them "
-                f"{error.last_worker.address}; {why}"
+                f"{error.last_worker.address}",
+                hint=why,
             )
         if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError, ClosedClientError)):
-            return "disconnected", reason_of(error)
+            return "disconnected", Reason.of(error)
         if isinstance(error, RuntimeError) and "loop is closed" in str(error).lower():
-            return "disconnected", reason_of(error)  # the client, and its loop, ended before its result was fetched
+            return "disconnected", Reason.of(error)  # the client, and its loop, ended before its result was fetched
         if scarce := shortage(error):
-            return "unready", f"{reason_of(error)}; {scarce}"
-        return "error", reason_of(error)
+            return "unready", replace(Reason.of(error), hint=scarce)
+        return "error", Reason.of(error)
 
     def is_running(self, future: Any) -> bool:
         """Dask's events tell, see :meth:`open`."""
@@ -230,13 +235,13 @@ class DaskTransport(Transport, Health):
             future = self._blobs[name] = self._view.blobs.get(self._client, name, blobs[name])
         return future
 
-    def _too_small(self) -> str | None:
+    def _too_small(self) -> Reason | None:
         largest = max(self._view.threads.values(), default=self._threads)
         if largest >= self._threads:
             return None
-        return (
-            f"max_parallel_threads={self._threads}, but the largest worker has {largest} threads; start workers "
-            f"with threads_per_worker={self._threads} (dask worker --nthreads {self._threads})"
+        return Reason(
+            f"max_parallel_threads={self._threads}, but the largest worker has {largest} threads",
+            hint=f"start workers with threads_per_worker={self._threads} (dask worker --nthreads {self._threads}).",
         )
 
 
