@@ -151,4 +151,6 @@ class Reason:
         return self.line.rstrip(_ENDS)
 
     def __str__(self) -> str:
-        return "\n\n".join(filter(None, (self.line, self.detail)))
+        if not self.detail:
+            return self.line
+        return f"{self.line}\n{self.detail}" if self.line.endswith(":") else f"{self.line}\n\n{self.detail}"
