@@ -1,4 +1,4 @@
-"""What can be told of a ``distributed.Client`` without waiting for it, and what it needs after a fork."""
+"""What can be told of a ``distributed.Client`` without waiting for it, and what a client needs after a fork."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_client(client: Client) -> None:
     """Refuse a client that can no longer be used, without waiting for anything.
 
     Raises:
-        ClusterClosedError: it is closed or asynchronous, or was made before a fork.
+        ClusterClosedError: The client is closed or asynchronous, or was made before a fork.
     """
     if client.status in ("closing", "closed"):
         raise ClusterClosedError(
@@ -61,13 +61,16 @@ def _client_class() -> Any:
 
 
 def end_client(client: Client) -> None:
-    """Close it, and end its thread: Dask leaves that, with three descriptors, if the connection ended by itself."""
+    """Close a client and end its thread.
+
+    If the connection ended by itself, Dask would leave the thread, with three descriptors.
+    """
     client.close()
     stop_loop(client)
 
 
 def _process_of(client: Client) -> int | None:
-    """The last 14 bits of the number of the process that made it: Dask writes them into the client's id."""
+    """The last 14 bits of the number of the process that made the client. Dask writes them into the client's id."""
     try:
         found = uuid.UUID(client.id[-36:])
     except ValueError:

@@ -26,10 +26,10 @@ _OPEN: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 class Connection:
-    """A cluster of some kind, connected when it is first needed and closed once.
+    """A cluster of some kind. It is connected when it is first needed, and closed once.
 
     Attributes:
-        reuse: what the jobs on this cluster leave for later ones.
+        reuse: What the jobs on this cluster leave for later ones.
     """
 
     def __init__(self, name: str, kind: ClusterKind, config: ClusterConfig) -> None:
@@ -51,24 +51,24 @@ class Connection:
 
     @property
     def started(self) -> bool:
-        """Whether it is connected."""
+        """Whether the cluster is connected."""
         return self._client is not None
 
     @property
     def mine(self) -> bool:
-        """Whether it was connected, or is being connected, in this process and not before a fork."""
+        """Whether this very process connected the cluster, or is connecting it. It did not if it was forked since."""
         return self._process == os.getpid()
 
     @property
     def usable(self) -> bool:
-        """Whether it can still be connected to."""
+        """Whether the cluster is not closed."""
         return not self._closed
 
     def check(self) -> None:
         """Refuse a cluster that can no longer be used, without connecting it.
 
         Raises:
-            ClusterClosedError: it was closed, or connected before a fork.
+            ClusterClosedError: The cluster was closed, or connected before a fork.
         """
         if self._closed:
             raise ClusterClosedError(
@@ -85,23 +85,24 @@ class Connection:
             check_client(given)
 
     def begin(self) -> None:
-        """Let this process close it when it ends, which what is never used does not need.
+        """Prepare for closing the cluster when this process ends.
 
-        It is called in the user's thread: only the main one can say what a signal does.
+        Only a cluster that is used needs this. It must be called in the user's thread, since only the main thread can
+        set what a signal does.
         """
         at_exit(_close_all)
         if self.kind.outlives:
             end_on_sigterm()
 
     def client(self) -> Client:
-        """Its client; the first call connects, which may start the cluster.
+        """The client of the cluster. The first call connects, and starts the cluster if need be.
 
-        A client that has given up a scheduler that went away is replaced by a new one.
+        A client whose scheduler went away, and which has given up, is replaced by a new one.
 
         Raises:
-            MissingExtraError: with what to install.
-            ClusterClosedError: it was closed, or connected before a fork.
-            ClusterConnectionError: it cannot be started or reached.
+            MissingExtraError: A package is not installed. The message says what to install.
+            ClusterClosedError: The cluster was closed, or connected before a fork.
+            ClusterConnectionError: The cluster cannot be started or reached.
         """
         with self._lock:
             self.check()
@@ -147,7 +148,7 @@ class Connection:
 
     @property
     def grows_to(self) -> int:
-        """Workers that it may have under load; 0 if their number does not change by itself."""
+        """The largest number of workers, if the load decides how many there are; else 0."""
         return self.kind.grows_to(self.config) if self._range is None else self._range
 
     def scale(self, workers: int, timeout: float | None) -> None:
@@ -172,7 +173,7 @@ class Connection:
         )
 
     def close(self) -> None:
-        """Close what connecting started, or has begun to start. Jobs that still run end with an error."""
+        """Close what connecting has started, or has begun to start. Jobs that still run end with an error."""
         self._stop.set()
         with self._lock:
             self._closed = True
@@ -186,7 +187,7 @@ class Connection:
 
 
 def _close_all() -> None:
-    """What nobody closed, in the process that connected it."""
+    """Close the clusters that this process has connected and that nobody has closed."""
     for cluster in list(_OPEN):
         if cluster.mine:
             try:
@@ -196,7 +197,7 @@ def _close_all() -> None:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The first cause: what Dask wraps around it ("Cluster failed to start") helps nobody."""
+    """The first cause of an error. What Dask wraps around it ("Cluster failed to start") does not help."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

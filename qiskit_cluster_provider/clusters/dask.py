@@ -1,4 +1,4 @@
-"""``aer-dask``: any Dask cluster that is running already."""
+"""``aer-dask``: a Dask cluster that is already running."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ class DaskConfig(ClusterConfig):
 
 
 class DaskKind(ClusterKind):
-    """A client of a running scheduler. Nothing is started, and a client that was handed over is not closed."""
+    """A client of a running scheduler. This kind starts nothing, and does not close a client that was handed over."""
 
     description = "A Dask cluster that is running: address=, client= or scheduler_file="
     Config = DaskConfig
 
     def portable(self, config: DaskConfig) -> dict[str, Any]:
-        """A client stays where it is, but others find its scheduler by its address."""
+        """The settings that a pickle keeps. In place of a client, it keeps the address of the client's scheduler."""
         found = super().portable(config)
         scheduler = getattr(config.client, "scheduler", None)
         return found if scheduler is None else {**found, "address": scheduler.address}
@@ -104,7 +104,7 @@ class DaskKind(ClusterKind):
             end_client(client)
 
     def findings(self, config: DaskConfig) -> Iterator[Finding]:
-        """Whether the scheduler answers, how many workers it has, and whether their versions fit."""
+        """Check whether the scheduler answers, how many workers it has, and whether their versions fit."""
         try:
             with self.connect(config) as client:
                 yield from running(client)
@@ -113,7 +113,7 @@ class DaskKind(ClusterKind):
 
 
 def _read_address(file: Path, timeout: float) -> str:
-    """The address in a scheduler file, which may be about to be written. Dask would wait for it without end."""
+    """The address in a scheduler file, which may not be written yet. Dask would wait for the file without end."""
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -128,7 +128,7 @@ def _read_address(file: Path, timeout: float) -> str:
 
 
 def _security(config: DaskConfig) -> Any:
-    """What is given, or ``None``: then Dask's configuration counts."""
+    """The security that the settings give; ``None`` if Dask's own configuration applies."""
     from distributed import Security
 
     security = config.security
@@ -165,7 +165,7 @@ def _said(error: BaseException) -> str:
 
 
 def _advice(address: str, error: BaseException) -> str:
-    """What to do about it. What goes wrong between TLS and no TLS is said nowhere in Dask's errors."""
+    """What to do about an error. Dask's errors do not say when one side uses TLS and the other does not."""
     text, reset = _said(error), isinstance(error, ConnectionError | EOFError) or "Closed" in type(error).__name__
     encrypted = address.startswith(("tls://", "wss://"))
     if "ssl_context" in text:

@@ -1,4 +1,4 @@
-"""``aer-local``: a Dask cluster inside this process. The simulating is done by child processes."""
+"""``aer-local``: a Dask cluster inside this process. Child processes simulate."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 def cpus() -> int:
-    """CPUs that this process may use."""
+    """The number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def without_ctrl_c() -> Iterator[None]:
-    """Let no process that is started here, or by a thread that is started here, see a Ctrl-C.
+    """Keep a Ctrl-C from the processes that are started here, and from those that threads started here will start.
 
-    A terminal sends SIGINT to the Dask workers too, which end by it and take their slices with them; but it is
-    meant for the client, which may go on with the job. Threads and processes inherit what is blocked.
+    A terminal sends SIGINT to the Dask workers too, which would end and lose their slices. But the Ctrl-C is meant
+    for the client, which may go on with the job. Threads and processes inherit which signals are blocked.
     """
     resource_tracker.ensure_running()  # multiprocessing would start it with the first worker, and unblock SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -87,10 +87,10 @@ class LocalConfig(ClusterConfig):
 
 
 def _check_main_module() -> None:
-    """Refuse what :mod:`multiprocessing` cannot start processes from: it imports the main module in each of them.
+    """Refuse a main module that :mod:`multiprocessing` cannot import, which it does in each process that it starts.
 
     Raises:
-        ClusterConnectionError: with what to do instead.
+        ClusterConnectionError: The message says what to do instead.
     """
     import dask
 
@@ -107,10 +107,11 @@ def _check_main_module() -> None:
 
 @contextmanager
 def _unprofiled() -> Iterator[None]:
-    """Let no worker that is made meanwhile look at all threads a hundred times a second, as Dask's do.
+    """Keep the workers that are made meanwhile from profiling: Dask's look at all threads a hundred times a second.
 
-    They are threads of this process, which wait for their children. And Python 3.11 can hang in it for ever: it looks
-    under a lock that the start of a thread waits for, and may collect garbage under it (CPython's issue 106883).
+    These workers are threads of this process that only wait for their children. And Python 3.11 can hang in that look
+    for ever: it holds a lock that the start of a thread waits for, and may collect garbage while it does (CPython's
+    issue 106883).
     """
     import dask
 
@@ -119,7 +120,7 @@ def _unprofiled() -> Iterator[None]:
 
 
 class LocalKind(ClusterKind):
-    """A ``distributed.LocalCluster``. It listens on loopback only."""
+    """A ``distributed.LocalCluster``, which listens on loopback only."""
 
     description = "A Dask cluster on this machine, started when it is first used"
     Config = LocalConfig
@@ -127,7 +128,7 @@ class LocalKind(ClusterKind):
 
     @contextmanager
     def connect(self, config: LocalConfig) -> Iterator[Client]:
-        """Start it; end it and its idle children afterwards."""
+        """Start the cluster. Leaving the context ends it, with its idle children."""
         from distributed import Client, LocalCluster
 
         from ..worker import end_worker
@@ -175,22 +176,22 @@ class LocalKind(ClusterKind):
         POOL.close_idle()
 
     def scale(self, client: Any, config: LocalConfig, workers: int, timeout: float | None) -> None:
-        """As any; new workers are like the first ones."""
+        """Change the number of workers. New workers are like the first ones."""
         with _unprofiled():
             super().scale(client, config, workers, timeout)
 
     def size(self, config: LocalConfig) -> tuple[int, int]:
-        """As the settings say."""
+        """The workers and the threads of each, by the settings."""
         return config.workers, config.threads_per_worker
 
     def dashboard_link(self, client: Any, config: LocalConfig) -> str:
-        """Dask names this machine's outer address, on which nothing listens."""
+        """The address on loopback. Dask would name this machine's outer address, on which nothing listens."""
         link = str(client.dashboard_link)
         host = config.dashboard_address.rpartition(":")[0]
         return link.replace(f"//{urlsplit(link).hostname}:", f"//{host}:")
 
     def findings(self, config: LocalConfig) -> Iterator[Finding]:
-        """What this machine has for it."""
+        """Whether this machine has what the cluster needs."""
         there, asked = cpus(), config.workers * config.threads_per_worker
         said = f"{there} CPUs and {memory_limit() / 2**30:.1f} GiB here for {asked} slices at the same time"
         if asked > there:

@@ -1,4 +1,4 @@
-"""A connection as data: what another process, or the same one next year, needs to connect anew."""
+"""A connection as data, from which another process, or a later one, can connect anew."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LOCK = threading.Lock()
 
 
 def portable(connection: Connection) -> tuple[str, str, dict[str, Any]]:
-    """Name, kind, and the settings that were given, without what is secret and without what is no plain data.
+    """The name of a connection, its kind, and the given settings that are plain data and not secret.
 
     Raises:
-        ClusterConfigError: the kind is not installed under a name, so that nobody could find it again.
+        ClusterConfigError: The kind has no entry point, so that no other process could find it.
     """
     kinds = {type(kind): name for name, kind in find_kinds()[0].items()}
     if type(connection.kind) not in kinds:
@@ -31,12 +31,13 @@ def portable(connection: Connection) -> tuple[str, str, dict[str, Any]]:
 
 
 def connection_of(name: str, kind: str, settings: Mapping[str, Any]) -> Connection:
-    """The connection of :func:`portable`, not connected yet; one that was restored before and is the same, if any.
+    """Make the connection that :func:`portable` describes, without connecting it.
 
-    What is secret comes from the environment or the profile of this process.
+    If the same connection was restored before in this process, that one is returned. Secret settings are read from
+    the environment, or from the profile of this process.
 
     Raises:
-        ClusterConfigError: the kind is not installed here, or a setting is wrong here.
+        ClusterConfigError: The kind is not installed here, or a setting is wrong here.
     """
     kinds, _ = find_kinds()
     if kind not in kinds:

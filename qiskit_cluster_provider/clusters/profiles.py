@@ -28,7 +28,13 @@ PROFILES_VARIABLE = f"{ENV_PREFIX}PROFILES"
 
 @dataclass(frozen=True)
 class Profile:
-    """A kind and options, of the cluster and of the backend alike."""
+    """A kind with options for the cluster and for the backend.
+
+    Attributes:
+        name: The name of the profile.
+        kind: The name of the kind.
+        options: The values that the profile sets.
+    """
 
     name: str
     kind: str
@@ -36,16 +42,16 @@ class Profile:
 
 
 def profiles_path() -> Path:
-    """Where the profiles are, whether or not the file exists."""
+    """The path of the file of profiles, whether or not the file exists."""
     given = os.environ.get(PROFILES_VARIABLE)
     return Path(given).expanduser() if given else Path.home() / ".qiskit" / "cluster.toml"
 
 
 def load_profiles(path: Path | None = None) -> dict[str, Profile]:
-    """The profiles in ``path``; none if the default file does not exist.
+    """Read the profiles in ``path``. There are none if the default file does not exist.
 
     Raises:
-        ClusterConfigError: it cannot be read, or a profile names no kind.
+        ClusterConfigError: The file cannot be read, or a profile names no kind.
     """
     wanted = path is not None or PROFILES_VARIABLE in os.environ
     path = path or profiles_path()

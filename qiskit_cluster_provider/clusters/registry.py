@@ -1,4 +1,4 @@
-"""The kinds that are installed: entry points of the group ``qiskit_cluster_provider.clusters``."""
+"""The installed kinds: entry points of the group ``qiskit_cluster_provider.clusters``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ GROUP = "qiskit_cluster_provider.clusters"
 
 @dataclass(frozen=True)
 class BrokenKind:
-    """A kind whose plugin cannot be loaded."""
+    """A kind that cannot be loaded.
+
+    Attributes:
+        name: The name of its entry point.
+        reason: Why it cannot be loaded.
+    """
 
     name: str
     reason: str
 
 
 def find_kinds() -> tuple[dict[str, ClusterKind], list[BrokenKind]]:
-    """All kinds by name, and the plugins that cannot be loaded (they cost nobody else anything)."""
+    """All kinds by name, and those that cannot be loaded. A broken kind does not disturb the others."""
     kinds: dict[str, ClusterKind] = {}
     broken = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):

@@ -1,4 +1,4 @@
-"""Another number of workers, for every kind whose Dask cluster object can scale."""
+"""Changing the number of workers, for every kind whose Dask cluster object can scale."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _ASK_AGAIN = 10.0
 
 
 def scale(client: Any, workers: int, timeout: float | None) -> None:
-    """Ask for ``workers``, and wait until they are there; ask again if nothing happens.
+    """Ask for ``workers``, and wait until they are there. The request is repeated if nothing happens.
 
     Args:
-        client: a ``distributed.Client`` that was made from a cluster object.
-        workers: how many.
-        timeout: seconds; ``None`` for a minute, 0 to return at once.
+        client: A ``distributed.Client`` that was made from a cluster object.
+        workers: The number of workers.
+        timeout: The seconds to wait; ``None`` for a minute, 0 to return at once.
 
     Raises:
-        ClusterConfigError: the cluster cannot be scaled from here, or ``workers`` is no such number.
-        ClusterConnectionError: they are not there in time.
+        ClusterConfigError: The cluster cannot be scaled from here, or ``workers`` is not a number of workers.
+        ClusterConnectionError: The workers are not there in time.
     """
     check_workers(workers)
     cluster = cluster_of(client)
@@ -59,15 +59,15 @@ def await_workers(
     """Wait until the workers that were asked for are there.
 
     Args:
-        done: whether they are there, and no others.
-        timeout: seconds; 0 to return at once.
-        late: the error's message, given the seconds that went by.
-        again: asks for them once more, every ten seconds: the first request may have been lost.
-        every: seconds from one look to the next.
+        done: Returns whether they are there, and no others.
+        timeout: The seconds to wait; 0 to return at once.
+        late: Returns the message of the error, given the seconds that went by.
+        again: Repeats the request, which may have been lost. It is called every ten seconds.
+        every: The seconds between two looks.
 
     Raises:
-        ClusterConnectionError: they are not there in time.
-        ClusterClosedError: the backend was closed meanwhile.
+        ClusterConnectionError: The workers are not there in time.
+        ClusterClosedError: The backend was closed meanwhile.
     """
     start = asked = time.monotonic()
     while timeout and not done():
@@ -82,17 +82,21 @@ def await_workers(
 
 
 def adapt(client: Any, minimum: int, maximum: int) -> None:
-    """Let the load decide, between two numbers of workers.
+    """Let the load decide how many workers there are, between two numbers.
 
     Raises:
-        ClusterConfigError: the cluster cannot be scaled from here, or these are no such numbers.
+        ClusterConfigError: The cluster cannot be scaled from here, or the arguments are not numbers of workers.
     """
     check_workers((minimum, maximum))
     cluster_of(client).adapt(minimum=minimum, maximum=maximum)
 
 
 def cluster_of(client: Any) -> Any:
-    """The Dask cluster object of a client."""
+    """The Dask cluster object of a client.
+
+    Raises:
+        ClusterConfigError: The client has none, so that the cluster cannot be scaled from here.
+    """
     cluster = getattr(client, "cluster", None)
     if cluster is None:
         raise ClusterConfigError(
@@ -103,10 +107,10 @@ def cluster_of(client: Any) -> Any:
 
 
 def check_workers(workers: int | tuple[int, int]) -> None:
-    """Refuse what is no number of workers, or no range of them.
+    """Refuse what is not a number of workers, or not a range of them.
 
     Raises:
-        ClusterConfigError: with what it must be.
+        ClusterConfigError: The message says what is allowed.
     """
     numbers = workers if isinstance(workers, tuple) else (workers,)
     if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):

@@ -1,1 +1,1 @@
-"""``aer-slurm`` and its family: Dask workers as jobs of a batch system."""
+"""``aer-slurm`` and its family: Dask workers that are jobs of a batch system."""

@@ -1,4 +1,4 @@
-"""dask-jobqueue's clusters and jobs, and what is missing there: why there are no workers, and jobs that come back."""
+"""dask-jobqueue's clusters and jobs, and what they lack: why there are no workers, and jobs that come back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BatchJob(Job):
     """A job that remembers why it was refused, and is submitted again later.
 
     Attributes:
-        refused: the batch system's words; empty if it was submitted.
+        refused: The message of the batch system; empty if the job was submitted.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,7 +45,7 @@ class BatchJob(Job):
         self.cancel_command: str = f"{limited} {self.cancel_command}"
 
     async def start(self) -> None:
-        """Submit it."""
+        """Submit the job."""
         try:
             await super().start()
         except (RuntimeError, ValueError, OSError) as error:
@@ -55,7 +55,7 @@ class BatchJob(Job):
             asyncio.get_running_loop().call_later(_SUBMIT_AGAIN, self._forget)
 
     async def close(self) -> None:
-        """Cancel it."""
+        """Cancel the job."""
         await super().close()
         self.status = Status.closed
 
@@ -71,8 +71,8 @@ class BatchCluster(JobQueueCluster):
     """A cluster that can tell why it has no workers.
 
     Attributes:
-        look: the command that lists a user's jobs.
-        states: asks the batch system for the states of jobs.
+        look: The command that lists a user's jobs.
+        states: Asks the batch system for the states of jobs.
     """
 
     look = ""
@@ -84,14 +84,14 @@ class BatchCluster(JobQueueCluster):
         self._known: Mapping[str, JobState] = {}
 
     def refused(self) -> list[str]:
-        """Why jobs were refused that should have been submitted."""
+        """The reasons for which the batch system has refused jobs."""
         return [job.refused for job in list(self.workers.values()) if job.refused]
 
     def no_workers(self) -> str:
-        """What is to be said if there is no worker: the end of a sentence.
+        """Why there is no worker: the end of a sentence.
 
         Raises:
-            ClusterConnectionError: all jobs have ended, so that there will be none.
+            ClusterConnectionError: All jobs have ended, so that no worker will come.
         """
         refused = self.refused()
         if refused:
@@ -126,30 +126,30 @@ class BatchCluster(JobQueueCluster):
 
 
 class Replacing(Adaptive):
-    """Submits again the jobs that ended, by their walltime for example, once there is work. Changes no number."""
+    """Submits jobs that ended, at their walltime for example, again once there is work. Their number stays the same."""
 
     async def adapt(self) -> None:
-        """Called once a second."""
+        """Look for jobs that ended. Dask calls this once a second."""
         if len(self.plan) != len(self.requested) and await self.target():
             await self.cluster
 
 
 async def submit(cluster: Any, jobs: int) -> None:
-    """Submit jobs until there are so many, and wait for the batch system's answers."""
+    """Submit jobs until there are as many as were asked for, and wait for the answers of the batch system."""
     cluster.scale(jobs)
     await cluster
 
 
 @cache
 def cluster_class(name: str) -> Any:
-    """The class of dask-jobqueue with this name, with the above."""
+    """dask-jobqueue's class of this name, which makes a :class:`BatchCluster` of :class:`BatchJob` objects."""
     base = getattr(dask_jobqueue, name)
     job = type(base.job_cls.__name__, (BatchJob, base.job_cls), {})
     return type(name, (BatchCluster, base), {"job_cls": job})
 
 
 def _said(error: BaseException) -> str:
-    """The words of the command that failed, on one line: dask-jobqueue shows them after much else."""
+    """The message of the command that failed, on one line. dask-jobqueue shows it after much else."""
     text = str(error)
     if "Exit code: 124\n" in text:
         return f"no answer within {_ANSWER_WITHIN} s"

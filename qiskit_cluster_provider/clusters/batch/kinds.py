@@ -1,6 +1,7 @@
-"""``aer-slurm`` and its family: Dask workers as jobs of a batch system, by `dask-jobqueue <https://jobqueue.dask.org>`_.
+"""``aer-slurm`` and its family: Dask workers that are jobs of a batch system.
 
-A job is one Dask worker with a thread for each of its cores. The scheduler runs in this process, on the login node.
+They are made by `dask-jobqueue <https://jobqueue.dask.org>`_. A job is one Dask worker with a thread for each of its
+cores. The scheduler runs in this process, on the login node.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ _PATIENCE = 24 * 3600.0  # seconds; a queue may hold jobs for hours
 
 
 class BatchKind(ClusterKind):
-    """Jobs of a batch system. A subclass says of which.
+    """Dask workers that are jobs of a batch system. Each subclass is for one batch system.
 
     Attributes:
-        system: its name in dask-jobqueue's configuration.
-        cluster: its class in dask-jobqueue.
-        commands: that submit and cancel a job.
-        look: the command that lists a user's jobs.
-        needed: settings without which no job can be described.
+        system: The name of the batch system in dask-jobqueue's configuration.
+        cluster: The class of dask-jobqueue.
+        commands: The commands that submit and cancel a job.
+        look: The command that lists a user's jobs.
+        needed: Settings without which a job cannot be described.
     """
 
     requires = ("distributed", "dask_jobqueue")
@@ -49,7 +50,7 @@ class BatchKind(ClusterKind):
 
     @contextmanager
     def connect(self, config: BatchConfig) -> Iterator[Client]:
-        """Submit the jobs, without waiting for the queue; cancel them afterwards."""
+        """Submit the jobs, without waiting for the queue. Leaving the context cancels them."""
         from distributed import Client
 
         from .jobs import Replacing, submit
@@ -72,30 +73,30 @@ class BatchKind(ClusterKind):
                 yield client
 
     def options(self, config: BatchConfig) -> Mapping[str, Any]:
-        """A queue takes its time."""
+        """A longer ``no_workers_timeout``, because jobs may wait in the queue."""
         return {"no_workers_timeout": _PATIENCE}
 
     def size(self, config: BatchConfig) -> tuple[int, int]:
-        """Jobs, and the cores of one."""
+        """The number of jobs, and the cores of each."""
         return config.workers if isinstance(config.workers, int) else config.workers[1], config.cores or 1
 
     def grows_to(self, config: BatchConfig) -> int:
-        """The maximum, where there is one."""
+        """The maximum, if the load decides."""
         return 0 if isinstance(config.workers, int) else config.workers[1]
 
     def scale(self, client: Any, config: BatchConfig, workers: int, timeout: float | None) -> None:
-        """Submit or cancel jobs, and leave the number to the load no longer. Waits for the queue only if told to."""
+        """Submit or cancel jobs. The load decides no longer. Only with a timeout does this wait for the queue."""
         from .jobs import Replacing
 
         client.cluster.adapt(Adaptive=Replacing)
         super().scale(client, config, workers, timeout or 0)
 
     def states(self, ids: Iterable[str]) -> Mapping[str, JobState]:
-        """What is known of submitted jobs; nothing, where nobody knows how to ask."""
+        """What the batch system tells of submitted jobs; empty if this kind cannot ask."""
         return {}
 
     def findings(self, config: BatchConfig) -> Iterator[Finding]:
-        """The commands, and the job."""
+        """Check the commands of the batch system, and the script of a job."""
         yield from self._commands()
         try:
             self.job_script(config)
@@ -108,7 +109,7 @@ class BatchKind(ClusterKind):
             yield Finding("encryption", "whoever reaches a port can run code as you", None, mend)
 
     def job_script(self, config: BatchConfig) -> str:
-        """What is submitted for each worker. Nothing is started.
+        """The script that is submitted for each worker. Nothing is started.
 
         Raises:
             ClusterConfigError: dask-jobqueue refuses the settings.
@@ -135,7 +136,7 @@ class BatchKind(ClusterKind):
         """dask-jobqueue's cluster, without jobs.
 
         Raises:
-            ClusterConfigError: it refuses the settings.
+            ClusterConfigError: dask-jobqueue refuses the settings.
         """
         import dask
 
@@ -190,7 +191,7 @@ def job_script(name: str, kind: ClusterKind, config: Any) -> str:
     """The script of a job of the backend ``name``. Nothing is submitted.
 
     Raises:
-        ClusterConfigError: its kind submits no jobs, or the settings are refused.
+        ClusterConfigError: The kind submits no jobs, or dask-jobqueue refuses the settings.
         MissingExtraError: dask-jobqueue is not installed.
     """
     if not isinstance(kind, BatchKind):
@@ -212,7 +213,7 @@ class SlurmKind(BatchKind):
     commands, look = ("sbatch", "scancel"), "squeue --me"
 
     def states(self, ids: Iterable[str]) -> Mapping[str, JobState]:
-        """As ``squeue`` tells."""
+        """What ``squeue`` tells of the jobs."""
         return job_states(ids)
 
 

@@ -1,4 +1,4 @@
-"""What Slurm says of jobs: whether they wait and for what, and whether they have ended."""
+"""What Slurm tells of jobs: what they wait for, and whether they have ended."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OVER = {
 
 @dataclass(frozen=True)
 class JobState:
-    """A job, as its batch system sees it.
+    """The state of a job in its batch system.
 
     Attributes:
-        said: its state and the reason, ``PENDING (Priority)``.
-        over: whether it has ended.
+        said: The state and the reason, for example ``PENDING (Priority)``.
+        over: Whether the job has ended.
     """
 
     said: str
@@ -27,7 +27,7 @@ class JobState:
 
 
 def job_states(ids: Iterable[str]) -> dict[str, JobState]:
-    """The states of the jobs that ``squeue`` knows; for some minutes it knows those that have ended too."""
+    """The states of the jobs that ``squeue`` knows. It knows a job that has ended for some minutes more."""
     command = ["squeue", "--noheader", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(ids)}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_WITHIN, check=False)

@@ -1,1 +1,1 @@
-"""What is known of a cluster before it is started, and what a running one says of itself."""
+"""What is known of a cluster before it is started, and what a running cluster tells."""

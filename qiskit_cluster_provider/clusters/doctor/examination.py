@@ -1,4 +1,4 @@
-"""``qiskit-cluster doctor``: a name, settings, and what can be said of them before anything is started."""
+"""``qiskit-cluster doctor``: examines a kind or a profile before anything is started."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .findings import Finding
 
 
 def examine(name: str, given: Mapping[str, Any]) -> Iterator[Finding]:
-    """What there is to say of a kind or a profile, one after the other.
+    """Examine a kind or a profile, one thing after the other.
 
-    Nothing of Qiskit is imported for it, so that the answer comes at once.
+    This imports nothing of Qiskit, so that the answer comes at once.
 
     Args:
-        name: of a kind or a profile.
-        given: settings, over those of the environment and the profile.
+        name: The name of a kind or of a profile.
+        given: Settings, which count more than those of the environment and of the profile.
 
     Raises:
-        ClusterConfigError: nobody knows the name, or the profiles cannot be read.
+        ClusterConfigError: No kind and no profile has this name, or the profiles cannot be read.
     """
     kinds, broken = find_kinds()
     profiles = load_profiles()

@@ -10,14 +10,14 @@ from ...errors import ClusterConnectionError, ClusterError
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        what: was looked at, in a word or two.
-        said: what was found: one sentence, without its full stop.
-        ok: ``True``; ``False`` if nothing can work before it is mended; ``None`` for what is not known or may
-            be meant.
-        mend: the command, or the sentence, that mends it.
+        what: What was checked, in a word or two.
+        said: What was found: one sentence without its full stop.
+        ok: ``True`` if all is well. ``False`` if nothing can work before this is mended. ``None`` if it is not known,
+            or may be intended.
+        mend: The command or the sentence that mends it.
     """
 
     what: str
@@ -32,10 +32,10 @@ class Finding:
 
 
 def refuse(findings: Iterable[Finding]) -> None:
-    """Raise what cannot work.
+    """Raise an error if something cannot work.
 
     Raises:
-        ClusterConnectionError: with each finding that is not ok, and what mends it.
+        ClusterConnectionError: A finding is not ok. The message has each of these findings, and what mends it.
     """
     wrong = [one for one in findings if one.ok is False]
     if wrong:

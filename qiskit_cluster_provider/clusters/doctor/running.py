@@ -1,4 +1,4 @@
-"""What a running Dask cluster says of itself: its workers, and whether their versions fit to this process."""
+"""What a running Dask cluster tells: its workers, and whether their versions fit this process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _TOLD = 5  # workers that do not fit, one by one
 
 
 def running(client: Any, start: str = "") -> Iterator[Finding]:
-    """Findings of a connected ``distributed.Client``.
+    """The findings about a cluster that is connected.
 
     Args:
-        client: of the cluster.
-        start: what starts workers, if there are none; default: Dask's command.
+        client: A ``distributed.Client`` of the cluster.
+        start: What starts workers, if there are none; default: Dask's command.
     """
     where = f"the scheduler {client.scheduler.address}"
     try:
@@ -48,12 +48,12 @@ def _unfit(what: str, reason: Reason) -> Finding:
 
 
 def running_at(address: str, silent: Callable[[OSError], Finding], start: str = "") -> Iterator[Finding]:
-    """Findings of the Dask cluster whose scheduler has this address.
+    """The findings about the Dask cluster whose scheduler has this address.
 
     Args:
-        address: of the scheduler.
-        silent: the finding if nothing answers there.
-        start: what starts workers, if there are none; default: Dask's command.
+        address: The address of the scheduler.
+        silent: Returns the finding for a scheduler that does not answer.
+        start: What starts workers, if there are none; default: Dask's command.
     """
     try:
         client = new_client(address, timeout=_ANSWER_WITHIN)
@@ -66,7 +66,10 @@ def running_at(address: str, silent: Callable[[OSError], Finding], start: str = 
 
 
 def _left(answer: Any) -> bool:
-    """Whether a worker has gone since it was counted; Dask's words for a failed import name the module."""
+    """Whether a worker has gone since it was counted.
+
+    If an import has failed on a worker, Dask's message names the module.
+    """
     return isinstance(answer, Exception) and versions.__package__ not in str(answer)
 
 
