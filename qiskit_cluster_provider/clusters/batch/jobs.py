@@ -126,7 +126,7 @@ class BatchCluster(JobQueueCluster):
 
 
 class Replacing(Adaptive):
-    """Submits jobs that ended, at their walltime for example, again once there is work. Their number stays the same."""
+    """Submits jobs that ended, at their walltime for example, again once there is work. Their number stays."""
 
     async def adapt(self) -> None:
         """Look for jobs that ended. Dask calls this once a second."""
