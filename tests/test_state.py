@@ -32,20 +32,19 @@ ALLOWED = {
     "clusters/batch/jobs.py": {"cluster_class": _FACT},
     "clusters/clients.py": {"_client_class": _FACT},
     "clusters/connection.py": {"_OPEN": _AT_EXIT},
-    "clusters/lifecycle/closing.py": {"_ENDS": _AT_EXIT},
-    "clusters/lifecycle/sigterm.py": {"_process": "a process has one handler of a signal"},
+    "clusters/lifecycle.py": {"_ENDS": _AT_EXIT, "_sigterm_process": "a process has one handler of a signal"},
     "clusters/portable.py": {"_LOCK": _RESTORED, "_RESTORED": _RESTORED},
     "dispatch/transports/activity.py": {"_ACTIVITIES": _FOR_OTHERS, "_LOCK": _FOR_OTHERS},
     "dispatch/transports/dask/blobs.py": {"_say_no_blobs": _ONCE},
     "dispatch/transports/dask/scheduler_view.py": {"_VIEWS": _FOR_OTHERS, "_LOCK": _FOR_OTHERS},
     "dispatch/transports/executor.py": {"_folder": "the folder of this process for markers of cancelled jobs"},
     "dispatch/unfinished.py": {"_UNFINISHED": _AT_EXIT, "_leave_to_parent": _ONCE},
+    "engines/aer/noise.py": {"_READ": _FOR_OTHERS},
     "engines/aer/options.py": {"_run_option_names": _FACT},
     "engines/aer/simulation/assembly.py": {"_sorts_first": _FACT, "available": _FACT},
     "engines/aer/simulation/here.py": {"_say_nothing_twice": _ONCE},
     "plan/cache.py": {"_ALL": "what begins anew in a fork", "_renew_in_forks": _ONCE},
     "plan/circuits/patterns.py": {"_parameter": "the parameters of all templates, by number: none is anybody's"},
-    "plan/noise.py": {"_READ": _FOR_OTHERS},
     "primitives/resolve.py": {"_provider": "the provider of backends that are given by name", "_lock": "its lock"},
     "progress/log.py": {"logger": "a logger of the standard library, by its name"},
     "versions.py": {"report": _FACT},
@@ -65,6 +64,7 @@ _CHANGES = frozenset(
 _FIXED = frozenset(
     {"TypeVar", "Path", "frozenset", "tuple", "int", "str", "range", "object", "compile", "maketrans", "getLogger"}
     | {"partial", "with_name", "join", "Struct", "ContextVar", "Symbol", "Attribute", "Advice", "Bits", "Capacity"}
+    | {"AerEngine"}
 )
 """What is called for a module's constants: nothing of theirs changes."""
 
