@@ -1,1 +1,1 @@
-"""``aer-helm``: a Dask that Helm has put into Kubernetes, with the chart ``dask``. It is used, scaled, and left."""
+"""``aer-helm``: a Dask cluster that Helm has put into Kubernetes. It is used, scaled, and left."""

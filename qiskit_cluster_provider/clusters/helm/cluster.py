@@ -1,4 +1,4 @@
-"""A release as an object of Dask's own: scaled, its logs, and how it shows itself."""
+"""A release as a Dask cluster object: how it is scaled, its logs, and its widget."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ _TRY_AGAIN = 1.0  # seconds
 
 @overriding(CLUSTER_START, CLUSTER_CLOSE, CLUSTER_WATCH, LOOP_RUNNER, WATCH_COMM, WATCH_TASK)
 class HelmCluster(ConnectedCluster, Cluster):
-    """A release whose scheduler answers. Closing it ends connections, and nothing in Kubernetes.
+    """A release whose scheduler answers. Closing it ends connections, and changes nothing in Kubernetes.
 
     Args:
-        release: which.
-        way: to its Service.
-        address: of its scheduler from here, without the protocol.
+        release: The release.
+        way: The way to its Service.
+        address: The address of its scheduler from here, without the protocol.
 
     Attributes:
-        release: which; its login may have ended.
-        clients: that are connected through it.
-        pods_shown_by: the command that shows its pods.
+        release: The release. Its login may have ended; :meth:`deployed` has a new one.
+        clients: The clients that are connected through it.
+        pods_shown_by: The command that shows its pods.
     """
 
     def __init__(self, release: Release, way: Way, address: str) -> None:
@@ -65,35 +65,35 @@ class HelmCluster(ConnectedCluster, Cluster):
 
     @property
     def dashboard_link(self) -> str:
-        """For a browser on this machine; empty if the Service has no port for it."""
+        """The address for a browser on this machine; empty if the Service has no port for the dashboard."""
         return str(format_dashboard_link(*self._dashboard)) if self._dashboard else ""
 
     @contextmanager
     def deployed(self) -> Iterator[Release]:
-        """The release, by a login that ends with the context."""
+        """The release, with a login that ends with the context."""
         with connected(RIGHTS_FILE) as api:
             yield self.release.through(api)
 
     @property
     def asked_by(self) -> str:
-        """How workers are asked for."""
+        """How to ask for workers."""
         return "scale(n) asks for some"
 
     def scale(self, n: int) -> None:
-        """Ask Kubernetes for ``n`` workers; :meth:`ClusterBackend.scale` waits for them, too.
+        """Ask Kubernetes for ``n`` workers. :meth:`ClusterBackend.scale` waits for them, too.
 
         Raises:
-            ClusterConfigError: there cannot be so few.
+            ClusterConfigError: The release cannot have so few workers.
             ClusterApiError: Kubernetes refuses.
         """
         with self.deployed() as release:
             release.ask_for(n)
 
     def adapt(self, *args: Any, **options: Any) -> NoReturn:
-        """Refused: nothing in a release changes the number of workers with the load.
+        """Refuse: nothing in a release changes the number of workers with the load.
 
         Raises:
-            ClusterConfigError: always.
+            ClusterConfigError: Always.
         """
         raise ClusterConfigError(
             "a release of the chart dask has nothing that changes the number of workers with the load",
@@ -104,12 +104,12 @@ class HelmCluster(ConnectedCluster, Cluster):
         """What the pods have written, by their names.
 
         Args:
-            cluster: as in other Dask clusters; this object writes nothing.
-            scheduler: whether the scheduler's is wanted.
-            workers: whether those of the workers are wanted, or names of pods.
+            cluster: Has no effect; other Dask clusters have logs of their own.
+            scheduler: Whether to return the log of the scheduler.
+            workers: Whether to return the logs of the workers; or the names of some pods.
 
         Raises:
-            ClusterApiError: Kubernetes refuses to list them.
+            ClusterApiError: Kubernetes refuses to list the pods.
         """
         logs = Logs()
         with self.deployed() as release:
@@ -125,7 +125,7 @@ class HelmCluster(ConnectedCluster, Cluster):
         return logs
 
     def close(self, timeout: float | None = None) -> None:
-        """End its connections."""
+        """End the connections."""
         super().close(timeout)
         stop_loop(self)
 
@@ -134,7 +134,7 @@ class HelmCluster(ConnectedCluster, Cluster):
         await super()._start()
 
     async def _watch_worker_status(self, comm: Any) -> None:
-        """Keep the list of workers, with that of the scheduler that comes after one that went."""
+        """Keep the list of workers, from the next scheduler too if one goes."""
         while True:
             await super()._watch_worker_status(comm)
             while (comm := await self._subscribed()) is None:

@@ -18,7 +18,7 @@ from .session import speaks
 
 
 def findings(config: HelmConfig) -> Iterator[Finding]:
-    """For ``aer-helm``."""
+    """The findings for ``aer-helm``."""
     outside = is_outside(config.port_forward)
     wanted = of_use(HELM_RIGHTS, outside)
     try:

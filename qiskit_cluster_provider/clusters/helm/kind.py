@@ -1,4 +1,4 @@
-"""``aer-helm``: found, connected to, scaled, left."""
+"""``aer-helm``: a release is found, connected to, scaled, and left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class HelmKind(ClusterKind):
-    """A release of the Helm chart ``dask``. Of all that it has, the number of workers alone is changed."""
+    """A release of the Helm chart ``dask``. Only its number of workers is changed."""
 
     description = "A Dask that Helm has put into Kubernetes: release=, namespace="
     Config = HelmConfig
@@ -28,8 +28,9 @@ class HelmKind(ClusterKind):
         """Wait for the scheduler of the release, and for a first worker if there are to be any.
 
         Raises:
-            ClusterConnectionError: there is no such release, or it does not run; says why, and what mends it.
-            ClusterConfigError: it cannot have so many workers.
+            ClusterConnectionError: The release does not exist, or does not run. The message says why, and what mends
+                it.
+            ClusterConfigError: The release cannot have so many workers.
         """
         from . import session
 
@@ -37,17 +38,20 @@ class HelmKind(ClusterKind):
             yield client
 
     def renew(self, client: Client, config: Any) -> Client | None:
-        """A new client of the same release: its address stays, whichever pod is behind it."""
+        """Connect a new client to the same release."""
         return client.cluster.renew(client)
 
     def findings(self, config: HelmConfig) -> Iterator[Finding]:
-        """Kubernetes, login, rights, release and pods."""
+        """Check Kubernetes, the login, rights, the release, and its pods."""
         from .doctor import findings
 
         yield from findings(config)
 
     def scale(self, client: Any, config: HelmConfig, workers: int, timeout: float | None) -> None:
-        """Waits as long as a start may take, and says why workers do not come."""
+        """Change the number of workers, and say why workers do not come.
+
+        By default this waits as long as a start may take.
+        """
         from . import session
 
         session.scale(client, workers, config.start_timeout if timeout is None else timeout)

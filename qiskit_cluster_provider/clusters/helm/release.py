@@ -32,13 +32,13 @@ class Release(Deployed):
     """One release with a scheduler.
 
     Args:
-        api: Kubernetes.
-        service: of the scheduler.
+        api: The API server.
+        service: The Service of the scheduler.
 
     Attributes:
-        service: its name.
-        comm: port of the Service for clients, and the one of the pod.
-        dashboard: the same for Dask's dashboard; ``None`` if there is none.
+        service: The name of the Service.
+        comm: The port of the Service for clients, and the port of the pod.
+        dashboard: The same for Dask's dashboard; ``None`` if the Service has no port for it.
     """
 
     def __init__(self, api: Api, service: Mapping[str, Any]) -> None:
@@ -54,14 +54,14 @@ class Release(Deployed):
         self.dashboard = (_ports(service)[_DASHBOARD], _DASHBOARD) if _DASHBOARD in _ports(service) else None
 
     def through(self, api: Api) -> Release:
-        """The same one with another login."""
+        """The same release with another login."""
         return Release(api, self._service)
 
     def check(self) -> None:
-        """Refuse what would never work.
+        """Refuse a release that would never work.
 
         Raises:
-            ClusterConnectionError: it does not run exactly one scheduler.
+            ClusterConnectionError: It does not run exactly one scheduler.
         """
         for deployment in self.deployments():
             count = deployment["spec"].get("replicas", 1)
@@ -73,17 +73,18 @@ class Release(Deployed):
                 )
 
     def wanted(self) -> int:
-        """Workers that were asked of Kubernetes."""
+        """The number of workers that Kubernetes was asked for."""
         groups = self.worker_groups()
         return sum(map(_replicas, groups)) if groups else len(self.worker_pods())
 
     def ask_for(self, workers: int) -> None:
         """Ask Kubernetes for ``workers`` pods of workers in all.
 
-        The number of the chart's own Deployment is changed; its ``additional_worker_groups`` stay as they are.
+        This changes the number of the chart's own Deployment. The chart's ``additional_worker_groups`` stay as they
+        are.
 
         Raises:
-            ClusterConfigError: the other groups have more.
+            ClusterConfigError: The other groups have more workers.
             ClusterApiError: Kubernetes refuses.
         """
         groups = self.worker_groups()
@@ -125,7 +126,8 @@ def find(api: Api, namespace: str, name: str | None) -> Release:
     """The release ``name``, or the only one.
 
     Raises:
-        ClusterConnectionError: there is none, or no one scheduler of it; says which there are.
+        ClusterConnectionError: There is no such release, or it does not have exactly one scheduler. The message names
+            the releases that exist.
         ClusterApiError: Kubernetes does not answer, or refuses.
     """
     services = api.items(f"/api/v1/namespaces/{namespace}/services")
@@ -153,7 +155,7 @@ def find(api: Api, namespace: str, name: str | None) -> Release:
 
 
 def release_of(thing: Mapping[str, Any]) -> str:
-    """The release that a thing belongs to; empty if to none."""
+    """The release that an object belongs to; empty if it belongs to none."""
     meta = thing["metadata"]
     labels = meta.get("labels") or {}
     noted = (meta.get("annotations") or {}).get(_NOTE)
@@ -161,7 +163,7 @@ def release_of(thing: Mapping[str, Any]) -> str:
 
 
 def _is_scheduler(service: Mapping[str, Any]) -> bool:
-    """Whether a scheduler of Dask is behind it: other charts have things of this name too, Airflow's for one."""
+    """Whether a Dask scheduler is behind a Service. Other charts have Services of this name too, as Airflow's."""
     labels = service["spec"].get("selector") or {}
     named = any(labels.get(key) == "scheduler" for key in _COMPONENT)
     return named and _COMM in _ports(service) and release_of(service) != ""
@@ -177,7 +179,7 @@ def _replicas(deployment: Mapping[str, Any]) -> int:
 
 
 def _none(api: Api, namespace: str, name: str, there: Iterable[str], services: Iterable[Mapping[str, Any]]) -> Reason:
-    """That there is no such release, and where one is."""
+    """The message that a release does not exist, and where one of this name does."""
     if not name:
         said = f"there is no release of the chart dask in the namespace {namespace!r}"
         install = f"helm install my-dask dask/dask -n {namespace} --values deploy/helm-values.yaml"

@@ -1,4 +1,4 @@
-"""One use of a release: found, waited for, connected to, scaled, and left as it is."""
+"""One use of a release: it is found, waited for, connected to, scaled, and left as it is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FORWARD = tuple(right for right in HELM_RIGHTS if right.resource == PORT_FORWAR
 
 @contextmanager
 def opened(config: HelmConfig) -> Iterator[Client]:
-    """See :meth:`.kind.HelmKind.connect`."""
+    """Does the work of :meth:`.kind.HelmKind.connect`."""
     with ExitStack() as stack:
         with connected(RIGHTS_FILE) as api, showing(config.quiet) as show:
             release = find(api, config.namespace or api.namespace, config.release)
@@ -50,7 +50,7 @@ def opened(config: HelmConfig) -> Iterator[Client]:
 
 
 def _check_forward(api: Api, namespace: str) -> None:
-    """Refuse what would look like a scheduler that hangs up."""
+    """Refuse a user who may not forward ports. Without this, it would look as if the scheduler hangs up."""
     reviews = reviewed(_FORWARD, namespace)
     answers = dict(zip(reviews, api.all(reviews.values()), strict=True))
     for finding in rights(_FORWARD, answers, namespace, RIGHTS_FILE):
@@ -70,9 +70,9 @@ def _cluster(release: Release, way: Way, config: HelmConfig, show: Show) -> Helm
 
 
 def speaks(host: str, port: int) -> bool:
-    """Whether a scheduler is at the other end: in Dask, who is called speaks first.
+    """Whether a Dask scheduler is at the other end. In Dask, the side that is called speaks first.
 
-    The chart's pods are ready as soon as they run, and where they install packages Dask comes minutes later.
+    The chart's pods are ready as soon as they run, though Dask may start minutes later, after packages are installed.
     """
     try:
         with socket.create_connection((host, port), timeout=_SPEAKS_WITHIN) as connection:
@@ -85,14 +85,14 @@ def scale(client: Any, workers: int, timeout: float) -> None:
     """Ask for ``workers`` pods, and wait until they, and no others, are workers of the scheduler.
 
     Args:
-        client: of a :class:`.cluster.HelmCluster`.
-        workers: how many pods.
-        timeout: seconds; 0 to return at once.
+        client: A client of a :class:`.cluster.HelmCluster`.
+        workers: The number of pods.
+        timeout: The seconds to wait; 0 to return at once.
 
     Raises:
-        ClusterConfigError: there cannot be so few.
+        ClusterConfigError: The release cannot have so few workers.
         ClusterApiError: Kubernetes refuses.
-        ClusterConnectionError: they are not there in time; says why.
+        ClusterConnectionError: The workers are not there in time. The message says why.
     """
     cluster: HelmCluster = client.cluster
     with cluster.deployed() as release:
@@ -113,7 +113,7 @@ def scale(client: Any, workers: int, timeout: float) -> None:
 
 
 def _there(release: Release, client: Any, workers: int) -> bool:
-    """Whether there are so many pods, and a Dask worker, or several, in each of them and nowhere else."""
+    """Whether there are so many pods, with one or more Dask workers in each of them and nowhere else."""
     pods = release.worker_pods()
     if len(pods) != workers or not all(map(ready, pods)):
         return False
@@ -122,7 +122,7 @@ def _there(release: Release, client: Any, workers: int) -> bool:
 
 
 def _hosts(client: Any) -> list[str]:
-    """Where the scheduler has workers: nowhere, if it cannot be asked just now."""
+    """The hosts of the scheduler's workers; none if the scheduler does not answer now."""
     try:
         return [get_address_host(address) for address in client.nthreads()]
     except OSError:

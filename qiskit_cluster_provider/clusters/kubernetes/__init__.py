@@ -1,1 +1,1 @@
-"""``aer-k8s``: a Dask cluster of one's own in Kubernetes, made by dask-kubernetes' operator."""
+"""``aer-k8s``: a Dask cluster of your own in Kubernetes, made by dask-kubernetes' operator."""

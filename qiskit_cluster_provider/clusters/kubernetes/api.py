@@ -1,8 +1,8 @@
-"""The few requests to Kubernetes that are our own, with kr8s' login, and its errors in words.
+"""The requests that this package sends to Kubernetes with kr8s' login, and Kubernetes' errors in words.
 
 kr8s and dask-kubernetes raise what their libraries raise, from ``KeyError: 'current-context'`` to
-``httpx.ReadError('')``, and they wait without end where nobody answers. Everything that we ask goes through
-:meth:`Api.request`, where that is translated once.
+``httpx.ReadError('')``, and they wait without end for an answer. So every request of this package goes through
+:meth:`Api.request`, which has a time limit and translates the errors.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ _SEND = {"PATCH": "application/merge-patch+json", "POST": "application/json"}
 
 
 class Api:
-    """The API server that the kubeconfig, or a pod's ServiceAccount, leads to. Make one with :func:`connected`.
+    """The API server that the kubeconfig, or a pod's ServiceAccount, leads to. :func:`connected` makes one.
 
     Attributes:
-        namespace: of the context, or the pod's own.
-        server: its URL.
-        context: the kubeconfig's; empty in a pod.
+        namespace: The namespace of the kubeconfig's context, or of this pod.
+        server: The URL of the server.
+        context: The name of the kubeconfig's context; empty in a pod.
     """
 
     def __init__(self, portal: Any, client: Any, rights_file: str) -> None:
@@ -61,22 +61,26 @@ class Api:
         self.context = str(client.auth.active_context)
 
     def request(self, method: str, path: str, body: Any = None, **params: Any) -> dict[str, Any]:
-        """One request.
+        """Send one request and return the answer.
 
         Args:
-            method: of HTTP.
-            path: from ``/api`` or ``/apis`` on.
-            body: to send as JSON; PATCH is a merge patch.
-            params: of the query, for example ``labelSelector``.
+            method: The method of HTTP.
+            path: The path, which begins with ``/api`` or ``/apis``.
+            body: The body to send as JSON. The body of a PATCH is a merge patch.
+            params: Parameters of the query, for example ``labelSelector``.
 
         Raises:
-            ClusterApiError: it does not answer, or refuses; ``status`` tells which.
+            ClusterApiError: Kubernetes does not answer, or refuses; ``status`` tells which.
         """
         answer: dict[str, Any] = self._portal.call(self._asked, method, path, body, params)
         return answer
 
     def all(self, requests: Iterable[tuple[str, str, Any]]) -> list[Answer]:
-        """Several requests ``(method, path, body)`` at the same time: answers, or what was wrong, in this order."""
+        """Send several requests ``(method, path, body)`` at the same time.
+
+        Returns:
+            The answers and errors, in the order of the requests.
+        """
         answers: list[Answer] = self._portal.call(self._all, list(requests))
         return answers
 
@@ -85,7 +89,7 @@ class Api:
         return list(self.request("GET", path, **params).get("items", []))
 
     def find(self, path: str) -> dict[str, Any] | None:
-        """One object, or ``None`` if there is none."""
+        """One object; ``None`` if it does not exist."""
         try:
             return self.request("GET", path)
         except ClusterApiError as error:
@@ -143,23 +147,23 @@ class Api:
 
 @contextmanager
 def connected(rights_file: str = RIGHTS_FILE) -> Iterator[Api]:
-    """Log in.
+    """Log in to Kubernetes for as long as the context lasts.
 
     Args:
-        rights_file: what grants the rights that are needed, for the errors.
+        rights_file: The file that grants the necessary rights, for the errors.
 
     Raises:
-        ClusterApiError: there is no way to a cluster, or it does not answer; with what to do.
+        ClusterApiError: No login is found, or the server does not answer. The message says what to do.
     """
     with anyio.from_thread.start_blocking_portal() as portal:
         yield Api(portal, portal.call(logged_in), rights_file)
 
 
 async def logged_in() -> Any:
-    """A client of kr8s that waits for no answer without end; not the one that all others share.
+    """A client of kr8s of its own, not the one that kr8s shares, with a time limit for every answer.
 
     Raises:
-        ClusterApiError: there is no way to a cluster, or it does not answer.
+        ClusterApiError: No login is found, or the server does not answer.
     """
     client = kr8s.asyncio.Api(bypass_factory=True, serviceaccount=_ACCOUNT)
     client.timeout = ANSWER_WITHIN
@@ -173,7 +177,7 @@ async def logged_in() -> Any:
 
 
 def _own_namespace() -> str:
-    """The namespace of the pod that this process runs in; empty if nobody says."""
+    """The namespace of the pod that this process runs in; empty if it is not known."""
     try:
         return Path(_ACCOUNT, "namespace").read_text().strip()
     except OSError:
@@ -181,7 +185,7 @@ def _own_namespace() -> str:
 
 
 def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE) -> ClusterError:
-    """What went wrong on the way to Kubernetes, in words, with what mends it."""
+    """An error on the way to Kubernetes, as an error of this package that says what mends it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, ClusterError):
@@ -227,7 +231,7 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
 
 
 def refused_forward(status: int, pod: str, rights_file: str) -> ClusterApiError:
-    """The API server lets nobody through to a pod, for whom it has no words: they stay behind in the websocket."""
+    """The error for a port-forward that the API server refuses. Its own message is lost with the websocket."""
     if status == 403:
         return ClusterApiError(
             f"a port-forward to {pod} is refused with 403: your user has no right to get "
@@ -275,5 +279,5 @@ def _refused(response: httpx.Response, rights_file: str) -> ClusterApiError:
 
 
 def _is_object(path: str) -> bool:
-    """Whether it is the path of one object, which may not exist; of a list, the group is not there."""
+    """Whether a path is that of one object. If it is that of a list, a 404 means that the group is missing."""
     return len(path.removeprefix(CLUSTERS).strip("/").split("/")) > 3

@@ -1,4 +1,4 @@
-"""dask-kubernetes' ``KubeCluster`` on a ``DaskCluster`` that is there already."""
+"""dask-kubernetes' ``KubeCluster`` on a ``DaskCluster`` that exists already."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ _ANSWER_WITHIN = 30.0  # seconds, of a scheduler whose pod is ready
 
 @overriding(CONNECT, CLOSE, DASK_CLUSTER)
 class RunningKubeCluster(ConnectedCluster, KubeCluster):
-    """A ``KubeCluster`` that only connects, whose port-forwards end with it.
+    """A ``KubeCluster`` that only connects, and whose port-forwards end with it.
 
-    What :class:`KubeCluster` waits for without end, or polls in a way that fails one time in five
-    (dask-kubernetes #968), is done before, by :mod:`.start`; how it scales, adapts, shows logs and draws itself
-    is its own.
+    :class:`KubeCluster` itself waits for some things without end, and polls others in a way that fails one time in
+    five (dask-kubernetes #968). :mod:`.start` does these before. Scaling, adapting, logs and the widget are those of
+    ``KubeCluster``.
 
     Args:
-        name: of the ``DaskCluster``.
-        namespace: where it is.
-        forward: reach it through the API server; default: yes, unless this process runs in Kubernetes.
-        owned: whether :meth:`close` deletes the ``DaskCluster``.
+        name: The name of the ``DaskCluster``.
+        namespace: The namespace of the ``DaskCluster``.
+        forward: Whether to reach it through the API server; default: yes, unless this process runs in Kubernetes.
+        owned: Whether :meth:`close` deletes the ``DaskCluster``.
 
     Attributes:
-        clients: that are connected through it.
-        pods_shown_by: the command that shows its pods.
-        between: the numbers of workers that the load decides between, if this process asked for that.
+        clients: The clients that are connected through it.
+        pods_shown_by: The command that shows its pods.
+        between: The numbers of workers between which the load decides, if this process asked for that.
 
     Raises:
-        ClusterConnectionError: the scheduler does not answer.
+        ClusterConnectionError: The scheduler does not answer.
     """
 
     def __init__(self, name: str, namespace: str, *, forward: bool | None, owned: bool) -> None:
@@ -69,7 +69,7 @@ class RunningKubeCluster(ConnectedCluster, KubeCluster):
             raise
 
     def close(self, timeout: float = 3600) -> None:
-        """Close it; its event loop and its port-forwards end too, which dask-kubernetes leaves running."""
+        """Close it, with its event loop and its port-forwards, which dask-kubernetes would leave running."""
         if self.status is not Status.closed:
             try:
                 super().close(timeout=timeout)
@@ -78,13 +78,13 @@ class RunningKubeCluster(ConnectedCluster, KubeCluster):
 
     @contextmanager
     def deployed(self) -> Iterator[Place]:
-        """Its ``DaskCluster``, by a login that ends with the context."""
+        """The ``DaskCluster``, with a login that ends with the context."""
         with connected() as api:
             yield Place(api, self.namespace, self.name)
 
     @property
     def asked_by(self) -> str:
-        """How workers are asked for, or that the operator is to bring them."""
+        """How to ask for workers, or that the operator is to bring them."""
         return _ADAPTS.format(*self.between) if self.between and self.between[1] else _ASKED_BY
 
     async def _connect_cluster(self) -> None:

@@ -44,7 +44,7 @@ def parse_quantity(text: float | str) -> float:
     """The number of CPUs or bytes that Kubernetes writes as ``500m``, ``2`` or ``4Gi``.
 
     Raises:
-        ValueError: it is no such amount.
+        ValueError: The text is not such an amount.
     """
     found = _QUANTITY.match(str(text).strip())
     if found is None or found[3] not in _SUFFIXES:
@@ -111,17 +111,17 @@ class KubernetesConfig(ClusterConfig):
 
     @property
     def threads(self) -> int:
-        """Dask threads of a worker: one for each CPU, at least one."""
+        """The Dask threads of a worker: one for each CPU, and at least one."""
         return max(1, int(parse_quantity(self.cpu)))
 
     @property
     def smallest(self) -> int:
-        """Workers to begin with."""
+        """The number of workers at the start."""
         return self.workers if isinstance(self.workers, int) else self.workers[0]
 
     @property
     def largest(self) -> int:
-        """Workers that there may be."""
+        """The largest number of workers."""
         return self.workers if isinstance(self.workers, int) else self.workers[1]
 
     @field_validator("workers")

@@ -1,4 +1,4 @@
-"""What every Dask cluster object in Kubernetes has: clients that end with it, and the reasons that its pods tell."""
+"""What every Dask cluster object in Kubernetes has: clients that end with it, and reasons that its pods tell."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ConnectedCluster(ABC):
     """Base, beside Dask's own, of a Dask cluster object whose pods are in Kubernetes.
 
     Attributes:
-        name: of the cluster.
-        clients: that are connected through it.
-        pods_shown_by: the command that shows its pods.
+        name: The name of the cluster.
+        clients: The clients that are connected through it.
+        pods_shown_by: The command that shows its pods.
     """
 
     name: Any
@@ -30,7 +30,7 @@ class ConnectedCluster(ABC):
 
     @abstractmethod
     def deployed(self) -> AbstractContextManager[Deployed]:
-        """Its pods, by a login that ends with the context.
+        """The cluster's pods, with a login that ends with the context.
 
         Raises:
             ClusterApiError: Kubernetes does not answer, or refuses.
@@ -39,13 +39,13 @@ class ConnectedCluster(ABC):
     @property
     @abstractmethod
     def asked_by(self) -> str:
-        """How workers are asked for: how a sentence about a cluster without workers goes on."""
+        """How to ask for workers: the end of a sentence about a cluster without workers."""
 
     def connect(self) -> Client:
-        """A new client.
+        """Connect a new client.
 
         Raises:
-            ClusterConnectionError: the scheduler does not answer.
+            ClusterConnectionError: The scheduler does not answer.
         """
         try:
             client = new_client(self, timeout=_CONNECT_WITHIN)
@@ -58,10 +58,12 @@ class ConnectedCluster(ABC):
         return client
 
     def renew(self, client: Client) -> Client:
-        """A new client in place of one that has given up. The address stays, whichever pod is behind it.
+        """Connect a new client in place of one that has given up.
+
+        The address on this machine stays the same, though another pod may be behind it.
 
         Raises:
-            ClusterConnectionError: the scheduler does not answer; the call can be repeated.
+            ClusterConnectionError: The scheduler does not answer. The call can be repeated.
         """
         if client in self.clients:
             self.clients.remove(client)
@@ -74,7 +76,7 @@ class ConnectedCluster(ABC):
             end_client(self.clients.pop())
 
     def no_workers(self) -> str:
-        """Why there are no workers, as far as Kubernetes tells: how a sentence goes on."""
+        """Why there are no workers, as far as Kubernetes tells: the end of a sentence."""
         try:
             with self.deployed() as deployed:
                 return deployed.no_workers(self.asked_by)
@@ -82,7 +84,7 @@ class ConnectedCluster(ABC):
             return f"why, cannot be asked: {error.reason.clause}"
 
     def deaths(self) -> str:
-        """What Kubernetes tells of workers that ended, as a sentence without its full stop; empty if nothing."""
+        """Why workers ended, as far as Kubernetes tells: a sentence without its full stop, or empty."""
         try:
             with self.deployed() as deployed:
                 return deployed.deaths()

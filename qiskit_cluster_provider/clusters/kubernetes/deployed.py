@@ -1,4 +1,4 @@
-"""A Dask cluster that is deployed in Kubernetes, however it came there: what its pods do, and why."""
+"""A Dask cluster that is deployed in Kubernetes, by whatever means: what its pods do, and why."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Deployed:
     """The pods of one Dask cluster.
 
     Attributes:
-        api: Kubernetes.
-        namespace: where they are.
-        name: of the cluster.
-        selector: of the labels of its pods and Deployments.
-        advice: what mends their troubles.
+        api: The API server.
+        namespace: The namespace of the pods.
+        name: The name of the cluster.
+        selector: The label selector of its pods and Deployments.
+        advice: What mends troubles of the pods.
     """
 
     def __init__(self, api: Api, namespace: str, name: str, selector: str, advice: Advice) -> None:
@@ -34,20 +34,20 @@ class Deployed:
 
     @property
     def pods_shown_by(self) -> str:
-        """The command that shows its pods."""
+        """The command that shows the pods."""
         quoted = f"'{self.selector}'" if " " in self.selector else self.selector
         return f"kubectl get pods -n {self.namespace} -l {quoted}"
 
     def look(self) -> Seen:
-        """What its pods do now."""
+        """What the pods do now."""
         return seen(self.pods(), self.deployments(), self.advice)
 
     def pods(self) -> list[dict[str, Any]]:
-        """Those of the scheduler and the workers."""
+        """The pods of the scheduler and of the workers."""
         return self.api.items(f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=self.selector)
 
     def deployments(self) -> list[dict[str, Any]]:
-        """Those of the scheduler and the workers; none if one may not see them."""
+        """The Deployments of the scheduler and of the workers; none if the user may not see them."""
         path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
         try:
             return self.api.items(path, labelSelector=self.selector)
@@ -65,7 +65,7 @@ class Deployed:
         return _workers(self.deployments())
 
     def explain(self, trouble: Trouble) -> Reason:
-        """A trouble as the user reads it, with the last lines of the container's log."""
+        """A trouble as a user reads it, with the last lines of the container's log."""
         reason = Reason(f"{trouble.text}.", trouble.mend)
         if not trouble.pod:
             return reason
@@ -74,10 +74,10 @@ class Deployed:
         return replace(reason, hint=f"{trouble.mend}: kubectl logs -n {self.namespace} {trouble.pod} --previous")
 
     def no_workers(self, asked_by: str) -> str:
-        """Why a scheduler has none, as far as Kubernetes tells: how a sentence goes on.
+        """Why the scheduler has no workers, as far as Kubernetes tells: the end of a sentence.
 
         Args:
-            asked_by: what to do where none was asked for.
+            asked_by: How to ask for workers, for the case that nobody did.
         """
         now = self.look()
         if now.troubles:
@@ -87,14 +87,14 @@ class Deployed:
         return f"no pod of one is there: {asked_by}"
 
     def late(self, head: str) -> Reason:
-        """Why workers did not come, as far as it is known, behind ``head``."""
+        """The message of an error about workers that did not come: ``head``, and the reason if it is known."""
         troubles = self.look().troubles
         if troubles:
             return self.explain(troubles[0]).within(f"{head}: ")
         return Reason(head, f"they may still come. {self.pods_shown_by}")
 
     def deaths(self) -> str:
-        """Which workers ran out of memory, as a sentence without its full stop; empty if none did."""
+        """Which workers ran out of memory: a sentence without its full stop; empty if none did."""
         return "; ".join(out_of_memory(self.pods(), self.advice))
 
     def _last_lines(self, trouble: Trouble) -> str:

@@ -1,4 +1,4 @@
-"""What ``qiskit-cluster doctor`` finds out about Kubernetes: in one round of questions, without starting anything."""
+"""What ``qiskit-cluster doctor`` finds out about Kubernetes, in one round of questions that starts nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_NODES = 500  # of a larger cluster nobody needs to be told whether a worke
 
 
 def findings(config: KubernetesConfig) -> Iterator[Finding]:
-    """For ``aer-k8s``."""
+    """The findings for ``aer-k8s``."""
     yield image_finding(config)
     try:
         with connected() as api:
@@ -64,13 +64,13 @@ def findings(config: KubernetesConfig) -> Iterator[Finding]:
 
 
 def reached(api: Api, namespace: str) -> Finding:
-    """That there is an API server."""
+    """The finding that the API server answers."""
     where = f"context {api.context}" if api.context else "this pod's ServiceAccount"
     return Finding("API server", f"{api.server} answers ({where}, namespace {namespace})")
 
 
 def login(answers: Iterable[Answer]) -> Finding | None:
-    """That the login is refused, if it is: then all that follows would be the same sentence again."""
+    """The finding that the login is refused, if it is. All others would then say the same."""
     for one in answers:
         if isinstance(one, ClusterApiError) and one.status == 401:
             return Finding.failed("login", one)
@@ -78,7 +78,7 @@ def login(answers: Iterable[Answer]) -> Finding | None:
 
 
 def namespace_finding(name: str, answer: Answer) -> Finding:
-    """Whether the namespace exists, as far as one may see."""
+    """Whether the namespace exists, as far as the user may see."""
     if isinstance(answer, ClusterApiError) and answer.status == 404:
         return Finding("namespace", f"there is no namespace {name!r}", False, f"kubectl create namespace {name}")
     if isinstance(answer, ClusterApiError):  # most users may not read namespaces; the rights below tell
@@ -87,7 +87,7 @@ def namespace_finding(name: str, answer: Answer) -> Finding:
 
 
 def image_finding(config: KubernetesConfig) -> Finding:
-    """Whether an image is named, and how."""
+    """Whether the settings name an image with a tag of its own."""
     if config.spec is not None or not config.create:
         return Finding("image", "of the spec" if config.spec is not None else "of the cluster that runs")
     if config.image is None:
@@ -101,7 +101,7 @@ def image_finding(config: KubernetesConfig) -> Finding:
 
 
 def _spec(config: KubernetesConfig, namespace: str) -> Iterator[Finding]:
-    """That a manifest cannot be used, as far as it shows without asking Kubernetes."""
+    """The finding that a manifest cannot be used, as far as that shows without asking Kubernetes."""
     if config.spec is not None:
         try:
             manifest(config, new_name(), namespace)
@@ -110,7 +110,7 @@ def _spec(config: KubernetesConfig, namespace: str) -> Iterator[Finding]:
 
 
 def reviewed(rights: Sequence[Right], namespace: str) -> dict[tuple[Right, str], tuple[str, str, Any]]:
-    """The questions for rights, one for each verb."""
+    """The requests that ask for rights, one for each verb."""
     questions = {}
     for right in rights:
         resource, _, subresource = right.resource.partition("/")
@@ -130,7 +130,7 @@ def reviewed(rights: Sequence[Right], namespace: str) -> dict[tuple[Right, str],
 def rights(
     wanted: Sequence[Right], answers: Mapping[tuple[Right, str], Answer], namespace: str, file: str = RIGHTS_FILE
 ) -> Iterator[Finding]:
-    """Each right that is missing, or that none is."""
+    """A finding for each missing right, or one that no right is missing."""
     missing = False
     for answer in answers.values():
         if isinstance(answer, ClusterApiError):  # no answer is no refusal
@@ -178,7 +178,7 @@ def _operator(deployments: Answer, pods: Answer) -> Finding:
 
 
 def _room(config: KubernetesConfig, nodes: Answer, quotas: Answer) -> Finding:
-    """Whether some node is large enough for a worker, and whether quotas leave room for all."""
+    """Whether a node is large enough for a worker, and whether quotas leave room for all workers."""
     asked = {"cpu": parse_quantity(config.cpu), "memory": parse_quantity(config.memory)}
     if config.gpu:
         asked[GPU] = float(config.gpu)
@@ -232,7 +232,7 @@ def _is_there(name: str, answer: Answer) -> bool:
 
 
 def _workers(place: Place) -> Iterator[Finding]:
-    """Of a cluster that runs: what its scheduler and its workers say of their versions."""
+    """The versions that the scheduler and the workers of a running cluster have."""
     now = place.look()
     if not now.scheduler_ready:
         hopeless = [one for one in now.troubles if one.final and one.of_scheduler]

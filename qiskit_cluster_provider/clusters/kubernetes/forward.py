@@ -1,7 +1,7 @@
-"""A port of a Service on this machine's loopback, as ``kubectl port-forward`` has it, that ends when it should.
+"""A port on this machine's loopback that leads to a Service, as with ``kubectl port-forward``, and ends in time.
 
-dask-kubernetes starts a thread for each, which outlives the cluster. This one is ended; a connection that is cut is
-made anew with the next one, to whichever pod is ready then.
+dask-kubernetes starts a thread for each port-forward, and the threads outlive the cluster. These end with it. When a
+connection is cut, the next one leads to whichever pod is ready then.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _OPEN_WITHIN = 3 * ANSWER_WITHIN
 
 
 class Forward:
-    """Forwards ``localhost:port`` to ``remote_port`` of a Service.
+    """Forwards ``localhost:port`` to a port of a Service's pods.
 
     Args:
-        namespace: of the Service.
-        service: its name.
-        remote_port: of its pods.
-        rights_file: what grants the right to it, for the errors.
+        namespace: The namespace of the Service.
+        service: The name of the Service.
+        remote_port: The port of the pods.
+        rights_file: The file that grants the right to forward, for the errors.
 
     Attributes:
-        port: on this machine.
+        port: The port on this machine.
 
     Raises:
         ClusterApiError: Kubernetes does not answer, or refuses.
@@ -60,7 +60,7 @@ class Forward:
             raise translated(self._error, "", rights_file) from self._error
 
     def close(self) -> None:
-        """End it, with its connections and its thread."""
+        """End the forward, with its connections and its thread."""
         if self._loop is not None and self._end is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(timeout=ANSWER_WITHIN)
@@ -90,7 +90,7 @@ class Forward:
 
 
 async def _check_let_in(client: Any, service: Any, remote_port: int, rights_file: str) -> None:
-    """Raise what kr8s would try again for ever, while whoever is connected waits: a refusal of the API server."""
+    """Raise the API server's refusal. kr8s would try again for ever, and the connection would hang."""
     ready = await service.async_ready_pods()
     if not ready:  # there will be one by the time that somebody connects
         return
@@ -120,16 +120,16 @@ async def _listening(service: Any, remote_port: int, stack: AsyncExitStack) -> i
 
 
 class Way:
-    """How the ports of a Service are reached from this process: by its name in Kubernetes, through forwards outside.
+    """How this process reaches the ports of a Service: inside Kubernetes by its name, outside through forwards.
 
     Args:
-        namespace: of the Service.
-        service: its name.
-        forward: through the API server; default: yes, unless this process runs in Kubernetes.
-        rights_file: what grants the right to do so, for the errors.
+        namespace: The namespace of the Service.
+        service: The name of the Service.
+        forward: Whether to go through the API server; default: yes, unless this process runs in Kubernetes.
+        rights_file: The file that grants the right to forward, for the errors.
 
     Attributes:
-        outside: whether ports are forwarded.
+        outside: Whether ports are forwarded.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Way:
         self._forwards: list[Forward] = []
 
     def to(self, port: int, pod_port: int) -> tuple[str, int]:
-        """Host and port that lead to ``port`` of the Service, which is ``pod_port`` of its pods.
+        """The host and the port that lead to ``port`` of the Service, which is ``pod_port`` of its pods.
 
         Raises:
             ClusterApiError: Kubernetes does not answer, or refuses.
@@ -154,13 +154,17 @@ class Way:
         return "localhost", forward.port
 
     def close(self) -> None:
-        """End its forwards."""
+        """End the forwards."""
         while self._forwards:
             self._forwards.pop().close()
 
 
 def is_outside(forward: bool | None) -> bool:
-    """Whether ports are forwarded: as the setting ``port_forward`` says, else unless this process is in a pod."""
+    """Whether to forward ports. By default this is so unless this process runs in a pod.
+
+    Args:
+        forward: The setting ``port_forward``.
+    """
     return not is_inside(os.environ) if forward is None else forward
 
 
@@ -170,7 +174,7 @@ def is_inside(environment: Mapping[str, str]) -> bool:
 
 
 def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A connection that was cut is closed; who used it finds out by that, and makes another."""
+    """Log that a connection was cut. Its user notices by itself, and connects again."""
     logging.getLogger("qiskit_cluster_provider").debug(
         "port-forward: %s", context.get("message"), exc_info=context.get("exception")
     )

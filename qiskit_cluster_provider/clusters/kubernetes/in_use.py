@@ -1,8 +1,8 @@
-"""A preload of the scheduler: while a client is connected it is not idle, whatever the client does meanwhile.
+"""A preload of the scheduler, which does not count as idle while a client is connected.
 
-The operator removes a cluster whose scheduler has been idle for ``idleTimeout``. That is for what a killed process
-left behind, and not for a user who thinks for an hour. The connection tells the two apart: it ends with the process,
-and it does not depend on what the process does, as a heartbeat would.
+The operator removes a cluster whose scheduler has been idle for ``idleTimeout``. This is for a cluster that a killed
+process has left, and not for a user who thinks for an hour. The connection tells one from the other: it ends with the
+process, and unlike a heartbeat it does not depend on what the process does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LOOK_EVERY = 5000  # milliseconds; less than the shortest timeout that can be s
 
 
 def dask_setup(scheduler: Any) -> None:
-    """Called by ``dask scheduler --preload``."""
+    """Let the scheduler look at its clients regularly. ``dask scheduler --preload`` calls this."""
 
     def touch() -> None:
         if scheduler.client_comms:

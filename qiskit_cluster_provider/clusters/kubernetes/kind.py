@@ -1,4 +1,4 @@
-"""``aer-k8s``: started, attached to, scaled, left."""
+"""``aer-k8s``: a cluster is started or attached to, scaled, and left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class KubernetesKind(ClusterKind):
-    """A ``DaskCluster`` of dask-kubernetes' operator, through its ``KubeCluster``."""
+    """A ``DaskCluster`` of dask-kubernetes' operator, used through dask-kubernetes' ``KubeCluster``."""
 
     description = "A Dask cluster in Kubernetes, started when it is first used: image=, workers=, cpu=, memory="
     Config = KubernetesConfig
@@ -26,11 +26,14 @@ class KubernetesKind(ClusterKind):
 
     @contextmanager
     def connect(self, config: KubernetesConfig) -> Iterator[Client]:
-        """Start a cluster, or use one of this name; delete afterwards what was started, unless it is to be kept.
+        """Start a cluster, or use the one that has this name.
+
+        Leaving the context deletes the cluster that was started, unless it is to be kept.
 
         Raises:
-            ClusterConnectionError: it cannot be started or reached; says why, and what mends it.
-            ClusterConfigError: there is one of this name already, or none to attach to.
+            ClusterConnectionError: The cluster cannot be started or reached. The message says why, and what mends it.
+            ClusterConfigError: A cluster of this name exists already, or does not exist and is only to be attached
+                to.
         """
         from . import session
 
@@ -38,37 +41,43 @@ class KubernetesKind(ClusterKind):
             yield opened.client
 
     def renew(self, client: Client, config: Any) -> Client | None:
-        """A new client of the same ``KubeCluster``: its address stays, whichever pod is behind it."""
+        """Connect a new client through the same ``KubeCluster``."""
         return client.cluster.renew(client)
 
     def findings(self, config: KubernetesConfig) -> Iterator[Finding]:
-        """Kubernetes, login, rights, operator, room and image."""
+        """Check Kubernetes, the login, rights, the operator, room for the workers, and the image."""
         from .doctor import findings
 
         yield from findings(config)
 
     def scale(self, client: Any, config: KubernetesConfig, workers: int, timeout: float | None) -> None:
-        """Waits as long as a start may take, and says why workers do not come."""
+        """Change the number of workers, and say why workers do not come.
+
+        By default this waits as long as a start may take.
+        """
         from . import session
 
         session.scaled(client, workers, config.start_timeout if timeout is None else timeout)
 
     def adapt(self, client: Any, config: KubernetesConfig, minimum: int, maximum: int) -> None:
-        """Through the operator, which looks at the load every few seconds."""
+        """Let the operator decide how many workers there are. It looks at the load every few seconds."""
         from . import session
 
         session.adapted(client, minimum, maximum)
 
     def options(self, config: KubernetesConfig) -> Mapping[str, Any]:
-        """``device="GPU"`` if workers have one."""
+        """``device="GPU"`` if the workers have GPUs."""
         return {"device": "GPU"} if config.gpu else {}
 
     def size(self, config: KubernetesConfig) -> tuple[int, int]:
-        """All that there may be, and the CPUs of one."""
+        """The largest number of workers, and the CPUs of each."""
         return config.largest, config.threads
 
     def portable(self, config: KubernetesConfig) -> dict[str, Any]:
-        """Of a manifest, too, without the values of environment variables; what refers to a Secret stays."""
+        """The settings that a pickle keeps. A manifest is kept without the values of environment variables.
+
+        An environment variable that refers to a Secret stays.
+        """
         found = super().portable(config)
         if "spec" in found:
             found["spec"] = _without_values(found["spec"])
@@ -80,7 +89,7 @@ class KubernetesKind(ClusterKind):
 
 
 def _without_values(manifest: Any) -> Any:
-    """A manifest whose lists ``env`` name no value themselves; of anything else, itself."""
+    """A manifest without the entries of ``env`` lists that have a value. Anything else is returned as it is."""
     if isinstance(manifest, list | tuple):
         return [_without_values(one) for one in manifest]
     if not isinstance(manifest, Mapping):

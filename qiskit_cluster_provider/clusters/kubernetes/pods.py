@@ -1,4 +1,4 @@
-"""What the pods of a cluster do, and why some of them do not run. Reads Kubernetes' objects; asks nothing."""
+"""What the pods of a cluster do, and why some do not run. This reads Kubernetes' objects, and sends no request."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _CRASHES = 2  # restarts before it is more than an accident
 
 @dataclass(frozen=True)
 class Advice:
-    """What mends troubles, in the words of who makes the pods.
+    """What mends troubles, in terms of whatever made the pods.
 
     Attributes:
-        less: a sentence on how to ask for less, without its full stop.
-        image: where the image is set.
-        memory: where the memory is set.
+        less: How to ask for less: a sentence without its full stop.
+        image: Where to set the image.
+        memory: Where to set the memory.
     """
 
     less: str
@@ -34,15 +34,15 @@ class Advice:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why something does not start.
+    """The reason why something does not start.
 
     Attributes:
-        text: one sentence with Kubernetes' own words, without its full stop.
-        mend: what to do.
-        final: whether waiting is of no use.
-        pod: whose last lines would tell more; empty if no container ran.
-        container: in that pod.
-        of_scheduler: whether it is the scheduler that does not start.
+        text: One sentence without its full stop, with Kubernetes' own words.
+        mend: What to do.
+        final: Whether waiting cannot help.
+        pod: The pod whose last lines would tell more; empty if no container ran.
+        container: The container in that pod.
+        of_scheduler: Whether it is the scheduler that does not start.
     """
 
     text: str
@@ -55,14 +55,15 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Seen:
-    """Pods, Deployments and Events of one cluster at one moment.
+    """The pods and the Deployments of one cluster at one moment.
 
     Attributes:
-        scheduler: what its pod does, in a word or two; empty if there is none.
-        scheduler_ready: whether it can be connected to.
-        workers: pods of workers.
-        running: those of them that are ready.
-        up: a trouble for each pod whose container runs: if what is awaited does not come, it is this.
+        scheduler: What the scheduler's pod does, in a word or two; empty if there is none.
+        scheduler_ready: Whether the scheduler can be connected to.
+        workers: The number of pods of workers.
+        running: The number of those that are ready.
+        troubles: What keeps pods from running.
+        up: A trouble for each pod whose container runs. If what is awaited does not come, this is the reason.
     """
 
     scheduler: str
@@ -77,9 +78,9 @@ def seen(pods: Iterable[Mapping[str, Any]], deployments: Iterable[Mapping[str, A
     """Read what there is.
 
     Args:
-        pods: of the cluster; those that are being deleted do not count.
-        deployments: of the cluster, which tell of pods that cannot be made.
-        advice: what mends their troubles.
+        pods: The pods of the cluster. Pods that are being deleted do not count.
+        deployments: The Deployments of the cluster, which tell about pods that cannot be made.
+        advice: What mends troubles.
     """
     there = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     schedulers = [pod for pod in there if component(pod) == "scheduler"]
@@ -107,7 +108,7 @@ def _up(pod: Mapping[str, Any], advice: Advice) -> Iterable[Trouble]:
 
 
 def out_of_memory(pods: Iterable[Mapping[str, Any]], advice: Advice) -> list[str]:
-    """A sentence without its full stop for each worker of ``pods`` whose container was ended for want of memory."""
+    """A sentence without its full stop for each worker whose container was ended because it had too little memory."""
     said = []
     for pod in pods:
         for one in _containers(pod) if component(pod) == "worker" else ():
@@ -122,23 +123,23 @@ def out_of_memory(pods: Iterable[Mapping[str, Any]], advice: Advice) -> list[str
 
 
 def component(thing: Mapping[str, Any]) -> str:
-    """``scheduler`` or ``worker``; or another one that a chart has, such as ``jupyter``."""
+    """``scheduler``, ``worker``, or another component that a chart has, such as ``jupyter``."""
     labels = thing["metadata"].get("labels", {})
     return next((str(labels[name]) for name in _COMPONENTS if name in labels), "worker")
 
 
 def ready(pod: Mapping[str, Any]) -> bool:
-    """Whether its containers run and answer their probes."""
+    """Whether a pod's containers run and answer their probes."""
     return any(one["type"] == "Ready" and one["status"] == "True" for one in _conditions(pod))
 
 
 def pending(pod: Mapping[str, Any]) -> bool:
-    """Whether it has not begun to run."""
+    """Whether a pod has not begun to run."""
     return bool(pod.get("status", {}).get("phase", "Pending") == "Pending")
 
 
 def state(pod: Mapping[str, Any]) -> str:
-    """What it does, in the words of ``kubectl get pods``."""
+    """What a pod does, in the words of ``kubectl get pods``."""
     if "deletionTimestamp" in pod["metadata"]:
         return "Terminating"
     for one in _containers(pod):

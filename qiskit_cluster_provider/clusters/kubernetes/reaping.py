@@ -1,4 +1,4 @@
-"""The clusters in Kubernetes that carry our labels: whose they are, whether anybody uses them, and their end."""
+"""The clusters in Kubernetes that this package created: whose they are, whether anybody uses them, and their end."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ class Found:
     """A ``DaskCluster`` that this package created.
 
     Attributes:
-        name: of the ``DaskCluster``.
-        namespace: where it is.
-        owner: the user who created it.
-        host: of the process that did.
-        process: its number there.
-        session: what tells it from a later one of its name.
-        created: in seconds since 1970.
-        workers: that were asked for.
-        state: ``in use``, ``starting``, ``kept`` (it was to be), ``orphan`` (nobody is connected) or ``unknown``.
+        name: The name of the ``DaskCluster``.
+        namespace: Its namespace.
+        owner: The user who created it.
+        host: The machine of the process that created it.
+        process: The number of that process.
+        session: What tells it from a later cluster of the same name.
+        created: When it was created, in seconds since 1970.
+        workers: The number of workers that it is to have.
+        state: ``in use``, ``starting``, ``kept`` (its user asked for that), ``orphan`` (nobody is connected) or
+            ``unknown``.
     """
 
     name: str
@@ -53,12 +54,12 @@ class Found:
 
     @property
     def age(self) -> float:
-        """Seconds since it was created."""
+        """The seconds since it was created."""
         return max(0.0, time.time() - self.created)
 
 
 def clusters(api: Api, namespace: str | None) -> list[Found]:
-    """Those in ``namespace``, or in all that one may see, the oldest first.
+    """The clusters in ``namespace``, or in all namespaces that the user may see, the oldest first.
 
     Raises:
         ClusterApiError: Kubernetes does not answer, or refuses.
@@ -80,10 +81,10 @@ def clusters(api: Api, namespace: str | None) -> list[Found]:
 
 
 def reap(api: Api, orphans: Iterable[Found]) -> list[Found]:
-    """Delete clusters if still nobody uses them. Returns those that are gone; warns of others.
+    """Delete clusters that still nobody uses, and return those that are gone. Warns about the others.
 
     Raises:
-        ClusterApiError: Kubernetes does not answer, or refuses to show them.
+        ClusterApiError: Kubernetes does not answer, or refuses to show the clusters.
     """
     gone = []
     for one in orphans:
@@ -123,7 +124,7 @@ def _number(note: str | None) -> float:
 
 
 def _state(api: Api, found: Found, here: bool) -> str:
-    """By its process, if that would be ``here`` and lives; else by who is connected to its scheduler."""
+    """The state of a cluster: by its process, if that would live ``here``; else by its scheduler's clients."""
     if here and _lives(found.process, found.created):
         return IN_USE
     try:
@@ -135,7 +136,7 @@ def _state(api: Api, found: Found, here: bool) -> str:
 
 
 def _lives(process: int, created: float) -> bool:
-    """Whether a process with this number runs, and did when the cluster was created."""
+    """Whether a process with this number runs, and ran already when the cluster was created."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         up = float(Path("/proc/uptime").read_text().split()[0])
@@ -146,7 +147,7 @@ def _lives(process: int, created: float) -> bool:
 
 
 def _clients(found: Found) -> int:
-    """How many clients are connected to its scheduler, which counts one of its own."""
+    """The number of clients of a scheduler, which counts one of its own."""
     with closing(Forward(found.namespace, f"{found.name}-scheduler", 8787)) as forward:
         address = f"http://localhost:{forward.port}/json/counts.json"
         with urllib.request.urlopen(address, timeout=ANSWER_WITHIN) as answer:

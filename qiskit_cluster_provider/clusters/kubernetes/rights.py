@@ -1,4 +1,4 @@
-"""What a user must be allowed to do in a namespace, as data.
+"""The rights that a user needs in a namespace, as data.
 
 ``qiskit-cluster doctor`` asks Kubernetes for each of these rights. ``deploy/rbac.yaml`` and
 ``deploy/helm-access.yaml`` grant exactly them.
@@ -19,11 +19,11 @@ class Right:
     """Verbs on a resource, in the namespace of the cluster.
 
     Attributes:
-        group: of the API; the core group is ``""``.
-        resource: in the plural, with its subresource: ``pods/log``.
-        verbs: all of them are needed for ``why``.
-        why: what they are for, to follow "is needed to".
-        needed: whether there is no cluster without it. Without another one, only ``why`` is missing.
+        group: The group of the API; empty for the core group.
+        resource: The resource in the plural, with its subresource: ``pods/log``.
+        verbs: The verbs. All of them are needed for ``why``.
+        why: What the right is for, as the rest of a sentence that begins with "It is needed to".
+        needed: Whether a cluster is impossible without the right. If not, only ``why`` is.
     """
 
     group: str
@@ -65,5 +65,5 @@ HELM_RIGHTS = (
 
 
 def of_use(rights: Sequence[Right], outside: bool) -> list[Right]:
-    """Those of ``rights`` that a process needs which is ``outside`` of Kubernetes, or in one of its pods."""
+    """Those of ``rights`` that a process needs. One that is ``outside`` of Kubernetes needs to forward ports."""
     return [right for right in rights if outside or right.resource != PORT_FORWARD]

@@ -1,8 +1,8 @@
-"""Another number of workers: asked for, looked after, and asked for again where the operator lost it.
+"""Changing the number of workers of a ``DaskCluster``, and asking again where the operator has lost the request.
 
-The operator answers each change of ``replicas`` once. It may fail at it or not run at all, and when it takes workers
-away it asks the scheduler which, who knows only those that run: it would end them and keep those that still wait for
-a node (dask-kubernetes 2026.3). So workers that wait are taken away by us, before.
+The operator answers each change of ``replicas`` once. It may fail, or not run at all. When it takes workers away, it
+asks the scheduler for their names, and the scheduler knows only those that run. So it would end workers that run and
+keep those that still wait for a node (dask-kubernetes 2026.3). This module deletes the waiting ones before.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def set_workers(cluster: Any, workers: int | tuple[int, int]) -> None:
 
 
 def scale(place: Place, cluster: Any, client: Any, workers: int, timeout: float) -> None:
-    """Ask for ``workers``, and wait until they are there and no others are.
+    """Ask for ``workers``, and wait until they, and no others, are there.
 
     Raises:
-        ClusterConnectionError: they are not there in time; says why.
-        ClusterClosedError: the backend was closed meanwhile.
+        ClusterConnectionError: They are not there in time. The message says why.
+        ClusterClosedError: The backend was closed meanwhile.
     """
     _take_away_waiting(place, workers)
     set_workers(cluster, workers)
@@ -60,7 +60,7 @@ def scale(place: Place, cluster: Any, client: Any, workers: int, timeout: float)
 
 
 def _take_away_waiting(place: Place, workers: int) -> None:
-    """Delete Deployments whose pods wait, as far as there are too many."""
+    """Delete surplus Deployments whose pods wait for a node."""
     groups = [one["metadata"]["name"] for one in place.worker_groups()]
     surplus = len(groups) - workers
     if surplus <= 0:
@@ -76,5 +76,8 @@ def _take_away_waiting(place: Place, workers: int) -> None:
 
 
 def _made(place: Place) -> int:
-    """Workers that Kubernetes was asked for: each has a Deployment; who may not see those sees its pod."""
+    """The number of workers that Kubernetes was asked for.
+
+    Each worker has a Deployment. For a user who may not see Deployments, pods are counted.
+    """
     return len(place.worker_groups()) or place.look().workers

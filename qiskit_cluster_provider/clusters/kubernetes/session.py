@@ -1,4 +1,4 @@
-"""One use of a cluster in Kubernetes: created or found, connected to, and left as it should be."""
+"""One use of a cluster in Kubernetes: it is created or found, connected to, and left as it should be."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Session:
     """A cluster that is in use.
 
     Attributes:
-        place: where it is.
-        cluster: dask-kubernetes' object of it.
-        client: connected.
-        config: the settings.
+        place: The ``DaskCluster``.
+        cluster: dask-kubernetes' object for it.
+        client: The client, which is connected.
+        config: The settings.
     """
 
     place: Place
@@ -39,7 +39,7 @@ class Session:
 
 @contextmanager
 def opened(config: KubernetesConfig) -> Iterator[Session]:
-    """See :meth:`.kind.KubernetesKind.connect`."""
+    """Does the work of :meth:`.kind.KubernetesKind.connect`."""
     with connected() as api:
         place = Place(api, config.namespace or api.namespace, config.name or new_name())
         found = place.find() if config.name is not None else None
@@ -55,7 +55,10 @@ def opened(config: KubernetesConfig) -> Iterator[Session]:
 
 @contextmanager
 def _created(place: Place, config: KubernetesConfig) -> Iterator[threading.Event]:
-    """A new ``DaskCluster``, deleted afterwards. One that is to be kept is deleted only if it is never started."""
+    """Create a ``DaskCluster``, and delete it afterwards.
+
+    One that is to be kept is deleted only if its start fails.
+    """
     if not config.create:
         there = [one["metadata"]["name"] for one in place.api.items(place.path("daskclusters"))]
         raise ClusterConnectionError(
@@ -87,7 +90,7 @@ def _create(place: Place, cluster: dict[str, Any], config: KubernetesConfig) -> 
 
 @contextmanager
 def _running(place: Place, config: KubernetesConfig, *, new: bool) -> Iterator[Session]:
-    """Connected to a cluster that is there. One that is not new keeps its workers, unless others are asked for."""
+    """Connect to a cluster that exists. If it is not new, it keeps its workers, unless the settings name a number."""
     with showing(config.quiet) as show:
         await_scheduler(place, config, show)
         show(f"{place.name} in {place.namespace}: connecting to its scheduler")
@@ -116,7 +119,7 @@ def _taken(name: str) -> ClusterConnectionError:
 
 
 def _check_wanted(found: dict[str, Any], config: KubernetesConfig) -> None:
-    """Refuse a cluster that is somebody's, or that is not what was asked for."""
+    """Refuse a cluster of another user, or one that is not as the settings want it."""
     name = found["metadata"]["name"]
     if "deletionTimestamp" in found["metadata"]:
         raise ClusterConnectionError(f"DaskCluster {name!r} is being deleted.", hint=GOING)
@@ -152,21 +155,21 @@ def _cluster(place: Place, config: KubernetesConfig, *, owned: bool) -> RunningK
 
 
 def scaled(client: Client, workers: int, timeout: float) -> None:
-    """See :meth:`.kind.KubernetesKind.scale`."""
+    """Does the work of :meth:`.kind.KubernetesKind.scale`."""
     cluster: RunningKubeCluster = client.cluster
     with cluster.deployed() as place, _in_words(place.api.server):
         scale(place, cluster, client, workers, timeout)
 
 
 def adapted(client: Client, minimum: int, maximum: int) -> None:
-    """See :meth:`.kind.KubernetesKind.adapt`."""
+    """Does the work of :meth:`.kind.KubernetesKind.adapt`."""
     with _in_words(""):
         set_workers(client.cluster, (minimum, maximum))
 
 
 @contextmanager
 def _in_words(server: str) -> Iterator[None]:
-    """What dask-kubernetes raises, as an error of ours."""
+    """Translate what dask-kubernetes raises into errors of this package."""
     try:
         yield
     except ClusterError:

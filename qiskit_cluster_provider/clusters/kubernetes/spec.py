@@ -1,7 +1,7 @@
 """The ``DaskCluster`` that ``aer-k8s`` creates, as data.
 
-Scheduler and workers run as nobody in particular, without a ServiceAccount's token, without capabilities and on
-a file system that is read-only but for ``/tmp``: what a circuit could make them do stays in their pod.
+Scheduler and workers run as an unprivileged user, without a ServiceAccount's token, without capabilities, and on a
+file system that is read-only except for ``/tmp``. So whatever a circuit could make them do stays in their pod.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _IN_USE = "qiskit_cluster_provider.clusters.kubernetes.in_use"
 
 
 def new_name() -> str:
-    """A name that nobody has, and that tells whose cluster it is."""
+    """A new name, which tells whose cluster it is."""
     return f"qiskit-{owner_label()[:20]}-{secrets.token_hex(3)}".lower().replace("_", "-").replace(".", "-")
 
 
 def owner_label() -> str:
-    """The user of this process, as the label's value."""
+    """The user of this process, as the value of a label."""
     try:
         return _label(getpass.getuser())
     except (KeyError, OSError):  # a numeric user without a name, as in many containers
@@ -59,9 +59,9 @@ def owner_label() -> str:
 
 
 def machine() -> str:
-    """Where a process can be known by its number: one start of one machine, and one container of it.
+    """Where the number of a process identifies it: one boot of one machine, in one container.
 
-    Its name would not do, which others may have. Empty where it cannot be told.
+    The name of the machine would not do, since others may have the same. Empty if this cannot be told.
     """
     try:
         started = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -71,10 +71,10 @@ def machine() -> str:
 
 
 def manifest(config: KubernetesConfig, name: str, namespace: str | None = None) -> dict[str, Any]:
-    """The ``DaskCluster`` named ``name``, to be in ``namespace``.
+    """The ``DaskCluster`` named ``name``, for ``namespace``.
 
     Raises:
-        ClusterConfigError: there is no image, or ``spec`` is no ``DaskCluster`` for there.
+        ClusterConfigError: There is no image, or ``spec`` is not a ``DaskCluster`` for this namespace.
     """
     if config.spec is not None:
         cluster = _given(config.spec, namespace)
@@ -107,7 +107,7 @@ def manifest(config: KubernetesConfig, name: str, namespace: str | None = None) 
 
 
 def session_of(cluster: Mapping[str, Any]) -> str:
-    """What tells a ``DaskCluster`` of ours from every other, also from a later one of its name."""
+    """What tells a ``DaskCluster`` of this package from every other, also from a later one of the same name."""
     return str(cluster["metadata"].get("labels", {}).get(SESSION, ""))
 
 
@@ -142,14 +142,17 @@ def _has_worker(cluster: Mapping[str, Any]) -> bool:
 
 
 def _filled(value: Any) -> Any:
-    """A copy without what is null, which to Kubernetes is the same as not there."""
+    """A copy without null values, which Kubernetes treats as missing."""
     if isinstance(value, Mapping):
         return {key: _filled(one) for key, one in value.items() if one is not None}
     return [_filled(one) for one in value] if isinstance(value, list) else value
 
 
 def _labels(config: KubernetesConfig) -> dict[str, str]:
-    """Kubernetes gives them to all that comes from the cluster, so that it can be found, and its cost counted."""
+    """The labels by which a cluster is found, and its cost counted.
+
+    Kubernetes gives them to all objects that come from the cluster.
+    """
     return {
         MANAGED_BY: MANAGER,
         OWNER: owner_label(),
@@ -169,7 +172,7 @@ def _annotations() -> dict[str, str]:
 
 
 def _label(text: str) -> str:
-    """As a label's value may be."""
+    """A text in the form that a label's value must have."""
     return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.") or "unknown"
 
 
@@ -232,7 +235,7 @@ def _env(variables: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _resources(cpu: float | str, memory: str, gpu: int = 0) -> dict[str, dict[str, str]]:
-    """Requests equal to limits: the pod has what it asked for, and is the last to be evicted."""
+    """Requests that equal the limits: the pod has what it asked for, and is the last to be evicted."""
     amounts = {"cpu": f"{cpu:g}" if isinstance(cpu, float) else str(cpu), "memory": memory}
     if gpu:
         amounts[GPU] = str(gpu)

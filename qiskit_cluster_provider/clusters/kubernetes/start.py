@@ -1,4 +1,4 @@
-"""A ``DaskCluster`` in Kubernetes: created, awaited until its scheduler is ready, and deleted."""
+"""A ``DaskCluster`` in Kubernetes: it is created, awaited until its scheduler is ready, and deleted."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ _ADVICE = Advice(
 
 
 class Place(Deployed):
-    """One ``DaskCluster`` in Kubernetes, there or not yet."""
+    """One ``DaskCluster`` in Kubernetes, which may not exist yet."""
 
     def __init__(self, api: Api, namespace: str, name: str) -> None:
         super().__init__(api, namespace, name, f"{CLUSTER}={name}", _ADVICE)
 
     def path(self, kind: str, name: str = "") -> str:
-        """Of our custom resources."""
+        """The path of one of the operator's custom resources."""
         return f"{CLUSTERS}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
 
     @property
     def group(self) -> str:
-        """The path of its worker group."""
+        """The path of the worker group."""
         return self.path("daskworkergroups", f"{self.name}-default")
 
     def find(self) -> dict[str, Any] | None:
-        """The ``DaskCluster``, if there is one."""
+        """The ``DaskCluster``; ``None`` if it does not exist."""
         return self.api.find(self.path("daskclusters", self.name))
 
     def create(self, cluster: dict[str, Any]) -> None:
-        """Ask for the cluster of a manifest.
+        """Ask Kubernetes for the cluster of a manifest.
 
         Raises:
             ClusterApiError: Kubernetes refuses.
@@ -54,12 +54,13 @@ class Place(Deployed):
         self.api.request("POST", self.path("daskclusters"), cluster)
 
     def remove(self, session: str) -> bool:
-        """Delete the cluster of ``session``, never another one that has its name by now, and wait until it is gone.
+        """Delete the cluster of ``session``, and wait until it is gone.
 
-        Asks again where Kubernetes does not answer. Warns if it does not go.
+        Another cluster that has its name by now stays. The request is repeated if Kubernetes does not answer. A
+        warning says if the cluster does not go.
 
         Returns:
-            Whether it is gone.
+            Whether the cluster is gone.
         """
         path = self.path("daskclusters", self.name)
         start = time.monotonic()
@@ -95,7 +96,10 @@ class Place(Deployed):
         )
 
     def _await_group(self) -> None:
-        """Let the operator finish what it has begun: a worker group that comes after its cluster stays."""
+        """Let the operator finish what it has begun.
+
+        A worker group that it makes after its cluster is gone would stay.
+        """
         deadline = time.monotonic() + _GROUP_WITHIN
         while time.monotonic() < deadline:
             cluster = self.find()
@@ -107,7 +111,10 @@ class Place(Deployed):
             time.sleep(LOOK_EVERY)
 
     def _remind(self, path: str, waited: float) -> None:
-        """Let the operator look again, by a change: if it was asking whether the cluster idles, it waits a minute."""
+        """Make the operator look again, by a change of the cluster.
+
+        If the operator was asking whether the cluster is idle, it would otherwise wait for a minute.
+        """
         try:
             self.api.request("PATCH", path, {"metadata": {"annotations": {DELETED: f"{waited:.1f} s ago"}}})
         except ClusterApiError as error:
@@ -119,8 +126,8 @@ def await_scheduler(place: Place, config: KubernetesConfig, show: Show) -> None:
     """Wait until the scheduler of a new cluster is ready.
 
     Raises:
-        ClusterConnectionError: it will not be, or is not in time; says why.
-        ClusterClosedError: the backend was closed meanwhile.
+        ClusterConnectionError: The scheduler cannot come, or did not come in time. The message says why.
+        ClusterClosedError: The backend was closed meanwhile.
     """
     start = time.monotonic()
 

@@ -26,9 +26,9 @@ Show = Callable[[str], object]
 
 @contextmanager
 def showing(quiet: bool) -> Iterator[Show]:
-    """Yields a function that shows a line in place of the one before: in a terminal, in a notebook, else in the log.
+    """Yield a function that shows a line in place of the one before: in a terminal, in a notebook, or in the log.
 
-    Every new line is in the log too. ``quiet`` shows it there alone.
+    The log has every new line. With ``quiet``, the lines appear only there.
     """
     from rich.console import Console
 
@@ -70,16 +70,16 @@ def await_pods(
     """Look at the pods of a cluster until they are ``done``.
 
     Args:
-        place: the cluster.
-        show: shows how far it is.
-        done: whether what is awaited is there.
-        what: what is awaited, for the error.
-        workers: how many workers there are to be, for the line that is shown.
-        timeout: seconds, the setting ``start_timeout``.
+        place: The cluster.
+        show: Shows how far it is.
+        done: Returns whether what is awaited is there.
+        what: What is awaited, for the error.
+        workers: The number of workers that are to come, for the line that is shown.
+        timeout: The seconds to wait, which the setting ``start_timeout`` gives.
 
     Raises:
-        ClusterConnectionError: it cannot come, or did not come in time; says why.
-        ClusterClosedError: the backend was closed meanwhile.
+        ClusterConnectionError: It cannot come, or did not come in time. The message says why.
+        ClusterClosedError: The backend was closed meanwhile.
     """
     start = time.monotonic()
     up_since: dict[str, float] = {}
@@ -118,15 +118,15 @@ def await_first_worker(place: Deployed, show: Show, client: Client, *, workers: 
     """Wait until the scheduler has a worker, if there are to be any.
 
     Args:
-        place: the cluster.
-        show: shows how far it is.
-        client: of the scheduler.
-        workers: how many workers there are to be.
-        timeout: seconds, the setting ``start_timeout``.
+        place: The cluster.
+        show: Shows how far it is.
+        client: A client of the scheduler.
+        workers: The number of workers that are to come.
+        timeout: The seconds to wait, which the setting ``start_timeout`` gives.
 
     Raises:
-        ClusterConnectionError: no worker can come, or none came in time; says why.
-        ClusterClosedError: the backend was closed meanwhile.
+        ClusterConnectionError: No worker can come, or none came in time. The message says why.
+        ClusterClosedError: The backend was closed meanwhile.
     """
     first = min(1, workers)
     await_pods(
