@@ -43,7 +43,7 @@ class QuantumInstance:
         self.optimization_level = optimization_level
         given = {"shots": shots, "seed_simulator": seed_simulator, **run_options}
         self.run_options = {name: value for name, value in given.items() if value is not None}
-        self.backend._effective(self.run_options, "QuantumInstance", stacklevel=4)
+        self.backend.execution.settings(self.run_options, "QuantumInstance", stacklevel=4)
 
     def transpile(self, circuits: QuantumCircuit | Sequence[QuantumCircuit]) -> list[QuantumCircuit]:
         """The circuits in the gates of the backend; always a list, as it was."""

@@ -39,6 +39,7 @@ from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
 from qiskit_cluster_provider.engines.aer.checks import check_work
 from qiskit_cluster_provider.engines.aer.gates import CLIFFORD, GATES, INSTRUCTIONS, METHOD_FOR
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.errors import (
     CircuitTypeError,
     ClusterConfigError,
@@ -50,7 +51,6 @@ from qiskit_cluster_provider.errors import (
     UnknownOptionError,
 )
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator
 
 from .slow import quick
 
@@ -297,7 +297,7 @@ def test_an_error_that_is_aers_too_travels_as_it_is(kind):
 def test_an_unknown_option_and_method_raise_what_aer_raises(backend):
     for options in ({"method": "magic"}, {"shotz": 5}):
         with pytest.raises(AerError):
-            backend._with_options({}).set_options(**options)
+            backend.with_options({}).set_options(**options)
 
 
 OPTIONS = [
@@ -532,7 +532,7 @@ def test_what_is_refused_is_what_aer_refuses(device):
         except QiskitError as error:
             known = "unknown instruction" not in str(error)
         told[known] += 1
-        work = prepare([circuit], None, {"shots": 2}, SliceOptions(), Simulator())
+        work = prepare([circuit], None, RunSettings({"shots": 2}, SliceOptions()))
         with nullcontext() if known else pytest.raises(InvalidCircuitError, match="transpile"):
             check_work(work, basis)
     assert min(told.values()) > 5

@@ -11,9 +11,10 @@ import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.merge import merge
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import PackedCounts, Simulator, SliceResult, cut
+from qiskit_cluster_provider.plan import PackedCounts, SliceResult, cut
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result, encode_result
 
 from .alone import alone
@@ -55,7 +56,7 @@ def answer(piece):
 def way(circuits, binds):
     """From the user's circuits to the result, without workers."""
     options = {"shots": 100, "seed_simulator": 1}
-    plan = cut(prepare(circuits, binds, options, SliceOptions(), Simulator()), 2)
+    plan = cut(prepare(circuits, binds, RunSettings(options, SliceOptions())), 2)
     encoder = Encoder(plan)
     for piece in plan.slices:
         encoder.encode(piece)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -14,20 +13,20 @@ from qiskit_aer import AerSimulator
 
 from .._compat.aer import is_from_device
 from ..clusters import Connection, find_kinds
-from ..dispatch import Dispatch, dispatch_of, foreseen
-from ..engines.aer.checks import check_options, check_work
+from ..engines.aer.checks import check_options
 from ..engines.aer.devices import simulator_from
 from ..engines.aer.errors import stand_for_aers
-from ..engines.aer.options import effective, option_names, simulator_of
+from ..engines.aer.options import option_names
 from ..engines.aer.parameterizations import parametrized
 from ..engines.aer.preparation import checked, prepare
 from ..engines.aer.simulator_name import SimulatorName
 from ..errors import CircuitTypeError
 from ..jobs.circuit_job import ClusterJob
-from ..jobs.explanation import Explanation, explain, sizes_of
+from ..jobs.explanation import Explanation
 from ..options import SLICE_OPTION_NAMES, SliceOptions, check_names
-from ..plan import Simulator, Work
+from ..plan import Work
 from .copies import Copied
+from .execution import Execution
 from .on_cluster import OnCluster
 
 
@@ -180,9 +179,9 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
             OptionTypeError: an option has the wrong type.
         """
         tags = {key: run_options.pop(key) for key in ("job_tags",) if key in run_options}
-        work, slice_options = self._work(circuits, parameter_binds, run_options, "run")
-        job_id, dispatch = self._dispatch(work, slice_options)
-        job = ClusterJob(self, job_id, dispatch, progress=slice_options.progress, **tags)
+        work, options = self._work(circuits, parameter_binds, run_options, "run")
+        job_id, dispatch = self.execution.create(work, options)
+        job = ClusterJob(self, job_id, dispatch, progress=options.progress, **tags)
         job.submit()
         return job
 
@@ -202,8 +201,7 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
             parameter_binds: for each circuit ``{parameter: [value of set 0, value of set 1, ...]}``.
             run_options: as for :meth:`run`.
         """
-        work, slice_options = self._work(circuits, parameter_binds, run_options, "explain")
-        return self._explain(work, slice_options)
+        return self.execution.explain(*self._work(circuits, parameter_binds, run_options, "explain"))
 
     def _work(
         self,
@@ -220,46 +218,16 @@ class ClusterBackend(Copied, OnCluster, BackendV2):
             ) from error
         run_options = dict(run_options)
         places = run_options.pop("parameterizations", None)
-        aer_options, slice_options = self._effective(run_options, f"{self.name}.{what}()", stacklevel=5)
+        settings = self.execution.settings(run_options, f"{self.name}.{what}()", stacklevel=5)
         batch, binds = list(given), parameter_binds
         if places and not binds:  # Aer, too, takes the binds if it is given both
             batch, binds = parametrized(checked(batch), places)
-        work = prepare(batch, binds, aer_options, slice_options, self._simulator(), self._connection.reuse)
-        return work, slice_options
+        return prepare(batch, binds, settings), settings.ours
 
-    # What the primitives use too
-
-    def _effective(
-        self, run_options: Mapping[str, Any], what: str, stacklevel: int
-    ) -> tuple[dict[str, Any], SliceOptions]:
-        """Aer's options and ours for a run, as of :func:`effective`."""
-        return effective(self._aer, self._slice_options, run_options, what, stacklevel + 1)
-
-    def _dispatch(self, work: Work, slice_options: SliceOptions) -> tuple[str, Dispatch]:
-        """A new job's id, and what will run ``work`` for it.
-
-        Raises:
-            InvalidCircuitError, InvalidPubError: a circuit that Aer would refuse, or crash or hang on.
-            ClusterConnectionError: the cluster or the executor is closed, or of another process.
-        """
-        tame = self._check(work)
-        job_id = str(uuid.uuid4())
-        dispatch = dispatch_of(job_id, work, slice_options, self._connection, tame=tame)
-        if slice_options.callback is not None:
-            dispatch.listen(slice_options.callback)
-        return job_id, dispatch
-
-    def _explain(self, work: Work, slice_options: SliceOptions) -> Explanation:
-        """How ``work`` would be run."""
-        found = foreseen(work, slice_options, self._connection, tame=self._check(work))
-        sizes = (0, {}) if found.placement.here else sizes_of(found.plan, found.estimate)
-        return explain(found.plan, found.estimate, found.placement, self.name, found.capacity, *sizes)
-
-    def _check(self, work: Work) -> bool:
-        return check_work(work, self.configuration().basis_gates if is_from_device(self._aer) else None)
-
-    def _simulator(self) -> Simulator:
-        return simulator_of(self._aer)
+    @property
+    def execution(self) -> Execution:
+        """Runs work as this backend does, with the options that it has now. The primitives use it."""
+        return Execution(self.name, self._aer, self._slice_options, self._connection)
 
     def _sync_options(self) -> None:
         ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}

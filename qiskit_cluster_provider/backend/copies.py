@@ -25,7 +25,7 @@ class Copied:
 
     def __copy__(self) -> Self:
         """As :meth:`__deepcopy__`: of options that two shared, one would not see what the other changes."""
-        return self._with_options({})
+        return self.with_options({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A backend with options of its own, on the same cluster.
@@ -33,7 +33,7 @@ class Copied:
         The local mode of qiskit-ibm-runtime makes one for each run. Values stay the same objects: an executor
         cannot be copied, a callback must be called where it is, and to copy a device's noise model takes a second.
         """
-        return self._with_options({})
+        return self.with_options({})
 
     def __reduce__(self) -> Any:
         """Its name, its settings and its options. It is connected anew when it is used.
@@ -53,7 +53,7 @@ class Copied:
     def _restored(cls, connection: tuple[str, str, dict[str, Any]], simulator: AerSimulator, ours: Any) -> Self:
         return cls(connection_of(*connection), simulator=simulator, **ours)  # type: ignore[call-arg]
 
-    def _with_options(self, options: Mapping[str, Any]) -> Self:
+    def with_options(self, options: Mapping[str, Any]) -> Self:
         """A backend on the same cluster with further options; this one stays as it is."""
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
@@ -61,7 +61,7 @@ class Copied:
         other.set_options(**options)
         return other
 
-    def _with_simulator(self, simulator: AerSimulator) -> Self:
+    def with_simulator(self, simulator: AerSimulator) -> Self:
         """A backend on the same cluster that stands in for ``simulator``, with this one's slice options."""
         ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
         return type(self)(self._connection, provider=self.provider, simulator=simulator, **ours)  # type: ignore[call-arg]

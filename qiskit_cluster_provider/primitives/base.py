@@ -12,6 +12,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..backend.cluster_backend import ClusterBackend
 from ..engines.aer.seen import seen
+from ..engines.aer.settings import RunSettings
 from ..errors import ClusterError, InvalidPubError, PubTypeError
 from ..jobs.primitive_job import ClusterPrimitiveJob, Merge
 from ..options import SliceOptions
@@ -51,8 +52,8 @@ class OnCluster:
 
 def effective(
     backend: ClusterBackend, options: PrimitiveOptions, run_options: Mapping[str, Any], what: str
-) -> tuple[ClusterBackend, dict[str, Any], SliceOptions]:
-    """The backend with the primitive's own options, and Aer's options and ours for a run.
+) -> tuple[ClusterBackend, RunSettings]:
+    """The backend with the primitive's own options, and what holds for a run.
 
     Raises:
         UnknownOptionError: an option that Aer would ignore.
@@ -60,9 +61,8 @@ def effective(
     """
     own = {**options.simulator.backend_options(), **options.backend_options}
     if own:
-        backend = backend._with_options(own)
-    aer_options, slice_options = backend._effective(run_options, what, stacklevel=5)
-    return backend, aer_options, slice_options
+        backend = backend.with_options(own)
+    return backend, backend.execution.settings(run_options, what, stacklevel=5)
 
 
 def coerced(
@@ -111,13 +111,13 @@ def coerced(
 def begin(
     backend: ClusterBackend,
     work: Work,
-    slice_options: SliceOptions,
+    options: SliceOptions,
     pubs: Sequence[SamplerPub] | Sequence[EstimatorPub],
     merge: Merge,
 ) -> ClusterPrimitiveJob:
     """Start ``work``, and give the job that watches it."""
-    job_id, dispatch = backend._dispatch(work, slice_options)
+    job_id, dispatch = backend.execution.create(work, options)
     shapes = [pub.parameter_values.shape for pub in pubs]
-    job = ClusterPrimitiveJob(job_id, dispatch, shapes, merge, backend.name, progress=slice_options.progress)
+    job = ClusterPrimitiveJob(job_id, dispatch, shapes, merge, backend.name, progress=options.progress)
     job.submit()
     return job

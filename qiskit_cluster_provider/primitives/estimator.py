@@ -17,6 +17,7 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from ..backend.cluster_backend import ClusterBackend
 from ..engines.aer.estimates import exact_work, shots_work
 from ..engines.aer.pubs import pub_name
+from ..engines.aer.settings import RunSettings
 from ..errors import ClusterConfigError, InvalidPubError
 from ..jobs.explanation import Explanation
 from ..jobs.primitive_job import ClusterPrimitiveJob, Merge
@@ -95,7 +96,7 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
             precision: as for :meth:`run`.
         """
         _, backend, work, slice_options, _ = self._prepared(pubs, precision)
-        return backend._explain(work, slice_options)
+        return backend.execution.explain(work, slice_options)
 
     def _prepared(
         self, pubs: Iterable[EstimatorPubLike], precision: float | None
@@ -115,15 +116,14 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
                     f"{pub_name(index, pub.circuit.name)}: its precision is {pub.precision}",
                     hint="give a finite one, or leave it out.",
                 )
-        backend, aer_options, slice_options = self._effective()
-        simulator, reuse = backend._simulator(), backend.connection.reuse
-        seed = aer_options.get("seed_simulator")
+        backend, settings = self._effective()
+        seed = settings.aer.get("seed_simulator")
         if self._options.estimation == "exact":
             if seed is not None and seed < 0 and any(pub.precision > 0 for pub in ready):
                 raise ClusterConfigError(
                     f"seed_simulator={seed} cannot seed the noise of a precision", hint="use 0 or more."
                 )
-            work, estimates = exact_work(ready, aer_options, slice_options, simulator, reuse)
+            work, estimates = exact_work(ready, settings)
         else:
             for index, pub in enumerate(ready):
                 if not pub.precision > _LEAST_PRECISION:
@@ -134,17 +134,14 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
                     )
             work, estimates = shots_work(
                 ready,
-                aer_options,
-                slice_options,
-                simulator,
-                reuse,
+                settings,
                 abelian_grouping=self._options.abelian_grouping,
                 translate=partial(_translate, backend),
             )
         merge = partial(merge_estimator, pubs=ready, estimates=estimates, seed=seed)
-        return ready, backend, work, slice_options, merge
+        return ready, backend, work, settings.ours, merge
 
-    def _effective(self) -> Any:
+    def _effective(self) -> tuple[ClusterBackend, RunSettings]:
         run_options = self._options.checked_run_options()
         return effective(self._backend, self._options, run_options, "run_options of EstimatorV2")
 

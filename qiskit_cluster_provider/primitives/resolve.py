@@ -56,4 +56,4 @@ def simulating(device: Any, mode: ClusterBackend | str) -> ClusterBackend:
     if isinstance(device, ClusterBackend):
         return device
     simulator = device if isinstance(device, AerSimulator) else simulator_from(device)
-    return backend_of(mode)._with_simulator(simulator)
+    return backend_of(mode).with_simulator(simulator)

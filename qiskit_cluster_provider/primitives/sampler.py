@@ -14,6 +14,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..backend.cluster_backend import ClusterBackend
 from ..engines.aer.pubs import pub_name, sampler_work
+from ..engines.aer.settings import RunSettings
 from ..errors import InvalidPubError
 from ..jobs.explanation import Explanation
 from ..jobs.primitive_job import ClusterPrimitiveJob
@@ -90,8 +91,8 @@ class SamplerV2(OnCluster, BaseSamplerV2):
             ShotSlicingError: ``max_shot_size`` would change the answer.
             ClusterConfigError: an option.
         """
-        ready, backend, work, slice_options = self._prepared(pubs, shots)
-        return begin(backend, work, slice_options, ready, partial(merge_sampler, pubs=ready))
+        ready, backend, work, options = self._prepared(pubs, shots)
+        return begin(backend, work, options, ready, partial(merge_sampler, pubs=ready))
 
     def explain(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> Explanation:
         """What :meth:`run` would do with the same arguments; as :meth:`ClusterBackend.explain`.
@@ -100,8 +101,8 @@ class SamplerV2(OnCluster, BaseSamplerV2):
             pubs: as for :meth:`run`.
             shots: as for :meth:`run`.
         """
-        _, backend, work, slice_options = self._prepared(pubs, shots)
-        return backend._explain(work, slice_options)
+        _, backend, work, options = self._prepared(pubs, shots)
+        return backend.execution.explain(work, options)
 
     def _prepared(
         self, pubs: Iterable[SamplerPubLike], shots: int | None
@@ -114,11 +115,10 @@ class SamplerV2(OnCluster, BaseSamplerV2):
         )
         for index, pub in enumerate(ready):
             _check_registers(index, pub.circuit)
-        backend, aer_options, slice_options = self._effective()
-        work = sampler_work(ready, aer_options, slice_options, backend._simulator(), backend.connection.reuse)
-        return ready, backend, work, slice_options
+        backend, settings = self._effective()
+        return ready, backend, sampler_work(ready, settings), settings.ours
 
-    def _effective(self) -> Any:
+    def _effective(self) -> tuple[ClusterBackend, RunSettings]:
         run_options = self._options.checked_run_options()
         if self._seed is not None:
             run_options["seed_simulator"] = self._seed

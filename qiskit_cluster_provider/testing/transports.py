@@ -35,10 +35,11 @@ from .. import versions
 from ..dispatch.replies import opened
 from ..dispatch.transports.base import Future, Transport
 from ..engines.aer.preparation import prepare
+from ..engines.aer.settings import RunSettings
 from ..errors import ClusterClosedError, WireError
 from ..merge import merge
 from ..options import SliceOptions
-from ..plan import Plan, Simulator, cut
+from ..plan import Plan, cut
 from ..wire import Encoder, check_result, decode_result
 from ..worker.sandbox.call import Call
 from .compare import differences
@@ -241,7 +242,7 @@ def _job(make: Make) -> Iterator[_Job]:
 
 def _plan(circuit: QuantumCircuit, binds: dict[Parameter, list[float]] | None = None) -> Plan:
     options = {"shots": 50, "memory": True, "seed_simulator": 7}
-    work = prepare([circuit], [binds] if binds else None, options, SliceOptions(max_job_size=2), Simulator())
+    work = prepare([circuit], [binds] if binds else None, RunSettings(options, SliceOptions(max_job_size=2)))
     return cut(work, 1)
 
 

@@ -21,9 +21,9 @@ from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
 from qiskit_cluster_provider.engines.aer.placement import place
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.resources import AerEstimate
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.errors import ClusterClosedError, ClusterConfigError, ClusterJobCancelledError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
 from qiskit_cluster_provider.testing import differences, pub_differences
 from tests.parity.circuits import circuits, kraus_and_unitary, templates
@@ -113,7 +113,7 @@ def test_a_device(provider, same):
 def test_primitives(backend):
     circuit, _ = templates(2, 2)
     values = np.random.default_rng(1).random((4, 2))
-    sampled = [SamplerV2(backend._with_options({"placement": p}), seed=4) for p in ("here", "cluster")]
+    sampled = [SamplerV2(backend.with_options({"placement": p}), seed=4) for p in ("here", "cluster")]
     pubs = [(circuit, values), (quick(),)]
     here, there = (sampler.run(pubs, shots=50) for sampler in sampled)
     assert pub_differences(here.result(), there.result()) == []
@@ -123,7 +123,7 @@ def test_primitives(backend):
     for options in ({}, {"estimation": "shots", "default_shots": 40}):
         options = {**options, "run_options": {"seed_simulator": 4}}
         here, there = (
-            EstimatorV2(backend._with_options({"placement": p}), options=options).run([(state, observables, values)])
+            EstimatorV2(backend.with_options({"placement": p}), options=options).run([(state, observables, values)])
             for p in ("here", "cluster")
         )
         assert pub_differences(here.result(), there.result()) == []
@@ -216,7 +216,7 @@ def test_a_device_stays_away_by_its_noise(auto):
 
 def test_many_small_ones_are_much():
     def placed(count):
-        work = prepare([quick()] * count, None, {"shots": 100}, SliceOptions(), Simulator())
+        work = prepare([quick()] * count, None, RunSettings({"shots": 100}, SliceOptions()))
         return place(AerEstimate(work), tame=True)
 
     assert placed(1).here

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from qiskit_cluster_provider.dispatch.retry import Fate, fate
 from qiskit_cluster_provider.dispatch.tracker import Ledger
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.outcomes import Reason
-from qiskit_cluster_provider.plan import Simulator, cut, parts
+from qiskit_cluster_provider.plan import cut, parts
 from tests.slow import quick
 
 AGAIN, SPLIT, CULPRIT, LOST = Fate
@@ -54,7 +55,7 @@ def test_a_part_of_what_died_is_split_at_once_but_a_culprit_must_die_twice():
 
 def plan_of(experiments, **options):
     circuits = [quick(f"q{i}") for i in range(experiments)]
-    return cut(prepare(circuits, None, {"shots": 5, "seed_simulator": 7}, SliceOptions(**options), Simulator()), 2)
+    return cut(prepare(circuits, None, RunSettings({"shots": 5, "seed_simulator": 7}, SliceOptions(**options))), 2)
 
 
 @given(st.integers(2, 70), st.integers(1, 80), st.data())

@@ -13,9 +13,10 @@ from qiskit_cluster_provider.dispatch.transports.dask.transport import DaskTrans
 from qiskit_cluster_provider.dispatch.transports.executor import ExecutorTransport
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.resources import AerEstimate
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.errors import ClusterClosedError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Placement, Simulator
+from qiskit_cluster_provider.plan import Placement
 from qiskit_cluster_provider.testing import TRANSPORT_CHECKS, check_transport, transports
 from qiskit_cluster_provider.worker import end_job, run_slice
 
@@ -93,7 +94,7 @@ def test_a_job_runs_on_the_abstract_class_alone(backend, aer):
     """The loop that keeps workers busy needs nothing that only one transport has."""
     batch = [quick(f"q{index}") for index in range(5)]
     options = {"shots": 30, "memory": True, "seed_simulator": 3}
-    work = prepare(batch, None, options, SliceOptions(max_job_size=1), Simulator())
+    work = prepare(batch, None, RunSettings(options, SliceOptions(max_job_size=1)))
     slice_options = SliceOptions(max_job_size=1)
     dispatch = ClusterDispatch("tiny", AerEstimate(work), slice_options, Placement(False, "a test"), Tiny())
     dispatch.start()

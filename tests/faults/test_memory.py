@@ -17,10 +17,11 @@ from qiskit_cluster_provider import ClusterProvider, EstimatorV2, SamplerV2
 from qiskit_cluster_provider.engines.aer.memory import too_big
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.resources import AerEstimate
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.engines.aer.shapes import shape_of
 from qiskit_cluster_provider.errors import PubsFailedError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, cut
+from qiskit_cluster_provider.plan import cut
 from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
 from qiskit_cluster_provider.versions import PROCESSES
 from qiskit_cluster_provider.worker import entry
@@ -43,7 +44,7 @@ def wide(qubits, name="wide", measured=None):
 
 
 def work_of(circuits, **options):
-    return prepare(circuits, None, {"shots": 100, "seed_simulator": 1, **options}, SliceOptions(), Simulator())
+    return prepare(circuits, None, RunSettings({"shots": 100, "seed_simulator": 1, **options}, SliceOptions()))
 
 
 @pytest.mark.parametrize("size", [1, 3, None])

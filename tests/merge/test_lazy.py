@@ -15,11 +15,12 @@ from qiskit.result import Counts, Result, marginal_counts
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.engines.aer.simulation.simulate import Simulation
 from qiskit_cluster_provider.errors import WireError
 from qiskit_cluster_provider.merge import merge
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, SliceResult, cut
+from qiskit_cluster_provider.plan import SliceResult, cut
 from qiskit_cluster_provider.plan import packed as packing
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result
@@ -51,7 +52,7 @@ def ran(circuits, **options):
     slice_options = SliceOptions(
         **{key: options.pop(key) for key in ("max_job_size", "max_shot_size") if key in options}
     )
-    plan = cut(prepare(circuits, None, {**OPTIONS, **options}, slice_options, Simulator()), 1)
+    plan = cut(prepare(circuits, None, RunSettings({**OPTIONS, **options}, slice_options)), 1)
     encoder, simulation = Encoder(plan), Simulation()
     replies = {}
     for piece in plan.slices:

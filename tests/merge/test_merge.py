@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from qiskit.circuit import QuantumCircuit
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.merge import failures, merge
 from qiskit_cluster_provider.merge.shots import merge_heads
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.outcomes import Reason
-from qiskit_cluster_provider.plan import Simulator, SliceResult, cut
+from qiskit_cluster_provider.plan import SliceResult, cut
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result
 from qiskit_cluster_provider.worker import run_slice
@@ -32,7 +33,7 @@ def plan():
         circuit.measure(range(3), range(3))
         batch.append(circuit)
     options = {"shots": 20, "memory": True, "seed_simulator": 1}
-    return cut(prepare(batch, None, options, SliceOptions(max_job_size=2), Simulator()), 1)
+    return cut(prepare(batch, None, RunSettings(options, SliceOptions(max_job_size=2))), 1)
 
 
 @pytest.fixture(scope="module")

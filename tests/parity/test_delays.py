@@ -25,6 +25,7 @@ from qiskit_ibm_runtime.fake_provider import FakeAlgiers, FakeManilaV2
 
 from qiskit_cluster_provider import EstimatorV2, SamplerV2
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
 from qiskit_cluster_provider.engines.aer.simulation.template import Template
@@ -192,7 +193,7 @@ def test_a_scheduled_circuit_is_run_without_aers_passes(device, whole, monkeypat
     circuit = bell(device, "alap")
     cache, options = ByteCache(2**27), {"seed_simulator": 1, "shots": 10}
     noise = Noise(
-        prepare([circuit], None, {**options, "noise_model": whole}, SliceOptions(), Simulator()).noise_model
+        prepare([circuit], None, RunSettings({**options, "noise_model": whole}, SliceOptions())).noise_model
     )
     assert len(noise.to_dict()["errors"]) < len(whole.to_dict()["errors"]) / 5
     template = Template(circuit, None, name="bell")

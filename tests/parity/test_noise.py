@@ -18,8 +18,8 @@ from qiskit_ibm_runtime.fake_provider import FakeAlgiers
 
 from qiskit_cluster_provider import EstimatorV2
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.testing import differences, pub_differences
 
 from .oracle import wrong
@@ -34,7 +34,7 @@ def device():
 
 def sent(noise_model, *circuits):
     options = {"shots": 10, "noise_model": noise_model}
-    return prepare(list(circuits), None, options, SliceOptions(), Simulator()).noise_model
+    return prepare(list(circuits), None, RunSettings(options, SliceOptions())).noise_model
 
 
 @st.composite

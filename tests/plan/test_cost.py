@@ -9,8 +9,9 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.resources import LEAST_TIMEOUT, UNPREDICTABLE, AerEstimate
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Calibration, Simulator, cut, longest_first, parts
+from qiskit_cluster_provider.plan import Calibration, cut, longest_first, parts
 from qiskit_cluster_provider.plan.slice_time import (
     LONGEST,
     OVERHEAD_LOCAL,
@@ -34,7 +35,7 @@ def layers(qubits, count, name="layers", angle=0.3):
 
 def work_of(circuits, binds=None, slice_options=None, **options):
     options = {"shots": 100, "seed_simulator": 1, **options}
-    return prepare(circuits, binds, options, SliceOptions(**(slice_options or {})), Simulator())
+    return prepare(circuits, binds, RunSettings(options, SliceOptions(**(slice_options or {}))))
 
 
 def seconds_of(circuit, **options):

@@ -12,9 +12,10 @@ from qiskit.circuit import Parameter, QuantumCircuit
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.seeds import aer_seed
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.errors import InvalidCircuitError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, cut
+from qiskit_cluster_provider.plan import cut
 from qiskit_cluster_provider.plan.seeds import IndependentSeeds, draw_base_seed, signed
 
 A, B = Parameter("a"), Parameter("b")
@@ -39,7 +40,7 @@ def parametrised(*parameters):
 
 def work(circuits, binds=None, shots=100, seed=1, **slice_options):
     options = {"shots": shots, "seed_simulator": seed}
-    return prepare(circuits, binds, options, SliceOptions(**slice_options), Simulator())
+    return prepare(circuits, binds, RunSettings(options, SliceOptions(**slice_options)))
 
 
 @given(

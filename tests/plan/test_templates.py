@@ -9,8 +9,8 @@ from qiskit.circuit.library import RXGate, RZGate
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.seen import seen
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.plan.circuits import templates
 from qiskit_cluster_provider.plan.circuits.patterns import outline_of, read, same
 from qiskit_cluster_provider.plan.circuits.templates import Memory, Templates
@@ -37,7 +37,7 @@ def snapshots(batch, memory=None):
 
 
 def work(batch, **options):
-    return prepare(batch, None, {"shots": 10, "seed_simulator": 1, **options}, SliceOptions(), Simulator())
+    return prepare(batch, None, RunSettings({"shots": 10, "seed_simulator": 1, **options}, SliceOptions()))
 
 
 def test_bound_circuits_of_one_structure_are_rows_of_one_template():

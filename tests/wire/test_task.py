@@ -6,6 +6,7 @@ import numpy as np
 from qiskit.circuit import Parameter, QuantumCircuit
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, cut
 from qiskit_cluster_provider.wire import Encoder, decode_circuits, decode_context, decode_noise, decode_task
@@ -24,14 +25,8 @@ def template(gates=2000, seed=1):
 
 
 def plan(circuits, binds=None, size=1, noise=None, **options):
-    work = prepare(
-        circuits,
-        binds,
-        {"shots": 10, "seed_simulator": 1, "noise_model": noise, **options},
-        SliceOptions(max_job_size=size),
-        Simulator(),
-    )
-    return cut(work, 2)
+    aer = {"shots": 10, "seed_simulator": 1, "noise_model": noise, **options}
+    return cut(prepare(circuits, binds, RunSettings(aer, SliceOptions(max_job_size=size))), 2)
 
 
 def test_a_template_of_several_slices_is_a_blob_and_its_rows_are_arrays():

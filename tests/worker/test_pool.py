@@ -13,8 +13,9 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
+from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.plan import Simulator, cut
+from qiskit_cluster_provider.plan import cut
 from qiskit_cluster_provider.wire import Encoder, decode_result
 from qiskit_cluster_provider.worker import end_job, run_slice
 from qiskit_cluster_provider.worker.fair_semaphore import NotEnoughThreads, Threads
@@ -27,7 +28,7 @@ from tests.slow import endless, quick
 
 def task(circuit=None, **options):
     aer = {"shots": 10, "seed_simulator": 1, **options}
-    plan = cut(prepare([circuit or quick()], None, aer, SliceOptions(), Simulator()), 1)
+    plan = cut(prepare([circuit or quick()], None, RunSettings(aer, SliceOptions())), 1)
     names, payload = Encoder(plan).encode(plan.slices[0])
     assert names == ()
     return payload

@@ -14,15 +14,14 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import Pauli, PauliList
 
 from ..._compat.aer import quantum_error
-from ...options import SliceOptions
-from ...plan.model import Batch, Item, Simulator, Work
+from ...plan.model import Batch, Item, Work
 from ...plan.observables import Cells, Indices, cells_of
 from ...plan.outputs import ExpectationValues, Operator, Output, Parities, Readout
-from ...plan.reuse import Reuse
 from .gates import BESIDE_GATES, CLIFFORD, NOT_UNITARY, SAVES, SETS
 from .preparation import channel_errors, gather
 from .pubs import Items, by_shots, pub_name, values_of
 from .seconds import saves_whole_operators, splits_rows
+from .settings import RunSettings
 
 SHARED_STATE_QUBITS = 22  # 64 MB a state
 Sum = tuple[Indices, tuple[float, ...]]
@@ -63,10 +62,7 @@ class Estimate:
 
 def exact_work(
     pubs: Sequence[EstimatorPub],
-    aer_options: Mapping[str, Any],
-    slice_options: SliceOptions,
-    simulator: Simulator,
-    reuse: Reuse | None = None,
+    settings: RunSettings,
 ) -> tuple[Work, list[Estimate]]:
     """The work of an EstimatorV2 run that saves expectation values.
 
@@ -74,21 +70,17 @@ def exact_work(
 
     Args:
         pubs: coerced, with precision.
-        aer_options: Aer's effective options.
-        slice_options: ours.
-        simulator: what the workers must rebuild.
-        reuse: what is known from earlier runs; default: nothing.
+        settings: of the run.
 
     Raises:
         InvalidPubError: with the PUB's index.
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
-    known = reuse or Reuse()
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
     estimates: list[Estimate] = []
 
     def batches(shots: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items((pub.circuit for pub in pubs), known.circuits)
+        maker = Items((pub.circuit for pub in pubs), settings.reuse.circuits)
         found: list[Batch] = []
         for index, pub in enumerate(pubs):
             cells = cells_of(pub, pub_name(index, pub.circuit.name))
@@ -105,7 +97,7 @@ def exact_work(
                 found.append(Batch(tuple(items), shots, seed(), channel_errors([pub.circuit])))
         return found
 
-    work = gather(batches, aer_options, slice_options, simulator, known)
+    work = gather(batches, settings)
     return work, estimates
 
 
@@ -146,10 +138,7 @@ def _sums(cells: Cells, needed: tuple[int, ...], places: Mapping[str, int]) -> d
 
 def shots_work(
     pubs: Sequence[EstimatorPub],
-    aer_options: Mapping[str, Any],
-    slice_options: SliceOptions,
-    simulator: Simulator,
-    reuse: Reuse | None = None,
+    settings: RunSettings,
     *,
     abelian_grouping: bool,
     translate: Callable[[list[QuantumCircuit]], list[QuantumCircuit]],
@@ -162,10 +151,7 @@ def shots_work(
 
     Args:
         pubs: coerced, with a positive precision.
-        aer_options: Aer's effective options.
-        slice_options: ours.
-        simulator: what the workers must rebuild.
-        reuse: what is known from earlier runs; default: nothing.
+        settings: of the run.
         abelian_grouping: measure Paulis that commute qubit by qubit together.
         translate: readout circuits to the gates of the backend.
 
@@ -173,7 +159,6 @@ def shots_work(
         InvalidPubError: with the PUB's index.
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
-    known = reuse or Reuse()
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
     cells = [cells_of(pub, pub_name(index, pub.circuit.name)) for index, pub in enumerate(pubs)]
     shots = [math.ceil(1.0 / pub.precision**2) for pub in pubs]
@@ -181,13 +166,13 @@ def shots_work(
     estimates: list[Estimate | None] = [None] * len(pubs)
 
     def batches(_: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items((pub.circuit for pub in pubs), known.circuits)
+        maker = Items((pub.circuit for pub in pubs), settings.reuse.circuits)
         found: list[Batch] = []
         for count, members in by_shots(shots).items():
             items: list[Item] = []
             for index in members:
                 circuit, rows = pubs[index].circuit, values[index]
-                share_state = _shares_state(circuit, aer_options)
+                share_state = _shares_state(circuit, settings.aer)
                 shares = []
                 for first, last, needed in cells[index].needs() if len(cells[index].rows) else ():
                     output, places = readouts.output(cells[index], needed, circuit.num_qubits, share_state)
@@ -200,7 +185,7 @@ def shots_work(
                 found.append(Batch(tuple(items), count, seed(), channel_errors(circuits)))
         return found
 
-    work = gather(batches, aer_options, slice_options, simulator, known)
+    work = gather(batches, settings)
     return work, [estimate for estimate in estimates if estimate is not None]
 
 

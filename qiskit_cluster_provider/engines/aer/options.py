@@ -12,7 +12,9 @@ from ..._compat.aer import configuration_of, is_from_device, run_option_names
 from ...errors import ClusterConfigError, UnknownOptionError
 from ...options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from ...plan import Simulator
+from ...plan.reuse import Reuse
 from .checks import check_options
+from .settings import RunSettings
 
 _OF_DEVICES: dict[str, tuple[Any, ...]] = {
     "rep_delay": (None,),
@@ -34,14 +36,20 @@ def option_names() -> set[str]:
     return configuration | set(aer.options.__dict__) | set(SLICE_OPTION_NAMES)
 
 
-def effective(
-    aer: AerSimulator, slice_options: SliceOptions, run_options: Mapping[str, Any], what: str, stacklevel: int
-) -> tuple[dict[str, Any], SliceOptions]:
-    """Aer's options and ours for a run, checked: those of a backend and ``run_options`` over them.
+def settings_of(
+    aer: AerSimulator,
+    slice_options: SliceOptions,
+    reuse: Reuse,
+    run_options: Mapping[str, Any],
+    what: str,
+    stacklevel: int,
+) -> RunSettings:
+    """What holds for a run, checked: the options of a backend, and ``run_options`` over them.
 
     Args:
         aer: has Aer's options of the backend.
         slice_options: ours of the backend.
+        reuse: what is known from earlier runs.
         run_options: of the run.
         what: was called, for messages.
         stacklevel: of the user, for warnings.
@@ -60,7 +68,7 @@ def effective(
     options = {key: value for key, value in aer.options.__dict__.items() if key not in _AER_SHARES}
     # Aer lets run(noise_model=None) switch noise off, and takes any other None for "not given".
     options.update((k, v) for k, v in aers.items() if v is not None or k == "noise_model")
-    return options, slice_options.updated(**ours)
+    return RunSettings(options, slice_options.updated(**ours), simulator_of(aer), reuse)
 
 
 def simulator_of(aer: AerSimulator) -> Simulator:

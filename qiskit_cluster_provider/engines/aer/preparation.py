@@ -11,37 +11,30 @@ from qiskit.circuit import QuantumCircuit
 
 from ..._compat.aer import quantum_error
 from ...errors import CircuitTypeError, InvalidCircuitError
-from ...options import SliceOptions
 from ...plan.circuits.instructions import PLAIN, instructions
 from ...plan.circuits.snapshots import Snapshot
 from ...plan.circuits.templates import Memory, Templates
-from ...plan.model import Batch, Item, Simulator, Work
-from ...plan.reuse import Reuse
+from ...plan.model import Batch, Item, Work
 from ...plan.seeds import draw_base_seed
 from .engine import AER
 from .noise import restricted
 from .relaxation import with_strangers
 from .seen import seen
+from .settings import RunSettings
 from .shots import check_divisible
 
 
 def prepare(
     circuits: Sequence[QuantumCircuit],
     parameter_binds: Sequence[Mapping[Any, Any]] | None,
-    aer_options: Mapping[str, Any],
-    slice_options: SliceOptions,
-    simulator: Simulator,
-    reuse: Reuse | None = None,
+    settings: RunSettings,
 ) -> Work:
     """Check the input and make the work of a run; nothing is bound and nothing is sent.
 
     Args:
         circuits: at least one.
         parameter_binds: Aer's form: for each circuit ``{parameter: [value of set 0, value of set 1, ...]}``.
-        aer_options: Aer's effective options.
-        slice_options: ours.
-        simulator: what the workers must rebuild.
-        reuse: what is known from earlier runs; default: nothing.
+        settings: of the run.
 
     Raises:
         InvalidCircuitError: with the circuit's name and index.
@@ -50,17 +43,10 @@ def prepare(
     """
     checked(circuits)
     binds = _check_binds(circuits, parameter_binds)
-    circuits = seen(circuits, noise_model=aer_options.get("noise_model"))
+    circuits = seen(circuits, noise_model=settings.aer.get("noise_model"))
 
-    known = reuse or Reuse()
-    items = tuple(_items(circuits, binds, known.circuits))
-    return gather(
-        lambda shots, seed: [Batch(items, shots, seed(), channel_errors(circuits))],
-        aer_options,
-        slice_options,
-        simulator,
-        known,
-    )
+    items = tuple(_items(circuits, binds, settings.reuse.circuits))
+    return gather(lambda shots, seed: [Batch(items, shots, seed(), channel_errors(circuits))], settings)
 
 
 def checked(circuits: Sequence[QuantumCircuit]) -> Sequence[QuantumCircuit]:
@@ -81,39 +67,30 @@ def checked(circuits: Sequence[QuantumCircuit]) -> Sequence[QuantumCircuit]:
     return circuits
 
 
-def gather(
-    batches: Callable[[int, Callable[[], int]], list[Batch]],
-    aer_options: Mapping[str, Any],
-    slice_options: SliceOptions,
-    simulator: Simulator,
-    reuse: Reuse,
-) -> Work:
+def gather(batches: Callable[[int, Callable[[], int]], list[Batch]], settings: RunSettings) -> Work:
     """The work of ``batches``, checked.
 
     Args:
         batches: makes them from the ``shots`` option and a function that gives a batch its base seed: the
             user's, or one drawn for it alone.
-        aer_options: Aer's effective options.
-        slice_options: ours.
-        simulator: what the workers must rebuild.
-        reuse: what is known from earlier runs.
+        settings: of the run.
 
     Raises:
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
-    options = {k: v for k, v in aer_options.items() if v is not None}
+    options = {k: v for k, v in settings.aer.items() if v is not None}
     seed = options.pop("seed_simulator", None)
     made = tuple(batches(int(options.pop("shots")), lambda: draw_base_seed() if seed is None else int(seed)))
-    noise_model, lasting = restricted(options.pop("noise_model", None), made, reuse.noise)
+    noise_model, lasting = restricted(options.pop("noise_model", None), made, settings.reuse.noise)
     work = Work(
         batches=with_strangers(noise_model, made),
         noise_model=noise_model,
         options=options,
         engine=AER,
-        simulator=simulator,
-        seed_mode=slice_options.seed_mode,
-        max_job_size=slice_options.max_job_size,
-        max_shot_size=slice_options.max_shot_size,
+        simulator=settings.simulator,
+        seed_mode=settings.ours.seed_mode,
+        max_job_size=settings.ours.max_job_size,
+        max_shot_size=settings.ours.max_shot_size,
         lasting_noise=lasting,
     )
     check_divisible(work)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +11,11 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ...errors import InvalidPubError
-from ...options import SliceOptions
 from ...plan.circuits.templates import Memory, Templates
-from ...plan.model import Batch, Item, Simulator, Work
+from ...plan.model import Batch, Item, Work
 from ...plan.outputs import Bits, Output
-from ...plan.reuse import Reuse
 from .preparation import channel_errors, gather, item_of
+from .settings import RunSettings
 
 _BITS = Bits()
 
@@ -53,10 +51,7 @@ class Items:
 
 def sampler_work(
     pubs: Sequence[SamplerPub],
-    aer_options: Mapping[str, Any],
-    slice_options: SliceOptions,
-    simulator: Simulator,
-    reuse: Reuse | None = None,
+    settings: RunSettings,
 ) -> Work:
     """The work of a SamplerV2 run.
 
@@ -65,21 +60,17 @@ def sampler_work(
 
     Args:
         pubs: coerced, with shots.
-        aer_options: Aer's effective options.
-        slice_options: ours.
-        simulator: what the workers must rebuild.
-        reuse: what is known from earlier runs; default: nothing.
+        settings: of the run.
 
     Raises:
         InvalidPubError: with the PUB's index.
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
-    known = reuse or Reuse()
     groups = by_shots(pub.shots for pub in pubs)
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
 
     def batches(_: int, seed: Callable[[], int]) -> list[Batch]:
-        maker = Items((pub.circuit for pub in pubs), known.circuits)
+        maker = Items((pub.circuit for pub in pubs), settings.reuse.circuits)
         found = []
         for shots, members in groups.items():
             full = [index for index in members if pubs[index].size]
@@ -88,7 +79,7 @@ def sampler_work(
                 found.append(Batch(items, shots, seed(), channel_errors(pubs[i].circuit for i in full)))
         return found
 
-    return gather(batches, {**aer_options, "memory": True}, slice_options, simulator, known)
+    return gather(batches, settings.with_aer(memory=True))
 
 
 def by_shots(shots: Iterable[int]) -> dict[int, list[int]]:
