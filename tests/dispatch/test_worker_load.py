@@ -7,24 +7,24 @@ import pytest
 from distributed import Client, Event, LocalCluster
 
 from qiskit_cluster_provider.dispatch.transports.dask.scheduler_view import view_of
-from qiskit_cluster_provider.dispatch.transports.dask.worker_load import Shares
+from qiskit_cluster_provider.dispatch.transports.dask.worker_load import WorkerLoad
 
 
 def test_the_worker_with_the_fewest_slices_for_its_threads_is_next():
-    shares = Shares()
+    load = WorkerLoad()
     workers = {"one": 1, "two": 2}
-    taken = [shares.take(workers) for _ in range(6)]
+    taken = [load.take(workers) for _ in range(6)]
     assert sorted(taken) == ["one", "one", "two", "two", "two", "two"]
-    shares.give_back("one")
-    assert shares.take(workers) == "one"
+    load.give_back("one")
+    assert load.take(workers) == "one"
 
 
 def test_a_worker_without_slices_is_forgotten():
-    shares = Shares()
+    load = WorkerLoad()
     for address in ("gone", "gone", "here"):
-        assert shares.take({address: 1}) == address
-        shares.give_back(address)
-    assert not shares._given
+        assert load.take({address: 1}) == address
+        load.give_back(address)
+    assert not load._given
 
 
 @pytest.fixture

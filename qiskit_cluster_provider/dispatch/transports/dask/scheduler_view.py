@@ -19,7 +19,7 @@ from ....errors import ClusterVersionError
 from ....progress.log import logger
 from ....worker.sandbox.memory import memory_limit
 from .blobs import Blobs
-from .worker_load import Shares
+from .worker_load import WorkerLoad
 
 MEMORY = "MEMORY"
 """Name of the Dask resource, in bytes, where workers declare it: the one of Dask's documentation."""
@@ -27,11 +27,11 @@ _ASK_EVERY = 1.0  # seconds
 _ANSWER_WITHIN = 10.0  # seconds; a scheduler that is silent for longer counts as lost
 _UNREACHED = (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError, CommClosedError, OSError, RuntimeError)
 
-_VIEWS: WeakKeyDictionary[Client, View] = WeakKeyDictionary()
+_VIEWS: WeakKeyDictionary[Client, SchedulerView] = WeakKeyDictionary()
 _LOCK = threading.Lock()
 
 
-def view_of(client: Any) -> View:
+def view_of(client: Any) -> SchedulerView:
     """The view through ``client``; a new one after each reconnection, since another scheduler may be there."""
     with _LOCK:
         # What a view holds of its client would keep it alive for ever.
@@ -39,11 +39,11 @@ def view_of(client: Any) -> View:
             del _VIEWS[closed]
         view = _VIEWS.get(client)
         if view is None or view.comm is not client.scheduler_comm:
-            view = _VIEWS[client] = View(client.scheduler_comm)
+            view = _VIEWS[client] = SchedulerView(client.scheduler_comm)
         return view
 
 
-class View:
+class SchedulerView:
     """A Dask cluster, seen through one connection.
 
     Attributes:
@@ -52,7 +52,7 @@ class View:
         memory: MB of the largest worker; 0 if nobody knows.
         resource: bytes of :data:`MEMORY` that the best worker declares; 0 unless all declare some.
         blobs: that stay on the workers.
-        shares: slices that the workers have.
+        load: slices that the workers have.
         topic: Dask's, under which the workers tell that they have begun a slice; empty until somebody listens.
     """
 
@@ -62,7 +62,7 @@ class View:
         self.memory = 0
         self.resource = 0.0
         self.blobs = Blobs()
-        self.shares = Shares()
+        self.load = WorkerLoad()
         self.topic = ""
         self._listeners: dict[str, Callable[[int, str], None]] = {}  # by job
         self._fitting: set[str] = set()  # addresses whose versions were compared

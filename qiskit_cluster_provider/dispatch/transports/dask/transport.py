@@ -23,8 +23,8 @@ from ....worker.sandbox.call import Call
 from ....worker.sandbox.exit_status import shortage
 from ..base import SLOTS_IF_EMPTY, Capacity, Future, Health, Started, Transport
 from .blobs import GONE
-from .scheduler_view import MEMORY, View, view_of
-from .worker_load import Shares
+from .scheduler_view import MEMORY, SchedulerView, view_of
+from .worker_load import WorkerLoad
 
 _END_WITHIN = 10.0  # seconds for the workers to be told that a job was cancelled
 
@@ -52,9 +52,9 @@ class DaskTransport(Transport, Health):
         self._closed = False
         self._started: Started = _nobody_listens
         self._count = itertools.count()
-        self._view = View(None)
+        self._view = SchedulerView(None)
         self._named: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may, or should, run it
-        self._places: dict[str, tuple[Shares, str]] = {}  # key of a future -> the worker that it was meant for
+        self._places: dict[str, tuple[WorkerLoad, str]] = {}  # key of a future -> the worker that it was meant for
 
     def check(self) -> None:
         """As the cluster or its client says."""
@@ -122,9 +122,9 @@ class DaskTransport(Transport, Health):
         if not memory:  # Dask overlooks resources where it overlooks what should be
             should = [a for a in fit or workers if a != avoid] if avoid else []
             if len(workers) > 1 and not (fit or should):
-                shares = self._view.shares
-                should = [shares.take(workers)]
-                self._places[key] = shares, should[0]
+                load = self._view.load
+                should = [load.take(workers)]
+                self._places[key] = load, should[0]
         if should or fit:
             self._named[key] = tuple(should or fit)
         future: Future = client.submit(
@@ -142,12 +142,12 @@ class DaskTransport(Transport, Health):
 
     def settled(self, future: Any) -> None:
         """Its worker has room for another one."""
-        shares, address = self._places.pop(future.key, (None, ""))
-        if shares is not None:
-            shares.give_back(address)
+        load, address = self._places.pop(future.key, (None, ""))
+        if load is not None:
+            load.give_back(address)
 
     def trouble(self, inflight: Collection[Any], running: bool) -> str | None:
-        """As :class:`.scheduler_view.View` tells; and whether a worker has threads enough and takes up its tasks."""
+        """As the scheduler view tells, and whether a worker has threads enough and takes up its tasks."""
         try:
             client = self._reach()
         except ClusterClosedError:
@@ -209,8 +209,8 @@ class DaskTransport(Transport, Health):
         self._started = _nobody_listens  # the job holds us, and its results are large: they go when it goes
         self._blobs.clear()
         self._view.forget(self._job_id)
-        for shares, address in self._places.values():
-            shares.give_back(address)
+        for load, address in self._places.values():
+            load.give_back(address)
         self._places.clear()
 
     def _reach(self) -> Any:

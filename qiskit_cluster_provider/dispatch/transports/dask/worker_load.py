@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 
-class Shares:
+class WorkerLoad:
     """The slices that each worker of a connection was given, of all jobs, and that have not come back.
 
     Dask sends a task to a worker that holds what it needs, and moves it later if others are idle. What a slice needs
