@@ -9,19 +9,19 @@ from threading import Thread
 
 from ..errors import ClusterJobError
 from ..options import SliceOptions
-from ..outcomes import Reason
+from ..outcomes import Outcome, Reason
 from ..plan import Placement, Plan, ResourceEstimate, SliceResult, longest_first
 from ..progress.events import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
 from ..worker.sandbox.threads import started
 from .capacity import HERE_CAPACITY
+from .monitor import JobMonitor
 from .release import Snapshots
-from .retry import Fate
-from .state import JobState
-from .tracker import Ledger
+from .retry import Action
+from .tracker import SliceTracker
 from .unfinished import begun, ended
 
 
-class Dispatch(JobState, ABC):
+class Dispatch(JobMonitor, ABC):
     """Runs a work in a thread of its own and keeps what comes back.
 
     Attributes:
@@ -77,39 +77,39 @@ class Dispatch(JobState, ABC):
     def _run(self) -> None:
         """Bring every slice to an end."""
 
-    def _planned(self, plan: Plan) -> tuple[Ledger, list[int]]:
-        """``plan`` is complete: the ledger of its slices, and the order in which to begin them."""
+    def _planned(self, plan: Plan) -> tuple[SliceTracker, list[int]]:
+        """``plan`` is complete: the tracker of its slices, and the order in which to begin them."""
         with self._lock:
-            self._ledger = ledger = Ledger(plan, self._options.retries)
+            self._tracker = tracker = SliceTracker(plan, self._options.retries)
         where = "in this process" if self.placement.here else "on workers"
         self._log.info("plan", "%s; simulated %s (%s)", plan, where, self.placement.why)
         self._emit(JobStarted(self.job_id, len(plan.slices), plan.work.experiments))
-        return ledger, [piece.index for piece in longest_first(plan.slices)]
+        return tracker, [piece.index for piece in longest_first(plan.slices)]
 
     def _on_started(self, index: int, worker: str) -> None:
         with self._lock:
-            lost = "" if self._ledger is None else self._ledger.started(index, worker, self._now())
+            lost = "" if self._tracker is None else self._tracker.started(index, worker, self._now())
         if lost:
-            self._watch.hurry()  # it may be what workers die of, and Dask sends it on and on
+            self._outage.hurry()  # it may be what workers die of, and Dask sends it on and on
             self._interrupt()
             self._log.info(
                 "resubmitted", "was lost with its Dask worker %s; Dask sent it to %s", lost, worker, slice=index
             )
         self._emit(SliceStarted(self.job_id, index, worker))
 
-    def _done(self, result: SliceResult, ledger: Ledger, seconds: float) -> None:
+    def _done(self, result: SliceResult, tracker: SliceTracker, seconds: float) -> None:
         """It came back, and was ``seconds`` of work."""
         with self._lock:
-            ledger.done(result, self._now())
-        piece = ledger.plan.slices[result.index]
+            tracker.done(result, self._now())
+        piece = tracker.plan.slices[result.index]
         if not result.failed:
             self.estimate.observe(piece, seconds)
         self._snapshots.done(piece)
         self._emit(SliceDone(self.job_id, piece.index, piece.size, result.failed, result.seconds))
 
-    def _given_up(self, index: int, outcome: str, fate: Fate, ledger: Ledger) -> None:
-        culprit = named(ledger.plan, index) if fate is Fate.CULPRIT else ""
-        self._emit(SliceFailed(self.job_id, index, ledger.missing[index].line, outcome, culprit))
+    def _given_up(self, index: int, outcome: Outcome, action: Action, tracker: SliceTracker) -> None:
+        poison = named(tracker.plan, index) if action is Action.POISON else ""
+        self._emit(SliceFailed(self.job_id, index, tracker.missing[index].line, outcome, poison))
 
     def _let_go(self) -> None:
         """The job ends: nothing of it is to go on anywhere."""
@@ -135,13 +135,13 @@ class Dispatch(JobState, ABC):
 
     def _close(self) -> None:
         with self._lock:
-            if self._ledger is not None and (self._cancelled or self.error is not None):
+            if self._tracker is not None and (self._cancelled or self.error is not None):
                 why = "the job was cancelled" if self._cancelled else "the job could not go on"
-                self._ledger.cancelled(self._now(), why)
+                self._tracker.cancelled(self._now(), why)
             self.ended_at = time.monotonic()
 
     def _say_that(self) -> None:
-        self._emit(JobFinished(self.job_id, self.status().name))
+        self._emit(JobFinished(self.job_id, self.state()))
 
 
 def named(plan: Plan, index: int) -> str:

@@ -19,7 +19,7 @@ from ..errors import (
     WireError,
 )
 from ..options import SliceOptions
-from ..outcomes import Reason
+from ..outcomes import Outcome, Reason, SliceState
 from ..plan import Placement, Plan, ResourceEstimate, Slice, cut
 from ..plan.slice_time import minimum_slice_time
 from ..progress.events import ClusterTrouble, SliceRetried, SliceSplit
@@ -28,9 +28,9 @@ from ..worker.sandbox.call import Call
 from ..worker.sandbox.threads import started
 from .arrays import HandedOver
 from .base import Dispatch
-from .replies import opened
-from .retry import LOSSES, Fate
-from .tracker import Ledger
+from .replies import Message, Versions, opened
+from .retry import LOSSES, Action
+from .tracker import SliceTracker
 from .transports.base import Future, Transport
 
 _AHEAD = 4  # slices in flight for each slot: enough to hide the way there, few enough to stay in bounds
@@ -74,75 +74,75 @@ class ClusterDispatch(Dispatch):
         self.capacity = self._transport.capacity()
         plan = cut(self.work, self.capacity.slots, self.estimate, minimum_slice_time(self.capacity.overhead))
         encoder = Encoder(plan)
-        ledger, order = self._planned(plan)
+        tracker, order = self._planned(plan)
         with self._lock:
-            refused = ledger.refuse(self.work.engine.too_big(self.work, self.capacity.memory))
-            order += range(len(order), len(ledger.infos))  # parts of those that hold what was refused
-            self._waiting.extend(index for index in order if index not in ledger.culprits)
+            refused = tracker.refuse(self.work.engine.too_big(self.work, self.capacity.memory))
+            order += range(len(order), len(tracker.infos))  # parts of those that hold what was refused
+            self._waiting.extend(index for index in order if index not in tracker.poison)
         for index in refused:
-            self._given_up(index, "refused", Fate.CULPRIT, ledger)
+            self._given_up(index, Outcome.REFUSED, Action.POISON, tracker)
         try:
-            self._keep_busy(ledger, encoder, threads)
+            self._keep_busy(tracker, encoder, threads)
         except ClusterConnectionError:
-            self._take_what_is_there(ledger)
+            self._take_what_is_there(tracker)
             raise
         if not self._cancelled:
             self._note(None)  # all slices have an end, so that no trouble is left
 
-    def _keep_busy(self, ledger: Ledger, encoder: Encoder, threads: int) -> None:
+    def _keep_busy(self, tracker: SliceTracker, encoder: Encoder, threads: int) -> None:
         while (self._waiting or self._inflight) and not self._cancelled:
-            if self._watch.due():
-                self._look(ledger)
+            if self._outage.due():
+                self._look(tracker)
             window = _AHEAD * self._transport.capacity().slots
             while len(self._inflight) < window and not self._cancelled:
-                index = self._next(ledger)
-                if index is None or not self._submit(index, ledger, encoder, threads):
+                index = self._next(tracker)
+                if index is None or not self._submit(index, tracker, encoder, threads):
                     break
             try:
                 news = self._news.get(timeout=_LOOK_AGAIN)
             except queue.Empty:
                 continue
             if news is not None:
-                self._take(*news, ledger)
+                self._take(*news, tracker)
 
-    def _next(self, ledger: Ledger) -> int | None:
+    def _next(self, tracker: SliceTracker) -> int | None:
         """The next slice to send. Of those that workers may die of, there is never more than one on its way."""
-        alone = any(map(ledger.is_dangerous, self._inflight))
+        alone = any(map(tracker.is_dangerous, self._inflight))
         for place, index in enumerate(self._waiting):
-            if not (alone and ledger.is_dangerous(index)):
+            if not (alone and tracker.is_dangerous(index)):
                 del self._waiting[place]
                 return index
         return None
 
-    def _take_what_is_there(self, ledger: Ledger) -> None:
+    def _take_what_is_there(self, tracker: SliceTracker) -> None:
         """The job cannot go on: what has come back already is not lost with it."""
         with suppress(queue.Empty, ClusterConnectionError):
             while not self._cancelled:
                 news = self._news.get_nowait()
                 if news is not None:
-                    self._take(*news, ledger)
+                    self._take(*news, tracker)
 
-    def _look(self, ledger: Ledger) -> None:
+    def _look(self, tracker: SliceTracker) -> None:
         """Is the cluster there, and does no slice wait for a worker that will never answer?"""
         with self._lock:
-            running = any(info.state == "running" for info in self.infos())
+            running = any(info.state is SliceState.RUNNING for info in self.infos())
         trouble = self._transport.health.trouble(list(self._inflight.values()), running)
         self._note(trouble or (None if self._inflight else self._refused))
-        if ledger.losses >= LOSSES:
+        if tracker.losses >= LOSSES:
             raise ClusterConnectionError(
-                f"{ledger.losses} tries in a row were lost with their workers, the last of them: {self._last_loss}.",
+                f"{tracker.losses} tries in a row were lost with their workers, the last of them: {self._last_loss}.",
                 hint=f"Look into the logs of the workers. {_PARTIAL}",
             )
         now = self._now()
         for index, future in list(self._inflight.items()):
             self._look_whether_done(index, future)
-            given_up = self._given_up_because(index, future, ledger, now)
+            given_up = self._given_up_because(index, future, tracker, now)
             if given_up is None:
                 continue
             with self._lock:
                 self._inflight.pop(index, None)
             self._drop(future)
-            self._failed(index, *given_up, ledger)
+            self._failed(index, *given_up, tracker)
 
     def _look_whether_done(self, index: int, future: Future) -> None:
         """Dask calls back from a thread that it may be unable to start, and strangers as they like."""
@@ -155,22 +155,24 @@ class ClusterDispatch(Dispatch):
         else:
             self._ended.add(index)
 
-    def _given_up_because(self, index: int, future: Future, ledger: Ledger, now: float) -> tuple[str, Reason] | None:
+    def _given_up_because(
+        self, index: int, future: Future, tracker: SliceTracker, now: float
+    ) -> tuple[Outcome, Reason] | None:
         """Outcome and reason, if a slice that is on its way is not to be waited for any more."""
-        ran, worker = ledger.running_for(index, now), ledger.infos[index].worker
+        ran, worker = tracker.running_for(index, now), tracker.infos[index].worker
         if not ran and self._transport.health.is_running(future):  # nobody tells when it has begun
             ran = now - self._begun_at.setdefault(index, now)
-        if lost := ledger.too_many_losses(index):
-            return "lost", Reason(f"{lost} Dask workers died while they had it")
+        if lost := tracker.too_many_losses(index):
+            return Outcome.LOST, Reason(f"{lost} Dask workers died while they had it")
         # The estimate need not be made again for what has just begun.
-        if ran > _GRACE and ran - _GRACE > self._timeout(ledger.plan.slices[index]):
+        if ran > _GRACE and ran - _GRACE > self._timeout(tracker.plan.slices[index]):
             whose = f"its worker {worker}" if worker else "its worker"
-            return "lost", Reason(f"{whose} has not answered in time")
+            return Outcome.LOST, Reason(f"{whose} has not answered in time")
         if not self._transport.health.is_stranded(future):
             return None
         if ran:
-            return "lost", Reason(f"its Dask worker {worker} was lost")
-        return "disconnected", Reason("the workers that it could run on have left")
+            return Outcome.LOST, Reason(f"its Dask worker {worker} was lost")
+        return Outcome.DISCONNECTED, Reason("the workers that it could run on have left")
 
     def _drop(self, future: Future) -> None:
         """Nobody waits for it any more."""
@@ -181,19 +183,19 @@ class ClusterDispatch(Dispatch):
             self._log.debug("cleanup", "could not cancel", exc_info=True)
 
     def _note(self, trouble: str | None) -> None:
-        for reason in self._watch.note(trouble):
+        for reason in self._outage.update(trouble):
             self._emit(ClusterTrouble(self.job_id, reason))
 
     def _timeout(self, piece: Slice) -> float:
         return self._options.slice_timeout or self.estimate.timeout(piece)
 
-    def _submit(self, index: int, ledger: Ledger, encoder: Encoder, threads: int) -> bool:
+    def _submit(self, index: int, tracker: SliceTracker, encoder: Encoder, threads: int) -> bool:
         """Send a slice, or give it up; False if nothing can be sent now."""
-        piece = ledger.plan.slices[index]
+        piece = tracker.plan.slices[index]
         try:
             names, payload = encoder.encode(piece, self._arrays.address(piece))
         except ClusterError as error:
-            self._failed(index, "error", error.reason, ledger)
+            self._failed(index, Outcome.ERROR, error.reason, tracker)
             return True
         call = Call(
             self.job_id,
@@ -205,15 +207,15 @@ class ClusterDispatch(Dispatch):
             versions=versions.key(versions.report()),
         )
         with self._lock:  # before it is sent: the news that it has begun may be faster than submit() returns
-            ledger.submitted(index, self._now())
+            tracker.submitted(index, self._now())
         try:
-            future = self._transport.submit(call, payload, encoder.blobs, avoid=ledger.infos[index].worker)
+            future = self._transport.submit(call, payload, encoder.blobs, avoid=tracker.infos[index].worker)
         except ClusterClosedError as error:
             raise type(error).because(_with_partial(error.reason)) from error
         except ClusterConnectionError as error:  # the next look tells what is the matter
             self._refused = error.reason.clause
             with self._lock:
-                ledger.not_submitted(index)
+                tracker.not_submitted(index)
             self._waiting.appendleft(index)
             return False
         self._refused = None
@@ -230,7 +232,7 @@ class ClusterDispatch(Dispatch):
     def _tell_when_done(self, index: int, future: Future) -> None:
         future.add_done_callback(lambda _: self._news.put((index, future)))  # a stranger's may hand over another
 
-    def _take(self, index: int, future: Future, ledger: Ledger) -> None:
+    def _take(self, index: int, future: Future, tracker: SliceTracker) -> None:
         with self._lock:
             if self._inflight.get(index) is not future:
                 return  # of a try that was given up
@@ -250,74 +252,74 @@ class ClusterDispatch(Dispatch):
                     self._inflight[index] = future
                 self._tell_when_done(index, future)
             else:
-                self._broke(index, error, ledger)
+                self._broke(index, error, tracker)
             return
         try:
             outcome, answer = opened(value)
         except WireError as error:
-            self._failed(index, "lost", error.reason, ledger)
+            self._failed(index, Outcome.LOST, error.reason, tracker)
             return
-        if outcome == "done":
-            self._keep(index, answer, ledger)
-        elif outcome == "unfit":
-            where = f"worker {answer['worker']}"
-            reason = versions.complaint(where, answer) or Reason(f"{where} has other versions")
-            raise ClusterVersionError.because(_with_partial(reason))
-        elif outcome == "cancelled":
-            self._failed(index, "lost", Reason("it was ended on its worker"), ledger)
-        elif outcome == "small":  # sent when there was no worker whose size was known
-            self._watch.hurry()
-            self._failed(index, "disconnected", Reason(answer), ledger)
+        if isinstance(answer, bytes | memoryview):
+            self._keep(index, answer, tracker)
+        elif isinstance(answer, Versions):
+            where = f"worker {answer.worker}"
+            complaint = versions.complaint(where, answer.versions) or Reason(f"{where} has other versions")
+            raise ClusterVersionError.because(_with_partial(complaint))
+        elif outcome is Outcome.CANCELLED:
+            self._failed(index, Outcome.LOST, Reason("it was ended on its worker"), tracker)
+        elif outcome is Outcome.TOO_SMALL:  # sent when there was no worker whose size was known
+            self._outage.hurry()
+            self._failed(index, Outcome.DISCONNECTED, answer, tracker)
         else:
-            first, _, rest = (answer or "its child ended without a word").partition("\n")
-            hint = "allow more with slice_timeout=, or make the circuit shorter" if outcome == "overran" else ""
-            self._failed(index, outcome, Reason(first, hint, rest.strip()), ledger)
+            if outcome is Outcome.TIMED_OUT:
+                answer = replace(answer, hint="allow more with slice_timeout=, or make the circuit shorter")
+            self._failed(index, outcome, answer, tracker)
 
-    def _broke(self, index: int, error: BaseException, ledger: Ledger) -> None:
+    def _broke(self, index: int, error: BaseException, tracker: SliceTracker) -> None:
         """Its future raised ``error``."""
         try:
             outcome, reason = self._transport.outcome(error)
         except ClusterClosedError as closed:
             with self._lock:
-                ledger.failed(index, "lost", Reason.of(error), self._now())
+                tracker.failed(index, Outcome.LOST, Reason.of(error), self._now())
             raise ClusterClosedError.because(_with_partial(closed.reason)) from error
-        self._failed(index, outcome, reason, ledger)
+        self._failed(index, outcome, reason, tracker)
 
-    def _keep(self, index: int, message: bytes, ledger: Ledger) -> None:
+    def _keep(self, index: int, message: Message, tracker: SliceTracker) -> None:
         arrays = None
         if is_handed_over(message):
             arrays = self._arrays.take(index)
             if arrays is None:
                 self._failed(
-                    index, "lost", Reason("its arrays, which its child handed over, have not arrived"), ledger
+                    index, Outcome.LOST, Reason("its arrays, which its child handed over, have not arrived"), tracker
                 )
                 return
         try:
             result = decode_result(message, arrays)
-            check_result(result, ledger.plan, ledger.plan.slices[index])
+            check_result(result, tracker.plan, tracker.plan.slices[index])
         except ClusterError as error:
-            self._failed(index, "error", Reason.of(error), ledger)
+            self._failed(index, Outcome.ERROR, Reason.of(error), tracker)
             return
-        self._done(result, ledger, result.seconds)
+        self._done(result, tracker, result.seconds)
 
-    def _failed(self, index: int, outcome: str, reason: Reason, ledger: Ledger) -> None:
+    def _failed(self, index: int, outcome: Outcome, reason: Reason, tracker: SliceTracker) -> None:
         if self._cancelled:
             return
-        if outcome == "lost":
+        if outcome is Outcome.LOST:
             self._last_loss = reason.line
         with self._lock:
-            found = ledger.failed(index, outcome, reason, self._now())
-            again = ledger.split(index) if found is Fate.SPLIT else [index] if found is Fate.AGAIN else []
+            found = tracker.failed(index, outcome, reason, self._now())
+            again = tracker.split(index) if found is Action.SPLIT else [index] if found is Action.AGAIN else []
         said = reason.line
         self._waiting.extendleft(reversed(again))
-        if found is Fate.AGAIN:
-            self._emit(SliceRetried(self.job_id, index, ledger.tries(index), said, outcome))
-        elif found is Fate.SPLIT:
+        if found is Action.AGAIN:
+            self._emit(SliceRetried(self.job_id, index, tracker.tries(index), said, outcome))
+        elif found is Action.SPLIT:
             self._emit(SliceSplit(self.job_id, index, len(again), said, outcome))
         else:
-            self._given_up(index, outcome, found, ledger)
-            if outcome == "unready" and not ledger.results:  # no other slice would fare better
-                reason = ledger.lost[index]
+            self._given_up(index, outcome, found, tracker)
+            if outcome is Outcome.UNREADY and not tracker.results:  # no other slice would fare better
+                reason = tracker.lost[index]
                 raise ClusterConnectionError(
                     f"{reason.line}; nothing could be simulated:",
                     hint="mend that machine, or choose another",

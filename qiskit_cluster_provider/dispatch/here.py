@@ -7,11 +7,11 @@ import traceback
 from dataclasses import replace
 
 from ..options import SliceOptions
-from ..outcomes import Reason
+from ..outcomes import Outcome, Reason
 from ..plan import Placement, Plan, ResourceEstimate, cut
 from ..plan.reuse import Reuse
 from .base import Dispatch
-from .retry import Fate
+from .retry import Action
 
 HERE = "here"
 """Stands for the worker."""
@@ -41,26 +41,26 @@ class HereDispatch(Dispatch):
         )
 
         plan = cut_here(self.estimate)
-        ledger, order = self._planned(plan)
+        tracker, order = self._planned(plan)
         with self._lock:
-            refused = ledger.refuse(self.work.engine.too_big(self.work))
-            order += range(len(order), len(ledger.infos))  # parts of those that hold what was refused
+            refused = tracker.refuse(self.work.engine.too_big(self.work))
+            order += range(len(order), len(tracker.infos))  # parts of those that hold what was refused
         for index in refused:
-            self._given_up(index, "refused", Fate.CULPRIT, ledger)
-        for index in (index for index in order if index not in ledger.culprits):
+            self._given_up(index, Outcome.REFUSED, Action.POISON, tracker)
+        for index in (index for index in order if index not in tracker.poison):
             if self._cancelled:
                 return
             with self._lock:
-                ledger.submitted(index, self._now())
+                tracker.submitted(index, self._now())
             self._on_started(index, HERE)
             began = time.thread_time()
             try:
-                result = simulate_here(self.work, ledger.plan.slices[index], self._reuse)
+                result = simulate_here(self.work, tracker.plan.slices[index], self._reuse)
             except Exception as error:
                 reason = replace(Reason.of(error), detail=traceback.format_exc().strip())
                 with self._lock:
-                    fate = ledger.failed(index, "error", reason, self._now())
-                self._given_up(index, "error", fate, ledger)
+                    action = tracker.failed(index, Outcome.ERROR, reason, self._now())
+                self._given_up(index, Outcome.ERROR, action, tracker)
             else:
                 # What others do on this machine meanwhile says nothing of how much work it was.
-                self._done(result, ledger, time.thread_time() - began)
+                self._done(result, tracker, time.thread_time() - began)

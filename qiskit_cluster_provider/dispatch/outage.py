@@ -10,7 +10,7 @@ from ..errors import ClusterConnectionError
 _LOOK_AGAIN = 1.0  # seconds
 
 
-class Watch:
+class Outage:
     """Remembers since when no slice could run.
 
     Attributes:
@@ -36,7 +36,7 @@ class Watch:
         """Something is new: look before anything else."""
         self._looked = 0.0
 
-    def note(self, reason: str | None) -> Iterator[str]:
+    def update(self, reason: str | None) -> Iterator[str]:
         """Take note of what the cluster lacks, or that it lacks nothing. Yields what is new: a reason, or ``""``.
 
         Raises:

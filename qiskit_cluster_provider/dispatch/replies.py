@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import WireError
-from ..worker import OUTCOMES
-from ..worker.reply import bytes_of
+from ..outcomes import ANSWERS, Outcome, Reason
+from ..worker.reply import bytes_of, unpacked
+
+Message = bytes | memoryview
 
 
-def opened(value: Any) -> tuple[str, Any]:
-    """A word of :data:`~..worker.OUTCOMES` and what belongs to it: bytes of a result, a text, or, for "unfit", the
-    versions of the worker and its name.
+class Versions(NamedTuple):
+    """The versions of a worker that does not fit.
+
+    Attributes:
+        worker: its name.
+        versions: as :func:`~..versions.report` gives them.
+    """
+
+    worker: str
+    versions: dict[str, str]
+
+
+def opened(value: Any) -> tuple[Outcome, Message | Reason | Versions]:
+    """The outcome of a slice, and what belongs to it: the message of a result, the versions of a worker that does not
+    fit, or the reason why there is no result.
 
     Raises:
         WireError: it is no such answer.
     """
     try:
-        outcome, answer = value
+        word, answer = value
         message = bytes_of(answer)
-        known = outcome in OUTCOMES
+        outcome = Outcome(word)
     except (TypeError, ValueError):
-        raise WireError(f"what came back is no answer of a worker: {value!r:.80}") from None
-    if not known or not isinstance(message, bytes | bytearray | memoryview):
-        raise WireError(f"what came back is no answer of a worker: {value!r:.80}")
-    if outcome == "done":
-        return outcome, message
-    text = bytes(message).decode(errors="replace")
-    if outcome != "unfit":
-        return outcome, text
+        raise _no_answer(value) from None
+    if outcome not in ANSWERS or not isinstance(message, bytes | bytearray | memoryview):
+        raise _no_answer(value)
+    if outcome is Outcome.DONE:
+        return outcome, bytes(message) if isinstance(message, bytearray) else message
     try:
-        theirs = json.loads(text)
+        return outcome, (_versions if outcome is Outcome.UNFIT else unpacked)(bytes(message))
     except ValueError:
-        theirs = None
+        raise _no_answer(value) from None
+
+
+def _versions(message: bytes) -> Versions:
+    """The versions in the answer of a worker that does not fit.
+
+    Raises:
+        ValueError: the message has none.
+    """
+    theirs = json.loads(message)
     if not isinstance(theirs, dict) or not all(
         isinstance(one, str) for one in (theirs.get("worker"), *theirs.values())
     ):
-        raise WireError(f"what came back is no list of a worker's versions: {text!r:.80}")
-    return outcome, theirs
+        raise ValueError("no versions")
+    return Versions(theirs.pop("worker"), theirs)
+
+
+def _no_answer(value: Any) -> WireError:
+    return WireError(f"what came back is no answer of a worker: {value!r:.80}")

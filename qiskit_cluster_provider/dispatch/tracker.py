@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..outcomes import Reason
+from ..outcomes import Outcome, Reason, SliceState
 from ..plan import Plan, SliceResult, parts
-from .retry import Fate, fate
+from ..progress.renamed import renamed
+from .retry import Action, decide
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class SliceInfo:
         index: of the slice.
         experiments: ``(start, stop)``, global numbers.
         shots: ``(start, stop)`` if it is a part of one experiment, else ``None``.
-        state: ``waiting``, ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
+        state: as :class:`~..outcomes.SliceState` has it.
         attempts: how often it was begun.
         worker: who began it last.
         seconds: wall time on the worker, when done.
@@ -28,7 +29,7 @@ class SliceInfo:
     index: int
     experiments: tuple[int, int]
     shots: tuple[int, int] | None
-    state: str = "waiting"
+    state: SliceState = SliceState.WAITING
     attempts: int = 0
     worker: str = ""
     seconds: float | None = None
@@ -44,12 +45,10 @@ class Attempt:
         worker: who had it; empty if nobody began, or if nobody tells (executors).
         submitted, started, ended: seconds since the job began; ``started`` is ``None`` if nobody began or tells.
             If it has not ended, ``ended`` is now.
-        outcome: ``done``; ``error`` of Aer's or ours; ``died`` and ``overran`` of its child; ``unready``: no child
-            could be started for it; ``lost`` with its worker; ``disconnected`` from the scheduler; ``cancelled``;
-            or, before the end, ``queued`` and ``running``.
+        outcome: as :class:`~..outcomes.Outcome` has it. An attempt that has not ended is ``queued`` or ``running``.
         reason: in one line, unless it is done.
         detail: the last words or the traceback of the process that simulated, if there are any.
-        then: what was done about it, for example ``sent again``; empty if nothing had to be.
+        action: what was done about it, for example ``sent again``; empty if nothing had to be.
         seconds: wall time on the worker, when done.
     """
 
@@ -59,21 +58,23 @@ class Attempt:
     submitted: float
     started: float | None
     ended: float
-    outcome: str
+    outcome: Outcome
     reason: str = ""
-    then: str = ""
+    action: str = ""
     seconds: float | None = None
     detail: str = ""
 
+    then = renamed("then", "action")
 
-class Ledger:
+
+class SliceTracker:
     """The slices of one plan.
 
     Attributes:
         plan: with the slices as they are now; splitting changes it.
         infos: one for each slice.
         results: slice index -> result.
-        culprits: slice index -> why its one experiment cannot be simulated; a failure of its own circuit's.
+        poison: slice index -> why its one experiment cannot be simulated; a failure of its own circuit's.
         lost: slice index -> why it was given up for a reason that is not its circuits'.
         attempts: that ended, in that order. Dask's own tries with a slice whose worker it lost are among them.
         losses: tries that were lost since a slice came back.
@@ -83,12 +84,12 @@ class Ledger:
         self.plan = plan
         self.infos = [SliceInfo(one.index, one.experiments, one.shots) for one in plan.slices]
         self.results: dict[int, SliceResult] = {}
-        self.culprits: dict[int, Reason] = {}
+        self.poison: dict[int, Reason] = {}
         self.lost: dict[int, Reason] = {}
         self.attempts: list[Attempt] = []
         self._retries = retries
         self.losses = 0
-        self._outcomes: dict[int, list[str]] = {}
+        self._outcomes: dict[int, list[Outcome]] = {}
         self._suspected: set[int] = set()
         self._dangerous: set[int] = set()
         self._by_dask: Counter[int] = Counter()  # losses that Dask has met by sending again
@@ -98,24 +99,24 @@ class Ledger:
     @property
     def missing(self) -> dict[int, Reason]:
         """Slices that will never have a result, and why."""
-        return self.lost | self.culprits
+        return self.lost | self.poison
 
     def submitted(self, index: int, now: float) -> None:
         """It is on its way."""
         self._submitted[index] = now
         self._started.pop(index, None)
-        self._set(index, state="queued")
+        self._set(index, state=SliceState.QUEUED)
 
     def not_submitted(self, index: int) -> None:
         """It could not be sent after all."""
         self._submitted.pop(index, None)
-        self._set(index, state="waiting")
+        self._set(index, state=SliceState.WAITING)
 
     def started(self, index: int, worker: str, now: float) -> str:
         """A worker has begun it. Returns the worker that Dask has lost with it before, or ``""``."""
         info = self.infos[index]
         lost = ""
-        if info.state in ("queued", "running"):
+        if info.state in (SliceState.QUEUED, SliceState.RUNNING):
             if index in self._started:  # we have heard of no end: Dask itself sends again what a worker took away
                 lost = info.worker
                 submitted = self._submitted.get(index, now)
@@ -123,10 +124,10 @@ class Ledger:
                 self.losses += 1
                 if index in self._dangerous or self.plan.slices[index].size > 1:
                     self._by_dask[index] += 1  # else it may only have been beside another
-                self._close(index, now, "lost", reason, f"sent by Dask to {worker}")
+                self._close(index, now, Outcome.LOST, reason, f"sent by Dask to {worker}")
                 self._submitted[index] = submitted
             self._started[index] = now
-            self._set(index, state="running", attempts=info.attempts + 1, worker=worker)
+            self._set(index, state=SliceState.RUNNING, attempts=info.attempts + 1, worker=worker)
         else:  # the news is older than the result
             self._set(index, attempts=info.attempts + 1, worker=worker)
             self._begun_after_all(index, worker)
@@ -147,11 +148,11 @@ class Ledger:
 
     def too_many_losses(self, index: int) -> int:
         """How often Dask, which sends again by itself what a worker took away, has done so; 0 if it may go on."""
-        lost = self._by_dask[index] + self._outcomes.get(index, []).count("lost")
+        lost = self._by_dask[index] + self._outcomes.get(index, []).count(Outcome.LOST)
         if not self._by_dask[index]:
             return 0
-        found = fate(["lost"] * lost, self.plan.slices[index].size, self._retries, index in self._suspected)
-        return 0 if found is Fate.AGAIN else lost
+        found = decide([Outcome.LOST] * lost, self.plan.slices[index].size, self._retries, index in self._suspected)
+        return 0 if found is Action.AGAIN else lost
 
     def is_dangerous(self, index: int) -> bool:
         """Whether it may be what workers die of. One such slice at a time, and the loss of another tells nothing."""
@@ -162,30 +163,30 @@ class Ledger:
         index = result.index
         self.losses = 0
         self.results[index] = result
-        self._close(index, now, "done", seconds=result.seconds)
-        self._set(index, state="done", seconds=result.seconds, attempts=max(1, self.infos[index].attempts))
+        self._close(index, now, Outcome.DONE, seconds=result.seconds)
+        self._set(index, state=SliceState.DONE, seconds=result.seconds, attempts=max(1, self.infos[index].attempts))
 
-    def failed(self, index: int, outcome: str, reason: Reason, now: float) -> Fate:
+    def failed(self, index: int, outcome: Outcome, reason: Reason, now: float) -> Action:
         """It did not come back; says what is to be done, and has noted it down."""
         outcomes = self._outcomes.setdefault(index, [])
         outcomes.append(outcome)
         piece = self.plan.slices[index]
-        if outcome == "lost":
+        if outcome is Outcome.LOST:
             self.losses += 1
             self._dangerous.add(index)
-        before = ["lost"] * self._by_dask[index]
-        found = fate([*before, *outcomes], piece.size, self._retries, index in self._suspected)
-        self._close(index, now, outcome, reason, found.value)
-        if found is Fate.AGAIN:
-            self._set(index, state="waiting")
-        elif found is Fate.CULPRIT:
+        before = [Outcome.LOST] * self._by_dask[index]
+        found = decide([*before, *outcomes], piece.size, self._retries, index in self._suspected)
+        self._close(index, now, outcome, reason, found)
+        if found is Action.AGAIN:
+            self._set(index, state=SliceState.WAITING)
+        elif found is Action.POISON:
             times = f", in each of {len(outcomes)} tries alone" if len(outcomes) > 1 else ""
-            self.culprits[index] = reason.but(times + self._where(index))
-            self._set(index, state="failed")
-        elif found is Fate.LOST:
+            self.poison[index] = reason.but(times + self._where(index))
+            self._set(index, state=SliceState.FAILED)
+        elif found is Action.GIVE_UP:
             tried = f" (tried {len(outcomes)} times)" if len(outcomes) > 1 else ""
             self.lost[index] = reason.but(tried + self._where(index))
-            self._set(index, state="failed")
+            self._set(index, state=SliceState.FAILED)
         return found
 
     def tries(self, index: int) -> int:
@@ -206,8 +207,8 @@ class Ledger:
                 item = work.item_of(self.plan.slices[index].experiments[0])
                 self._suspected.discard(index)
                 if item in items:
-                    self.culprits[index] = Reason(items[item])
-                    self._set(index, state="failed")
+                    self.poison[index] = Reason(items[item])
+                    self._set(index, state=SliceState.FAILED)
                     refused.append(index)
         return refused
 
@@ -215,10 +216,10 @@ class Ledger:
         """Put smaller slices in the place of ``index``; returns their indices."""
         old = self.plan.slices
         found = parts(self.plan.work, old[index], len(old), ends)
-        lost = self._outcomes.get(index, [])[-1:] == ["lost"]
+        lost = self._outcomes.get(index, [])[-1:] == [Outcome.LOST]
         slices = [*old[:index], found[0], *old[index + 1 :], *found[1:]]
         self.plan = Plan(self.plan.work, tuple(slices))
-        self.infos[index] = replace(self.infos[index], experiments=found[0].experiments, state="waiting")
+        self.infos[index] = replace(self.infos[index], experiments=found[0].experiments, state=SliceState.WAITING)
         self.infos += [SliceInfo(one.index, one.experiments, one.shots) for one in found[1:]]
         for one in found:
             self._outcomes.pop(one.index, None)
@@ -230,24 +231,25 @@ class Ledger:
     def open(self, now: float) -> list[Attempt]:
         """The tries that have not ended."""
         return [
-            self._attempt(index, now, "running" if index in self._started else "queued") for index in self._submitted
+            self._attempt(index, now, Outcome.RUNNING if index in self._started else Outcome.QUEUED)
+            for index in self._submitted
         ]
 
     def cancelled(self, now: float, reason: str = "the job was cancelled") -> None:
         """What has no end yet has one now."""
         for info in self.infos:
-            if info.state not in ("done", "failed"):
-                if info.state != "waiting":
-                    self._close(info.index, now, "cancelled", Reason(reason))
-                self._set(info.index, state="cancelled")
+            if info.state not in (SliceState.DONE, SliceState.FAILED):
+                if info.state is not SliceState.WAITING:
+                    self._close(info.index, now, Outcome.CANCELLED, Reason(reason))
+                self._set(info.index, state=SliceState.CANCELLED)
 
     def _close(
         self,
         index: int,
         now: float,
-        outcome: str,
+        outcome: Outcome,
         reason: Reason | None = None,
-        then: str = "",
+        action: str = "",
         seconds: float | None = None,
     ) -> None:
         one = self._attempt(index, now, outcome)
@@ -255,9 +257,9 @@ class Ledger:
         self._submitted.pop(index, None)
         if reason is not None:
             one = replace(one, reason=reason.line, detail=reason.detail)
-        self.attempts.append(replace(one, then=then, seconds=seconds))
+        self.attempts.append(replace(one, action=action, seconds=seconds))
 
-    def _attempt(self, index: int, now: float, outcome: str) -> Attempt:
+    def _attempt(self, index: int, now: float, outcome: Outcome) -> Attempt:
         started = self._started.get(index)
         return Attempt(
             slice=index,

@@ -7,24 +7,24 @@ from functools import cache
 
 from ..clusters.lifecycle import at_exit
 from ..progress.log import logger
-from .state import JobState
+from .monitor import JobMonitor
 
-_UNFINISHED: set[JobState] = set()
+_UNFINISHED: set[JobMonitor] = set()
 
 
-def begun(job: JobState) -> None:
+def begun(job: JobMonitor) -> None:
     """Say that ``job`` begins."""
     at_exit(_cancel_all, first=True)
     _leave_to_parent()
     _UNFINISHED.add(job)
 
 
-def ended(job: JobState) -> None:
+def ended(job: JobMonitor) -> None:
     """Say that ``job`` has ended, or cannot begin."""
     _UNFINISHED.discard(job)
 
 
-def unfinished() -> list[JobState]:
+def unfinished() -> list[JobMonitor]:
     """The jobs of this process that have begun and not ended."""
     return list(_UNFINISHED)
 

@@ -14,7 +14,7 @@ from qiskit.providers import JobStatus
 from ..dispatch import Dispatch, SliceInfo
 from ..errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError
 from ..options import wait_of
-from ..outcomes import Reason
+from ..outcomes import Reason, SliceState
 from ..plan import Plan, SliceResult
 from ..progress.bar import ProgressBar
 from ..progress.events import Listener, Progress
@@ -166,9 +166,9 @@ class JobHandle(ABC):
             else:
                 left += piece.cost
         worked = sum(result.seconds for result in results.values())
-        at_once = max(1, sum(info.state == "running" for info in infos))
+        at_once = max(1, sum(info.state is SliceState.RUNNING for info in infos))
         ended = dispatch.ended_at is not None
-        lost = [info for info in infos if info.state == "failed"]
+        lost = [info for info in infos if info.state is SliceState.FAILED]
         return Progress(
             slices_done=len(results),
             slices_failed=len(lost),

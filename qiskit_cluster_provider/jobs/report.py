@@ -10,14 +10,15 @@ from textwrap import indent
 from typing import Any
 
 from ..dispatch import Attempt, Dispatch
-from ..outcomes import Reason
+from ..outcomes import Outcome, Reason
 from ..plan import Plan, SliceResult
+from ..progress.renamed import renamed
 from .timeline import COLOURS, Bar, Trouble, bars, draw, svg
 
 _LISTED = 20  # lines of one kind
 _TALES = 5  # failures whose whole text is printed
 _WIDTH = 200  # letters of a reason in a list
-_UNENDED = ("queued", "running")
+_ORDINARY = (Outcome.QUEUED, Outcome.RUNNING, Outcome.DONE, Outcome.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Report:
         slices, slices_done, slices_failed: the same.
         attempts: every try of a slice, in the order in which they ended; after them those that have not.
         troubles: ``(begin, end, reason)`` of each time when no slice could run, in seconds since the job began.
-        culprits: ``job.errors()``, of those circuits alone that no child survives or outlasts.
+        poison: ``job.errors()``, of those circuits alone that no child survives or outlasts.
         failures: ``job.errors()``.
         error: what ended the job before its slices could run, or empty.
         here: why it is simulated in this process; empty if it is not.
@@ -72,11 +73,13 @@ class Report:
     slices_failed: int
     attempts: tuple[Attempt, ...]
     troubles: tuple[Trouble, ...]
-    culprits: tuple[Any, ...]
+    poison: tuple[Any, ...]
     failures: tuple[Any, ...]
     error: str = ""
     here: str = ""
     remembered: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    culprits = renamed("culprits", "poison")
 
     @property
     def workers(self) -> tuple[WorkerUse, ...]:
@@ -94,10 +97,10 @@ class Report:
         return tuple(uses)
 
     @property
-    def outcomes(self) -> dict[str, int]:
-        """Outcome -> number of tries, as in :class:`~qiskit_cluster_provider.dispatch.Attempt`."""
+    def outcomes(self) -> dict[Outcome, int]:
+        """Outcome -> number of tries, as in :class:`~qiskit_cluster_provider.outcomes.Outcome`."""
         counts = Counter(one.outcome for one in self.attempts)
-        return {name: counts[name] for name in ("done", *COLOURS, "queued") if counts[name]}
+        return {name: counts[name] for name in (*COLOURS, Outcome.QUEUED) if counts[name]}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the timeline: a row for each slice that a worker ran at the same time, a bar for each try.
@@ -148,20 +151,20 @@ class Report:
         told = [f"{begin:.2f} to {end:.2f} s: {reason}" for begin, end, reason in self.troubles]
         yield from _section("no slice could run", told)
         yield from _section("slices that did not come back at once", self._retried())
-        yield from _section("circuits at fault", [_short(one.line) for one in self.culprits])
+        yield from _section("circuits at fault", [_short(one.line) for one in self.poison])
         if self.error:
             yield from _section("the job could not go on", self.error.splitlines(), most=10**6)
         yield from self._tales()
 
     def _retried(self) -> list[str]:
-        troubled = {one.slice for one in self.attempts if one.outcome not in ("done", "cancelled", *_UNENDED)}
+        troubled = {one.slice for one in self.attempts if one.outcome not in _ORDINARY}
         tries = sorted((one for one in self.attempts if one.slice in troubled), key=lambda one: one.slice)
         return [_try(one) for one in tries]
 
     def _tales(self) -> Iterator[str]:
         """Each failure with its whole text; what failed in the same words is told once."""
         tales: dict[str, list[str]] = {}
-        told = [one for one in self.culprits if not one.detail and len(one.line) <= _WIDTH]
+        told = [one for one in self.poison if not one.detail and len(one.line) <= _WIDTH]
         for one in self.failures:
             if one in told:
                 continue
@@ -203,7 +206,7 @@ def report(
             failed.update(piece.experiments[0] + offset for offset in results[piece.index].refused)
         else:
             waiting.update(range(*piece.experiments))
-    culprits = {index: why for index, why in missing.items() if index not in lost}
+    poison = {index: why for index, why in missing.items() if index not in lost}
     total = dispatch.work.experiments
     error = dispatch.error
     return Report(
@@ -219,7 +222,7 @@ def report(
         slices_failed=len(missing),
         attempts=attempts,
         troubles=tuple(dispatch.troubles),
-        culprits=() if plan is None or not culprits else tuple(failures(plan, {}, culprits)),
+        poison=() if plan is None or not poison else tuple(failures(plan, {}, poison)),
         failures=() if plan is None else tuple(failures(plan, results, missing)),
         error="" if error is None else str(Reason.of(error)),
         here=dispatch.placement.why if dispatch.placement.here else "",
@@ -251,8 +254,8 @@ def _try(one: Attempt) -> str:
     where = f" on {one.worker}" if one.worker else ""
     what = f"slice {one.slice}, experiments {one.experiments[0]} to {one.experiments[1] - 1}"
     said = f" ({_short(one.reason)})" if one.reason else ""
-    then = f"; {one.then}" if one.then else ""
-    return f"{what}: {one.outcome}{where} at {one.ended:.2f} s{said}{then}"
+    action = f"; {one.action}" if one.action else ""
+    return f"{what}: {one.outcome}{where} at {one.ended:.2f} s{said}{action}"
 
 
 def _short(text: str) -> str:

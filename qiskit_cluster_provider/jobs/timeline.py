@@ -10,17 +10,18 @@ from typing import Any
 
 from ..dispatch import Attempt
 from ..errors import MissingExtraError
+from ..outcomes import Outcome
 
 COLOURS = {
-    "done": "#4f9d69",
-    "running": "#4062bb",
-    "died": "#c8323b",
-    "overran": "#e0812d",
-    "error": "#7b2d8b",
-    "unready": "#b5a642",
-    "lost": "#8c6d46",
-    "disconnected": "#5b7c99",
-    "cancelled": "#9a9a9a",
+    Outcome.DONE: "#4f9d69",
+    Outcome.RUNNING: "#4062bb",
+    Outcome.CRASHED: "#c8323b",
+    Outcome.TIMED_OUT: "#e0812d",
+    Outcome.ERROR: "#7b2d8b",
+    Outcome.UNREADY: "#b5a642",
+    Outcome.LOST: "#8c6d46",
+    Outcome.DISCONNECTED: "#5b7c99",
+    Outcome.CANCELLED: "#9a9a9a",
 }
 """Outcome -> colour, in the order of the legend."""
 NAMELESS = "(worker not named)"
@@ -30,11 +31,11 @@ _WAIT = "#dcdcdc"
 _SVG_BARS = 2000  # a notebook that holds more gets slow
 _JITTER = 0.02  # seconds by which news of two slices of one thread may overtake each other
 _RAN = (
-    "died",
-    "overran",
-    "unready",
-    "error",
-    "running",
+    Outcome.CRASHED,
+    Outcome.TIMED_OUT,
+    Outcome.UNREADY,
+    Outcome.ERROR,
+    Outcome.RUNNING,
 )  # outcomes that say that somebody has begun, even if nobody told when
 
 Trouble = tuple[float, float, str]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .renamed import renamed
+
 
 @dataclass(frozen=True)
 class Event:
@@ -43,7 +45,7 @@ class SliceDone(Event):
 class SliceRetried(Event):
     """Slice ``index`` was lost for ``reason`` and is sent again, for the ``attempt``-th time.
 
-    ``outcome`` is the one word for it, as in :class:`~qiskit_cluster_provider.dispatch.Attempt`.
+    ``outcome`` is the one word for it, as in :class:`~qiskit_cluster_provider.outcomes.Outcome`.
     """
 
     index: int
@@ -66,13 +68,15 @@ class SliceSplit(Event):
 class SliceFailed(Event):
     """Slice ``index`` was given up.
 
-    If its one experiment is at fault, ``culprit`` names it by circuit name and index; else it is empty.
+    If its one experiment is at fault, ``poison`` names it by circuit name and index; else it is empty.
     """
 
     index: int
     reason: str
     outcome: str = ""
-    culprit: str = ""
+    poison: str = ""
+
+    culprit = renamed("culprit", "poison")
 
 
 @dataclass(frozen=True)

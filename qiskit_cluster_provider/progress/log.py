@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from ..outcomes import Outcome
 from .events import (
     ClusterTrouble,
     Event,
@@ -106,7 +107,7 @@ class JobLog:
 
     def _slice_retried(self, event: SliceRetried) -> None:
         self._counts["retries"] += 1
-        word = "is sent again" if event.outcome in ("died", "overran") else "is resubmitted"
+        word = "is sent again" if event.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT) else "is resubmitted"
         self.info(
             "retried" if word == "is sent again" else "resubmitted",
             "%s after try %d (%s): %s",
@@ -123,8 +124,8 @@ class JobLog:
 
     def _slice_failed(self, event: SliceFailed) -> None:
         self._counts["failed"] += 1
-        if event.culprit:
-            self.info("culprit", "is at fault with %s: %s", event.culprit, event.reason, slice=event.index)
+        if event.poison:
+            self.info("poison", "is at fault with %s: %s", event.poison, event.reason, slice=event.index)
         else:
             self.info("lost", "is given up (%s): %s", event.outcome, event.reason, slice=event.index)
 

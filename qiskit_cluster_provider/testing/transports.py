@@ -39,6 +39,7 @@ from ..engines.aer.settings import RunSettings
 from ..errors import ClusterClosedError, WireError
 from ..merge import merge
 from ..options import SliceOptions
+from ..outcomes import Outcome
 from ..plan import Plan, cut
 from ..wire import Encoder, check_result, decode_result
 from ..worker.sandbox.call import Call
@@ -88,7 +89,7 @@ def slices_come_back_with_the_right_bits(make: Make) -> None:
         results = {}
         for index, future in futures.items():
             outcome, answer = opened(_value(future))
-            assert outcome == "done", f"slice {index} came back as {outcome}: {answer}"
+            assert isinstance(answer, bytes | memoryview), f"slice {index} came back as {outcome}: {answer}"
             try:
                 results[index] = decode_result(answer)
                 check_result(results[index], plan, plan.slices[index])
@@ -104,9 +105,9 @@ def slices_come_back_with_the_right_bits(make: Make) -> None:
 def an_error_comes_back_as_an_outcome(make: Make) -> None:
     """What goes wrong with a slice on its worker is an answer. The future does not raise it."""
     with _job(make) as job:
-        outcome, text = opened(_value(job.send(0, b"no message of a task")))
-        assert outcome == "error", f"a message that cannot be read came back as {outcome}"
-        assert "WireError" in text, f"the answer does not say what went wrong: {text}"
+        outcome, reason = opened(_value(job.send(0, b"no message of a task")))
+        assert outcome is Outcome.ERROR, f"a message that cannot be read came back as {outcome}"
+        assert "WireError" in str(reason), f"the answer does not say what went wrong: {reason!s}"
 
 
 def a_wait_has_an_end(make: Make) -> None:
@@ -124,7 +125,7 @@ def a_wait_has_an_end(make: Make) -> None:
         told = threading.Event()
         future.add_done_callback(lambda _: told.set())
         outcome, _ = opened(_value(future))
-        assert outcome == "overran", f"a slice that took longer than it may came back as {outcome}"
+        assert outcome is Outcome.TIMED_OUT, f"a slice that took longer than it may came back as {outcome}"
         assert future.done(), "a future with a result is not done"
         assert told.wait(_WITHIN), "nobody was called back when the slice was done"
 
@@ -159,7 +160,7 @@ def close_can_be_repeated_and_leaves_no_process(make: Make) -> None:
     with make() as unopened:
         unopened.close()
     with _job(make) as job:
-        assert opened(_value(job.send(0, b"no message of a task")))[0] == "error"
+        assert opened(_value(job.send(0, b"no message of a task")))[0] is Outcome.ERROR
         futures = [job.endless(1)]
         job.until_one_runs(futures)
         futures[0].cancel()

@@ -4,6 +4,6 @@ Importing this package needs the standard library alone, so that a Dask schedule
 that pass through it, needs neither qiskit nor qiskit-aer.
 """
 
-from .entry import OUTCOMES, Outcome, end_job, end_worker, keep, run_slice
+from .entry import Answer, end_job, end_worker, keep, run_slice
 
-__all__ = ["OUTCOMES", "Outcome", "end_job", "end_worker", "keep", "run_slice"]
+__all__ = ["Answer", "end_job", "end_worker", "keep", "run_slice"]

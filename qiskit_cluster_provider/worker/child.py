@@ -10,8 +10,10 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
+from dataclasses import astuple, replace
 from typing import BinaryIO
 
+from ..outcomes import Reason
 from .sandbox import frames
 
 
@@ -80,7 +82,7 @@ def _serve(replies: BinaryIO, work: object) -> None:
     except (EOFError, ConnectionError):
         raise
     except Exception as error:
-        text = f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}"
-        frames.write(replies, frames.ERROR, text.encode())
+        reason = replace(Reason.of(error), detail=traceback.format_exc().strip())
+        frames.write(replies, frames.ERROR, *(part.encode() for part in astuple(reason)))
     else:
         frames.write(replies, frames.DONE, result)

@@ -13,31 +13,23 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..outcomes import Outcome, Reason
 from ..versions import PROCESSES, key, report
-from .fair_semaphore import NotEnoughThreads, Permits, Threads
-from .reply import Reply, shared
+from .fair_semaphore import Permits, Threads
+from .reply import Reply, packed, shared
 from .sandbox.call import Call
-from .sandbox.exit_status import NotStarted, shortage
+from .sandbox.exit_status import shortage
+from .sandbox.failures import SliceFailure
 from .sandbox.memory import memory_limit
-from .sandbox.pool import POOL, ChildDied, SliceCancelled, SliceError, SliceOverran
+from .sandbox.pool import POOL
 
-Outcome = tuple[str, bytes | Reply]
-OUTCOMES = {
-    "done": "the result",
-    "error": "Aer or this package raised; the text has the child's traceback",
-    "died": "the child ended by a signal or an exit; the text has its last words",
-    "unready": "no child could be started here; the text says why",
-    "overran": "it took longer than it may, and its child was ended",
-    "small": "this worker has too few threads",
-    "unfit": "this worker has other versions than the client; a JSON object with them and its name",
-    "cancelled": "the job was cancelled meanwhile",
-}
+Answer = tuple[str, bytes | Reply]
 
 _THREADS: dict[str, Threads] = {}
 _MEMORY: list[Permits] = []  # one for the process, however many Dask workers are in it
 
 
-def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
+def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Answer:
     """Simulate one slice in a child process.
 
     It returns what went wrong rather than raising it: a failed slice is our client's business, and neither
@@ -49,8 +41,10 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
         blobs: the messages that ``call`` names, in its order.
 
     Returns:
-        ``("done", the result's message)``, a :class:`.reply.Reply` if it is large and goes through Dask; or a word of
-        :data:`OUTCOMES` and a text in UTF-8.
+        The value of an :class:`~..outcomes.Outcome`, and what belongs to it: for ``done`` the result's message, as a
+        :class:`.reply.Reply` if it is large and goes through Dask; for ``unfit`` the versions of this worker, and
+        its name as ``worker``, as a JSON object; for all others the reason, by :func:`.reply.packed`. They are plain
+        texts and bytes, so that another release can read them.
     """
     request = Call(*call)
     worker = _dask_worker()
@@ -59,7 +53,7 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
     else:
         name, capacity = worker.address, worker.state.nthreads
     if request.versions and request.versions != key(report()):
-        return "unfit", json.dumps({"worker": name, **report()}).encode()
+        return Outcome.UNFIT.value, json.dumps({"worker": name, **report()}).encode()
     if worker is not None and request.topic:
         worker.log_event(request.topic, {"job": request.job_id, "index": request.slice, "worker": name})
     threads = _THREADS.setdefault(name, Threads(capacity))
@@ -73,24 +67,15 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Outcome:
             held = dict(zip(request.blobs, blobs, strict=True))
             unwanted = _unwanted(request, worker)
             message = POOL.run(request, name, count, payload, held, max(share, reserved), unwanted)
-    except SliceCancelled:
-        return "cancelled", b""
-    except SliceOverran as error:
-        return "overran", str(error).encode()
-    except ChildDied as error:
-        return "died", str(error).encode()
-    except NotStarted as error:
-        return "unready", str(error).encode()
-    except NotEnoughThreads as error:
-        return "small", str(error).encode()
-    except SliceError as error:
-        return "error", str(error).encode()
+    except SliceFailure as failure:
+        return failure.outcome.value, packed(failure.reason)
     except (OSError, RuntimeError) as error:
         scarce = shortage(error)
         if not scarce and isinstance(error, RuntimeError):
             raise
-        return "unready" if scarce else "error", f"{error}; {scarce}".removesuffix("; ").encode()
-    return "done", message if worker is None else shared(message)
+        outcome = Outcome.UNREADY if scarce else Outcome.ERROR
+        return outcome.value, packed(Reason(str(error), scarce))
+    return Outcome.DONE.value, message if worker is None else shared(message)
 
 
 def _memory(worker: Any) -> Permits:

@@ -7,9 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
-class NotEnoughThreads(RuntimeError):
-    """A slice wants more threads than the worker has."""
+from ..outcomes import Reason
+from .sandbox.failures import NotEnoughThreads
 
 
 class Permits:
@@ -64,8 +63,10 @@ class Threads(Permits):
         """
         if wanted > self.capacity:
             raise NotEnoughThreads(
-                f"max_parallel_threads={wanted}, but this worker has {self.capacity} threads; start workers with "
-                f"threads_per_worker={wanted}."
+                Reason(
+                    f"max_parallel_threads={wanted}, but this worker has {self.capacity} threads",
+                    hint=f"start workers with threads_per_worker={wanted}.",
+                )
             )
         with super().reserve(wanted or self.capacity) as count:
             yield count

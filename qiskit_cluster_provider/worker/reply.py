@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+from dataclasses import asdict
 from typing import Any
+
+from ..outcomes import Reason
 
 _LARGE = 2**16  # bytes: copying less takes no time
 
@@ -33,3 +37,23 @@ def shared(message: bytes) -> bytes | Reply:
 def bytes_of(answer: Any) -> Any:
     """The message of :func:`shared`, which came back."""
     return answer.data if isinstance(answer, Reply) else answer
+
+
+def packed(reason: Reason) -> bytes:
+    """Why there is no result, as a JSON object."""
+    return json.dumps(asdict(reason)).encode()
+
+
+def unpacked(data: bytes) -> Reason:
+    """The reason of :func:`packed`, which came back.
+
+    Raises:
+        ValueError: it is no such object.
+    """
+    found = json.loads(data)
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise ValueError("no reason")
+    try:
+        return Reason(**found)
+    except TypeError as error:
+        raise ValueError("no reason") from error

@@ -7,10 +7,16 @@ from concurrent.futures import Executor, Future
 import pytest
 
 from qiskit_cluster_provider.errors import SlicesLostError
+from qiskit_cluster_provider.outcomes import Reason
 from qiskit_cluster_provider.progress import JobStarted, SliceDone, SliceFailed, SliceRetried
 from qiskit_cluster_provider.worker import run_slice
+from qiskit_cluster_provider.worker.reply import packed
 
 from ..slow import quick
+
+CRASHED = "crashed", packed(Reason("by SIGKILL"))
+RAISED = "error", packed(Reason("WireError: no", detail="Traceback"))
+CANCELLED = "cancelled", packed(Reason("its job was cancelled"))
 
 
 class Scripted(Executor):
@@ -78,7 +84,7 @@ def test_any_order_of_completion(backend, batch, theirs, same):
 
 
 def test_what_died_is_sent_again_and_the_answer_stays(backend, batch, theirs, same):
-    executor = Scripted({2: [("died", b"by SIGKILL")], 4: [("died", b"")], 5: [("cancelled", b"")] * 3})
+    executor = Scripted({2: [CRASHED], 4: [CRASHED], 5: [CANCELLED] * 3})
     retried = []
     job = backend.run(
         batch, executor=executor, callback=lambda e: isinstance(e, SliceRetried) and retried.append(e), **OPTIONS
@@ -90,7 +96,7 @@ def test_what_died_is_sent_again_and_the_answer_stays(backend, batch, theirs, sa
 
 
 def test_retries_end(backend, batch):
-    executor = Scripted({5: [("cancelled", b"")] * 10})
+    executor = Scripted({5: [CANCELLED] * 10})
     events = []
     job = backend.run(batch, executor=executor, retries=2, callback=events.append, **OPTIONS)
     with pytest.raises(SlicesLostError, match=r"it was ended on its worker \(tried 3 times\)") as lost:
@@ -101,7 +107,9 @@ def test_retries_end(backend, batch):
     assert [r.success for r in job.partial_result().results] == [True] * 5 + [False] + [True] * 2
 
 
-@pytest.mark.parametrize("outcome", [("error", b"WireError: no\n\nTraceback"), ("done", b"garbage"), RuntimeError()])
+@pytest.mark.parametrize(
+    "outcome", [("error", packed(Reason("WireError: no", detail="Traceback"))), ("done", b"garbage"), RuntimeError()]
+)
 def test_what_no_retry_can_mend_is_not_retried(backend, batch, outcome):
     executor = Scripted({3: [outcome]})
     job = backend.run(batch, executor=executor, **OPTIONS)

@@ -4,53 +4,55 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qiskit_cluster_provider.dispatch.retry import Fate, fate
-from qiskit_cluster_provider.dispatch.tracker import Ledger
+from qiskit_cluster_provider.dispatch.retry import Action, decide
+from qiskit_cluster_provider.dispatch.tracker import SliceTracker
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.outcomes import Reason
+from qiskit_cluster_provider.outcomes import Outcome, Reason, SliceState
 from qiskit_cluster_provider.plan import cut, parts
 from tests.slow import quick
 
-AGAIN, SPLIT, CULPRIT, LOST = Fate
+AGAIN, SPLIT, POISON, GIVE_UP = Action
+CRASHED, TIMED_OUT, LOST = Outcome.CRASHED, Outcome.TIMED_OUT, Outcome.LOST
+DISCONNECTED, ERROR = Outcome.DISCONNECTED, Outcome.ERROR
 
 
 @pytest.mark.parametrize(
     ("outcomes", "size", "expected"),
     [
-        (["died"], 40, AGAIN),
-        (["died", "died"], 40, SPLIT),
-        (["died", "lost", "died"], 40, SPLIT),
-        (["overran"], 40, SPLIT),
-        (["died"], 1, AGAIN),
-        (["died", "died"], 1, CULPRIT),
-        (["overran"], 1, AGAIN),
-        (["overran", "overran"], 1, CULPRIT),
-        (["overran", "died"], 1, CULPRIT),
-        (["lost"] * 3, 1, AGAIN),
-        (["lost"] * 4, 1, LOST),
-        (["disconnected"] * 20, 1, AGAIN),
-        (["disconnected"] * 21, 1, LOST),
-        (["lost"] * 3 + ["disconnected"] * 20 + ["died"], 1, AGAIN),
-        (["error"], 1, LOST),
-        (["error"], 40, LOST),
+        ([CRASHED], 40, AGAIN),
+        ([CRASHED, CRASHED], 40, SPLIT),
+        ([CRASHED, LOST, CRASHED], 40, SPLIT),
+        ([TIMED_OUT], 40, SPLIT),
+        ([CRASHED], 1, AGAIN),
+        ([CRASHED, CRASHED], 1, POISON),
+        ([TIMED_OUT], 1, AGAIN),
+        ([TIMED_OUT, TIMED_OUT], 1, POISON),
+        ([TIMED_OUT, CRASHED], 1, POISON),
+        ([LOST] * 3, 1, AGAIN),
+        ([LOST] * 4, 1, GIVE_UP),
+        ([DISCONNECTED] * 20, 1, AGAIN),
+        ([DISCONNECTED] * 21, 1, GIVE_UP),
+        ([LOST] * 3 + [DISCONNECTED] * 20 + [CRASHED], 1, AGAIN),
+        ([ERROR], 1, GIVE_UP),
+        ([ERROR], 40, GIVE_UP),
     ],
 )
 def test_the_rule(outcomes, size, expected):
-    assert fate(outcomes, size, retries=3) is expected
+    assert decide(outcomes, size, retries=3) is expected
 
 
 def test_without_retries_one_death_is_enough():
-    assert fate(["died"], 40, retries=0) is SPLIT
-    assert fate(["died"], 1, retries=0) is CULPRIT
-    assert fate(["lost"], 1, retries=0) is LOST
-    assert fate(["disconnected"], 1, retries=0) is AGAIN, "no fault of the slice"
+    assert decide([CRASHED], 40, retries=0) is SPLIT
+    assert decide([CRASHED], 1, retries=0) is POISON
+    assert decide([LOST], 1, retries=0) is GIVE_UP
+    assert decide([DISCONNECTED], 1, retries=0) is AGAIN, "no fault of the slice"
 
 
 def test_a_part_of_what_died_is_split_at_once_but_a_culprit_must_die_twice():
-    assert fate(["died"], 5, retries=3, suspected=True) is SPLIT
-    assert fate(["died"], 1, retries=3, suspected=True) is AGAIN
+    assert decide([CRASHED], 5, retries=3, suspected=True) is SPLIT
+    assert decide([CRASHED], 1, retries=3, suspected=True) is AGAIN
 
 
 def plan_of(experiments, **options):
@@ -74,51 +76,51 @@ def test_parts_have_the_experiments_and_the_seeds_of_the_whole(experiments, size
 
 
 def test_splitting_until_the_culprit_is_alone():
-    ledger = Ledger(plan_of(300, max_job_size=300), retries=3)
+    tracker = SliceTracker(plan_of(300, max_job_size=300), retries=3)
     waiting, deaths = [0], 0
     while waiting:
         index = waiting.pop(0)
-        first, stop = ledger.plan.slices[index].experiments
-        ledger.submitted(index, 0.0)
+        first, stop = tracker.plan.slices[index].experiments
+        tracker.submitted(index, 0.0)
         if not first <= 123 < stop:
-            ledger._set(index, state="done")
+            tracker._set(index, state=SliceState.DONE)
             continue
         deaths += 1
-        found = ledger.failed(index, "died", Reason("by SIGSEGV"), 1.0)
-        waiting += ledger.split(index) if found is SPLIT else [index] if found is AGAIN else []
-    (culprit,) = ledger.culprits
-    assert ledger.plan.slices[culprit].experiments == (123, 124)
-    assert ledger.culprits[culprit] == Reason("by SIGSEGV, in each of 2 tries alone")
-    assert not ledger.lost
+        found = tracker.failed(index, CRASHED, Reason("by SIGSEGV"), 1.0)
+        waiting += tracker.split(index) if found is SPLIT else [index] if found is AGAIN else []
+    (poison,) = tracker.poison
+    assert tracker.plan.slices[poison].experiments == (123, 124)
+    assert tracker.poison[poison] == Reason("by SIGSEGV, in each of 2 tries alone")
+    assert not tracker.lost
     assert deaths <= 6
-    covered = sorted(i for one in ledger.plan.slices for i in range(*one.experiments))
+    covered = sorted(i for one in tracker.plan.slices for i in range(*one.experiments))
     assert covered == list(range(300))
-    assert [info.experiments for info in ledger.infos] == [one.experiments for one in ledger.plan.slices]
+    assert [info.experiments for info in tracker.infos] == [one.experiments for one in tracker.plan.slices]
 
 
 def test_attempts_are_kept():
-    ledger = Ledger(plan_of(4, max_job_size=2), retries=3)
-    ledger.submitted(1, 0.5)
-    ledger.started(1, "tcp://one", 1.0)
-    assert ledger.running_for(1, 3.5) == 2.5
-    ledger.failed(1, "lost", Reason("gone"), 4.0)
-    ledger.submitted(1, 5.0)
-    ledger.cancelled(6.0)
-    one, two = ledger.attempts
+    tracker = SliceTracker(plan_of(4, max_job_size=2), retries=3)
+    tracker.submitted(1, 0.5)
+    tracker.started(1, "tcp://one", 1.0)
+    assert tracker.running_for(1, 3.5) == 2.5
+    tracker.failed(1, LOST, Reason("gone"), 4.0)
+    tracker.submitted(1, 5.0)
+    tracker.cancelled(6.0)
+    one, two = tracker.attempts
     assert (one.slice, one.worker, one.submitted, one.started, one.ended) == (1, "tcp://one", 0.5, 1.0, 4.0)
-    assert (one.outcome, one.reason) == ("lost", "gone")
+    assert (one.outcome, one.reason) == (LOST, "gone")
     assert (two.outcome, two.started, two.worker) == ("cancelled", None, "")
-    assert [info.state for info in ledger.infos] == ["cancelled", "cancelled"]
+    assert [info.state for info in tracker.infos] == [SliceState.CANCELLED] * 2
 
 
 def test_what_dask_sends_again_is_a_try_that_was_lost():
-    ledger = Ledger(plan_of(4, max_job_size=2), retries=3)
-    ledger.submitted(1, 0.5)
-    assert ledger.started(1, "tcp://one", 1.0) == ""
-    assert ledger.started(1, "tcp://two", 3.0) == "tcp://one"
-    (lost,), (left,) = ledger.attempts, ledger.open(5.0)
-    assert (lost.outcome, lost.worker, lost.started, lost.ended) == ("lost", "tcp://one", 1.0, 3.0)
-    assert lost.then == "sent by Dask to tcp://two"
+    tracker = SliceTracker(plan_of(4, max_job_size=2), retries=3)
+    tracker.submitted(1, 0.5)
+    assert tracker.started(1, "tcp://one", 1.0) == ""
+    assert tracker.started(1, "tcp://two", 3.0) == "tcp://one"
+    (lost,), (left,) = tracker.attempts, tracker.open(5.0)
+    assert (lost.outcome, lost.worker, lost.started, lost.ended) == (LOST, "tcp://one", 1.0, 3.0)
+    assert lost.action == "sent by Dask to tcp://two"
     assert (left.outcome, left.worker, left.submitted, left.started, left.ended) == (
         "running",
         "tcp://two",
@@ -126,16 +128,16 @@ def test_what_dask_sends_again_is_a_try_that_was_lost():
         3.0,
         5.0,
     )
-    assert ledger.tries(1) == 0, "Dask counts its own"
-    assert ledger.failed(1, "error", Reason("no more", detail="Traceback"), 6.0) is LOST
-    assert ledger.lost[1] == Reason("no more; on tcp://one, tcp://two", detail="Traceback")
+    assert tracker.tries(1) == 0, "Dask counts its own"
+    assert tracker.failed(1, ERROR, Reason("no more", detail="Traceback"), 6.0) is GIVE_UP
+    assert tracker.lost[1] == Reason("no more; on tcp://one, tcp://two", detail="Traceback")
 
 
 def test_news_of_a_begin_that_come_after_the_end():
-    ledger = Ledger(plan_of(4, max_job_size=2), retries=3)
-    ledger.submitted(0, 0.5)
-    ledger.failed(0, "died", Reason("by SIGSEGV"), 2.0)
-    assert ledger.attempts[0].worker == ""
-    assert ledger.started(0, "tcp://one", 2.1) == ""
-    (one,) = ledger.attempts
+    tracker = SliceTracker(plan_of(4, max_job_size=2), retries=3)
+    tracker.submitted(0, 0.5)
+    tracker.failed(0, CRASHED, Reason("by SIGSEGV"), 2.0)
+    assert tracker.attempts[0].worker == ""
+    assert tracker.started(0, "tcp://one", 2.1) == ""
+    (one,) = tracker.attempts
     assert (one.worker, one.started, one.ended) == ("tcp://one", 2.0, 2.0)

@@ -26,7 +26,7 @@ from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
 from qiskit_cluster_provider.versions import PROCESSES
 from qiskit_cluster_provider.worker import entry
 from qiskit_cluster_provider.worker.fair_semaphore import Permits
-from qiskit_cluster_provider.worker.sandbox.exit_status import how
+from qiskit_cluster_provider.worker.sandbox.exit_status import exit_status
 from qiskit_cluster_provider.worker.sandbox.memory import _cgroups, memory_kills, memory_limit
 
 from ..slow import quick
@@ -476,7 +476,7 @@ def test_the_kernels_words(tmp_path):
     assert memory_kills(kernel(tmp_path / "machine", V1, **{"proc/vmstat": "pgfault 9\noom_kill 4\n"})) == 4
     assert memory_kills(tmp_path / "nothing") == 0
     assert memory_kills() >= 0
-    assert how(-9, killed_for_memory=True) == "was ended by the kernel, which had no memory left (SIGKILL)"
-    assert how(-9, killed_for_memory=False) == "was ended by SIGKILL"
-    assert how(-6, killed_for_memory=True) == "was ended by SIGABRT"
-    assert how(3, killed_for_memory=False) == "exited with code 3"
+    assert exit_status(-9, killed_for_memory=True) == "was ended by the kernel, which had no memory left (SIGKILL)"
+    assert exit_status(-9, killed_for_memory=False) == "was ended by SIGKILL"
+    assert exit_status(-6, killed_for_memory=True) == "was ended by SIGABRT"
+    assert exit_status(3, killed_for_memory=False) == "exited with code 3"

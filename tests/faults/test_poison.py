@@ -116,7 +116,7 @@ def test_a_stopped_child_is_replaced(backend, aer, same):
                 stopped.extend(psutil.Process(pid) for pid, is_busy in POOL.pids().items() if is_busy)
             for child in stopped:
                 child.suspend()
-        elif isinstance(event, SliceRetried | SliceSplit) and event.outcome == "overran":
+        elif isinstance(event, SliceRetried | SliceSplit) and event.outcome == "timed out":
             retried.append(event)
 
     same(backend.run(batch, max_job_size=4, **OPTIONS).result(timeout=100), expected)  # a child that starts has 120 s

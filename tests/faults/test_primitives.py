@@ -9,7 +9,9 @@ from qiskit_aer import primitives
 
 from qiskit_cluster_provider import EstimatorV2, SamplerV2
 from qiskit_cluster_provider.errors import SlicesLostError
+from qiskit_cluster_provider.outcomes import Reason
 from qiskit_cluster_provider.testing import pub_differences
+from qiskit_cluster_provider.worker.reply import packed
 
 from ..parity.pubs import noise
 from ..slow import quick
@@ -62,7 +64,7 @@ class Refusing(ThreadPoolExecutor):
 
     def submit(self, fn, call, *args):
         if call[1] == 1:
-            return super().submit(lambda: ("error", b"the disk is full"))
+            return super().submit(lambda: ("error", packed(Reason("the disk is full"))))
         return super().submit(fn, call, *args)
 
 

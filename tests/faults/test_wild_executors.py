@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qiskit_cluster_provider.errors import ClusterError, ClusterJobTimeoutError
+from qiskit_cluster_provider.outcomes import Reason
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.worker import run_slice
+from qiskit_cluster_provider.worker.reply import packed
 
 from .test_fuzz import EXAMPLES
 from .test_poison import healthy
@@ -23,9 +25,9 @@ ANSWERS = [
     ("done", None),
     ("done", b"\0"),
     ("unfit", b"{"),
-    ("died", b""),
-    ("overran", b""),
-    ("cancelled", b""),
+    ("crashed", packed(Reason("by SIGKILL"))),
+    ("timed out", packed(Reason("it took too long"))),
+    ("cancelled", packed(Reason("its job was cancelled"))),
 ]
 ERRORS = [
     RuntimeError("on fire"),

@@ -15,6 +15,7 @@ from qiskit_cluster_provider import SamplerV2
 from qiskit_cluster_provider.dispatch import Attempt
 from qiskit_cluster_provider.errors import ClusterConnectionError, PubsFailedError, SlicesLostError
 from qiskit_cluster_provider.jobs.timeline import COLOURS, NAMELESS, bars
+from qiskit_cluster_provider.outcomes import Outcome
 from qiskit_cluster_provider.progress import JobFinished, SliceStarted
 from qiskit_cluster_provider.worker.sandbox.pool import POOL
 from tests.slow import deadly, endless, quick
@@ -52,8 +53,8 @@ def test_a_culprit_is_told_from_its_first_death_on(poisoned):
     assert f"job {poisoned.job_id()} on aer-local: DONE after" in text
     assert "experiments  39 of 40 done, 1 failed" in text
     assert f"slices       {report.slices - 1} of {report.slices} done, 1 failed" in text
-    assert f"tries        {len(report.attempts)}: {report.slices - 1} done, 4 died" in text
-    assert "slice 2, experiments 20 to 29: died on inproc://" in text
+    assert f"tries        {len(report.attempts)}: {report.slices - 1} done, 4 crashed" in text
+    assert "slice 2, experiments 20 to 29: crashed on inproc://" in text
     assert "(the simulating process was ended by SIGSEGV, without a word); sent again" in text
     assert "; split" in text
     assert "its one experiment is at fault" in text
@@ -68,15 +69,15 @@ def test_a_culprit_is_told_from_its_first_death_on(poisoned):
 def test_it_is_data_and_does_not_change(poisoned):
     report = poisoned.report()
     assert all(isinstance(one, Attempt) for one in report.attempts)
-    assert [one.then for one in report.attempts if one.outcome == "died"] == [
+    assert [one.action for one in report.attempts if one.outcome == "crashed"] == [
         "sent again",
         "split",
         "sent again",
         "its one experiment is at fault",
     ]
     assert all(one.seconds > 0 and one.started <= one.ended for one in report.attempts if one.outcome == "done")
-    assert report.outcomes == {"done": report.slices - 1, "died": 4}
-    assert [one.name for one in report.culprits] == ["<i>culprit</i>"]
+    assert report.outcomes == {"done": report.slices - 1, "crashed": 4}
+    assert [one.name for one in report.poison] == ["<i>culprit</i>"]
     assert report.failures == tuple(poisoned.errors())
     assert (report.troubles, report.error) == ((), "")
     with pytest.raises(FrozenInstanceError):
@@ -88,7 +89,7 @@ def test_a_notebook_shows_no_markup_of_a_circuit(poisoned):
     page = poisoned.report()._repr_html_()
     assert "<i>culprit" not in page
     assert "&lt;i&gt;culprit&lt;/i&gt;" in page
-    assert page.count(f'fill="{COLOURS["died"]}"') == 4
+    assert page.count(f'fill="{COLOURS["crashed"]}"') == 4
     assert page.count(f'fill="{COLOURS["done"]}"') == poisoned.report().slices - 1
     assert poisoned.report().attempts[0].worker in page
 
@@ -108,13 +109,14 @@ def test_the_picture(poisoned):
         if isinstance(one, PolyCollection)
     ]
     number = {
-        name: sum(count for colour, count in drawn if same_color(colour, COLOURS[name])) for name in ("done", "died")
+        name: sum(count for colour, count in drawn if same_color(colour, COLOURS[name]))
+        for name in ("done", "crashed")
     }
-    assert number == {"done": report.slices - 1, "died": 4}
+    assert number == {"done": report.slices - 1, "crashed": 4}
     assert axes.get_xlabel() == "seconds since the job began"
     assert [label.get_text() for label in axes.get_yticklabels()] == [use.name for use in report.workers]
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert legend[:2] == [f"done ({report.slices - 1})", "died (4)"]
+    assert legend[:2] == [f"done ({report.slices - 1})", "crashed (4)"]
     assert legend[-1] == "no slice could run"
     figure, own = pyplot.subplots()
     assert report.plot(own) is own
@@ -159,11 +161,11 @@ def test_a_killed_child_costs_a_try(backend, murder):
     assert job.result(timeout=100).success
     report = job.report()
     died, done = report.attempts
-    assert (died.outcome, died.then, done.outcome) == ("died", "sent again", "done")
+    assert (died.outcome, died.action, done.outcome) == ("crashed", "sent again", "done")
     assert died.worker
     assert "SIGKILL" in died.reason
     assert "failures" not in str(report)
-    assert f"died on {died.worker}" in str(report)
+    assert f"crashed on {died.worker}" in str(report)
 
 
 def test_a_job_that_runs_and_one_that_was_cancelled(backend):
@@ -223,13 +225,13 @@ def test_a_primitive_has_one_too(backend):
         job.result(timeout=100)
     report = job.report()
     assert report.status == "ERROR"
-    assert [(one.pub, one.name) for one in report.culprits] == [(1, "bad")]
+    assert [(one.pub, one.name) for one in report.poison] == [(1, "bad")]
     assert "PUB 1 (circuit 'bad'): the simulating process was ended by SIGSEGV" in str(report)
 
 
 def test_lanes_are_the_slices_at_the_same_time():
     def attempt(slice_, started, ended, worker="one"):
-        return Attempt(slice_, (slice_, slice_ + 1), worker, 0.0, started, ended, "died")
+        return Attempt(slice_, (slice_, slice_ + 1), worker, 0.0, started, ended, Outcome.CRASHED)
 
     tries = [attempt(0, 0.0, 2.0), attempt(1, 1.0, 3.0), attempt(2, 2.0, 4.0), attempt(3, 0.5, 1.0, "two")]
     assert [(bar.attempt.slice, bar.worker, bar.lane) for bar in bars(tries)] == [
@@ -239,7 +241,7 @@ def test_lanes_are_the_slices_at_the_same_time():
         (2, "one", 0),
     ]
     never = Attempt(0, (0, 1), "", 0.0, None, 1.0, "cancelled")
-    assert bars([never, replace(never, outcome="queued")]) == []
+    assert bars([never, replace(never, outcome=Outcome.QUEUED)]) == []
 
 
 class Loud(Gate):

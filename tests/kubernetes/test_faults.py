@@ -110,6 +110,6 @@ def test_a_slice_that_runs_each_worker_out_of_memory(lab, local, backend):
     transport._client = backend.connection.client()
     outcome, said = transport.outcome(KilledWorker("task", Last, 2))
     assert outcome == "lost"
-    assert f"the worker pod {victim} ran out of memory (OOMKilled" in said
-    assert "memory=" in said
+    assert f"the worker pod {victim} ran out of memory (OOMKilled" in said.hint
+    assert "memory=" in said.hint
     until(lambda: victim in lab.ready_pods("worker"))

@@ -34,19 +34,19 @@ def test_a_job_with_a_culprit(backend, records):
     assert all(one.slice is None or f"slice {one.slice} " in one.getMessage() for one in found)
     told = [(one.event, one.slice) for one in found if one.levelno == logging.INFO]
     report = job.report()
-    culprit = next(one for one in report.attempts if one.then.endswith("at fault")).slice
+    culprit = next(one for one in report.attempts if one.action.endswith("at fault")).slice
     assert told == [
         ("plan", None),
         ("retried", 0),
         ("split", 0),
         ("retried", culprit),
-        ("culprit", culprit),
+        ("poison", culprit),
         ("finished", None),
     ]
     by_event = {one.event: one.getMessage() for one in found}
     assert "20 experiments of 20 circuits" in by_event["plan"]
     assert "SIGSEGV" in by_event["split"]
-    assert "experiment 7, circuit 'culprit' (index 7)" in by_event["culprit"]
+    assert "experiment 7, circuit 'culprit' (index 7)" in by_event["poison"]
     assert "DONE after " in by_event["finished"]
     assert "20 experiments" in by_event["finished"]
     assert "1 failed, 2 retries, 1 splits" in by_event["finished"]
@@ -96,7 +96,7 @@ def test_what_dask_sends_again_is_told(provider, records):
     first, second = job.report().attempts
     assert (first.outcome, first.worker, second.outcome) == ("lost", killed[0], "done")
     assert f"its Dask worker {killed[0]} was lost" in str(job.report())
-    assert first.then == f"sent by Dask to {second.worker}"
+    assert first.action == f"sent by Dask to {second.worker}"
     (record,) = [one for one in records(job) if one.event == "resubmitted"]
     assert (record.slice, record.levelno) == (0, logging.INFO)
     assert killed[0] in record.getMessage()
@@ -138,7 +138,7 @@ if __name__ == "__main__":
     with ClusterProvider() as provider:
         job = provider.get_backend("aer-local", workers=1).run([quick()] * 3, callback=listener)
         assert job.result(timeout=100).success
-        assert "died" in job.report().outcomes
+        assert "crashed" in job.report().outcomes
 """
 WAITING = """
 from distributed import LocalCluster

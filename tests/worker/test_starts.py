@@ -18,6 +18,7 @@ from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.errors import ClusterConnectionError
 from qiskit_cluster_provider.wire import decode_result
 from qiskit_cluster_provider.worker import run_slice
+from qiskit_cluster_provider.worker.reply import unpacked
 from qiskit_cluster_provider.worker.sandbox import frames, processes
 from qiskit_cluster_provider.worker.sandbox import pool as children
 from qiskit_cluster_provider.worker.sandbox.pool import ChildPool
@@ -127,8 +128,12 @@ def test_an_aer_that_cannot_be_imported(pool, folder):
     (folder / "qiskit_aer.py").write_text("raise ImportError('libgomp.so.1: cannot open shared object file')")
     outcome, text = run_slice(tuple(call()), task())
     assert outcome == "unready"
-    assert text.decode().startswith("a simulating process cannot be started: it exited with code 1; try there: ")
-    assert "libgomp.so.1" in text.decode().splitlines()[0]
+    reason = unpacked(text)
+    assert reason.message.startswith(
+        "a simulating process cannot be started: it exited with code 1; its last words: "
+    )
+    assert "libgomp.so.1" in reason.message
+    assert reason.hint.startswith("try there: ")
 
 
 def test_too_little_memory_for_the_imports(pool, folder):
@@ -173,7 +178,7 @@ def test_a_machine_that_cannot_start_any_ends_the_job_with_one_error(pool, folde
         )
         with pytest.raises(ClusterConnectionError, match=r"cannot be started.*libgomp.*mend that machine"):
             job.result(timeout=100)
-        assert not job.errors() or all("culprit" not in str(error) for error in job.errors())
+        assert not job.report().poison
         assert job.report().outcomes["unready"] <= 20
 
 

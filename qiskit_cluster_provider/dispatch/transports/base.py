@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError
 from typing import Any, NamedTuple, Protocol
 
-from ...outcomes import Reason
+from ...outcomes import Outcome, Reason
 from ...plan.slice_time import OVERHEAD_NETWORK
 from ...worker.sandbox.call import Call
 
@@ -168,7 +168,7 @@ class Transport(ABC):
         """Nobody waits for ``future`` any more: its end is known, or the slice was given up."""
         return
 
-    def outcome(self, error: BaseException) -> tuple[str, Reason]:
+    def outcome(self, error: BaseException) -> tuple[Outcome, Reason]:
         """What it means that a future raised ``error``, and why, in words.
 
         Returns:
@@ -178,8 +178,8 @@ class Transport(ABC):
             ClusterClosedError: nothing can be run any more.
         """
         if isinstance(error, CancelledError):
-            return "disconnected", Reason.of(error)
-        return "error" if isinstance(error, Exception) else "lost", Reason.of(error)
+            return Outcome.DISCONNECTED, Reason.of(error)
+        return Outcome.ERROR if isinstance(error, Exception) else Outcome.LOST, Reason.of(error)
 
     @abstractmethod
     def cancel(self) -> None:

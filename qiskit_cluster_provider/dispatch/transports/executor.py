@@ -20,7 +20,7 @@ from ..._compat.dask import EXECUTOR_CLIENT
 from ..._compat.python import BROKEN, MAX_WORKERS, MP_CONTEXT, is_shut_down, threads_of
 from ...clusters import check_client
 from ...errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
-from ...outcomes import Reason
+from ...outcomes import Outcome, Reason
 from ...plan.slice_time import OVERHEAD_LOCAL
 from ...worker import run_slice
 from ...worker.sandbox.call import Call
@@ -105,7 +105,7 @@ class ExecutorTransport(Transport):
         """The executor has one slice less."""
         self._health.ended(future)
 
-    def outcome(self, error: BaseException) -> tuple[str, Reason]:
+    def outcome(self, error: BaseException) -> tuple[Outcome, Reason]:
         """A future that somebody cancelled is sent again, and so is one whose thread was interrupted; what else goes
         wrong in an executor is final.
         """
@@ -121,10 +121,10 @@ class ExecutorTransport(Transport):
                 hint = "Save the program in a file"
             raise ClusterClosedError(said, hint=hint) from error
         if isinstance(error, CancelledError):
-            return "disconnected", Reason.of(error)
+            return Outcome.DISCONNECTED, Reason.of(error)
         if scarce := shortage(error):
-            return "unready", replace(Reason.of(error), hint=scarce)
-        return "error" if isinstance(error, Exception) else "lost", Reason.of(error)
+            return Outcome.UNREADY, replace(Reason.of(error), hint=scarce)
+        return Outcome.ERROR if isinstance(error, Exception) else Outcome.LOST, Reason.of(error)
 
     def cancel(self) -> None:
         """Let the marker appear."""

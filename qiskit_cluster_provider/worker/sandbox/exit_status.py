@@ -21,35 +21,13 @@ _SCARCE = {
 }
 
 
-class NotStarted(RuntimeError):
-    """A child could not be started, or ended before it was ready: that is the machine's fault, and no circuit's.
-
-    Attributes:
-        scarce: the machine has not enough of something, so that it may be possible later.
-        final: another try cannot help.
-    """
-
-    def __init__(self, reason: str, *, scarce: bool = False, final: bool = False) -> None:
-        super().__init__(f"a simulating process cannot be started: {reason}")
-        self.scarce = scarce
-        self.final = final
-
-    @classmethod
-    def because(cls, error: Exception) -> NotStarted:
-        """Of what the start raised."""
-        hint = shortage(error)
-        if not hint and not isinstance(error, OSError):
-            return cls(str(error), final=True)
-        return cls(f"{error}" + (f"; {hint}" if hint else ""), scarce=bool(hint))
-
-
 def shortage(error: BaseException) -> str:
     """What this machine has too little of, and what to do, if that is why ``error`` was raised."""
     number = errno.EAGAIN if is_shortage(error) else getattr(error, "errno", None) or 0
     return _SCARCE.get(number, "").format(files=resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def how(code: int, killed_for_memory: bool) -> str:
+def exit_status(code: int, killed_for_memory: bool) -> str:
     """What a return code of ``subprocess`` means.
 
     Args:
@@ -67,20 +45,17 @@ def how(code: int, killed_for_memory: bool) -> str:
     return f"was ended by {name}"
 
 
-def said(stderr: IO[bytes]) -> int:
-    """How many bytes it has written so far. Not by seeking: a child and its parent share the position."""
+def written(stderr: IO[bytes]) -> int:
+    """How many bytes the child has written so far. Not by seeking: a child and its parent share the position."""
     return os.fstat(stderr.fileno()).st_size
 
 
-def last_words(stderr: IO[bytes], since: int = 0) -> str:
-    """The end of what it wrote after ``since`` bytes, for a message: its last line, then, if there are more, all.
-    Empty if it was silent.
+def last_words(stderr: IO[bytes], since: int = 0) -> tuple[str, str]:
+    """The end of what the child wrote after ``since`` bytes: its last line, and all of it if there are more lines.
 
-    The last line is where Python and C++ say what was the matter.
+    The last line is where Python and C++ say what was the matter. Both are empty if the child was silent.
     """
-    start = max(since, said(stderr) - _LAST_WORDS)
+    start = max(since, written(stderr) - _LAST_WORDS)
     text = os.pread(stderr.fileno(), _LAST_WORDS, start).decode(errors="replace").strip()
     lines = text.splitlines()
-    if not lines:
-        return ""
-    return f"; its last words: {lines[-1].strip()}" + (f"\n\n{text}" if len(lines) > 1 else "")
+    return (lines[-1].strip() if lines else "", text if len(lines) > 1 else "")

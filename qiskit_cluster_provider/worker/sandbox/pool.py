@@ -16,12 +16,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import BinaryIO
 
+from ...outcomes import Reason
 from . import frames, processes
 from .call import Call
 from .environment import child_environment
-from .exit_status import NotStarted, how, last_words, said
+from .exit_status import exit_status, last_words, written
+from .failures import NotStarted, SliceCancelled, SliceCrashed, SliceError, SliceTimedOut
 from .memory import memory_kills
 from .threads import started
 
@@ -35,22 +38,6 @@ _CHILD = "qiskit_cluster_provider.worker.child"
 Unwanted = Callable[[], bool] | None
 
 
-class SliceOverran(RuntimeError):
-    """The slice took longer than it may; its child was ended."""
-
-
-class ChildDied(RuntimeError):
-    """The child process ended while it ran a slice."""
-
-
-class SliceCancelled(RuntimeError):
-    """The slice was ended because its job was cancelled."""
-
-
-class SliceError(RuntimeError):
-    """The slice raised in the child."""
-
-
 class Child:
     """One process that runs slices, one after the other."""
 
@@ -58,11 +45,11 @@ class Child:
         self.threads = threads
         self.worker = ""  # that it was last busy for
         self.cancelled = False
-        self.overran = False
+        self.timed_out = False
         self.killed = False
         self.ready = False
         self._kills = memory_kills()
-        self._said = 0  # bytes that it wrote before its present slice
+        self._written = 0  # bytes that it wrote before its present slice
         try:
             self._begin(threads)
         except (OSError, processes.NoPython) as error:
@@ -120,18 +107,20 @@ class Child:
             memory: MB that Aer may use; 0 leaves it to Aer.
             unwanted: it ends early once this is true.
         """
-        self._said = said(self._stderr)
+        self._written = written(self._stderr)
         try:
             with self._limit(call.timeout):
                 letter, parts = self._converse(payload, blobs, memory, unwanted)
         except (EOFError, ConnectionError, frames.FrameError) as error:
             if self.cancelled:
-                raise SliceCancelled(f"slice {call.slice} was cancelled") from None
-            if self.overran:
-                raise SliceOverran(f"it took longer than {call.timeout:g} s{self._last_words(silent='')}") from None
-            raise ChildDied(f"the simulating process {self._end(error)}{self._last_words()}") from error
+                raise SliceCancelled from None
+            if self.timed_out:
+                raise SliceTimedOut(self._told(f"it took longer than {call.timeout:g} s")) from None
+            raise SliceCrashed(
+                self._told(f"the simulating process {self._end(error)}", silent=", without a word")
+            ) from error
         if letter == frames.ERROR:
-            raise SliceError(parts[0].decode())
+            raise SliceError(Reason(*(part.decode() for part in parts)))
         return parts[0]
 
     def wait_until_ready(self, unwanted: Unwanted = None) -> None:
@@ -147,14 +136,15 @@ class Child:
                 self.cancelled = True
                 self.kill()
             elif time.monotonic() > deadline:
-                raise NotStarted(f"it was not ready after {_START_TIMEOUT:.0f} s{self._last_words(silent='')}")
+                raise NotStarted(self._told(f"it was not ready after {_START_TIMEOUT:.0f} s"))
         try:
             frames.read(self._replies)
         except (EOFError, ConnectionError, frames.FrameError) as error:
             if self.cancelled:
-                raise SliceCancelled("its job was cancelled, or its worker is closing") from None
-            look = f"; try there: {self._python} -c 'import qiskit_aer'"
-            raise NotStarted(f"it {self._end(error)}{look}{self._last_words()}") from error
+                raise SliceCancelled from None
+            reason = self._told(f"it {self._end(error)}", silent=", without a word")
+            hint = f"try there: {self._python} -c 'import qiskit_aer'"
+            raise NotStarted(replace(reason, hint=hint)) from error
         self.ready = True
 
     def _end(self, error: Exception) -> str:
@@ -162,7 +152,7 @@ class Child:
         if isinstance(error, frames.FrameError):
             return f"broke its connection: {error}"
         try:
-            return how(self._process.wait(_EXIT_WITHIN), memory_kills() > self._kills)
+            return exit_status(self._process.wait(_EXIT_WITHIN), memory_kills() > self._kills)
         except subprocess.TimeoutExpired:
             return "closed its connection"
 
@@ -186,7 +176,7 @@ class Child:
             return
 
         def end() -> None:
-            self.overran = True
+            self.timed_out = True
             self.kill()
 
         def alarm() -> threading.Timer:
@@ -227,8 +217,10 @@ class Child:
                 self.cancelled = True
                 self.kill()
 
-    def _last_words(self, silent: str = ", without a word") -> str:
-        return last_words(self._stderr, self._said) or silent
+    def _told(self, message: str, silent: str = "") -> Reason:
+        """``message`` with what the child wrote last, or with ``silent`` if it wrote nothing."""
+        last, whole = last_words(self._stderr, self._written)
+        return Reason(f"{message}; its last words: {last}" if last else f"{message}{silent}", detail=whole)
 
 
 class ChildPool:
@@ -259,7 +251,7 @@ class ChildPool:
 
         Raises:
             NotStarted: there is none, and none can be started.
-            ChildDied, SliceOverran, SliceError, SliceCancelled: what became of the slice.
+            SliceFailure: what became of the slice.
         """
         self._begin()
         child = self._take(call.job_id, worker, threads, unwanted)
@@ -395,12 +387,12 @@ class ChildPool:
 
     def _check_wanted(self, job_id: str, worker: str) -> None:
         if job_id in self._ended or worker in self._closing:
-            raise SliceCancelled("its job was cancelled, or its worker is closing")
+            raise SliceCancelled
 
     @staticmethod
     def _pause(seconds: float, unwanted: Unwanted) -> None:
         if unwanted is not None and unwanted():
-            raise SliceCancelled("its job was cancelled, or its worker is closing")
+            raise SliceCancelled
         time.sleep(seconds)
 
 

@@ -16,7 +16,7 @@ from distributed.scheduler import KilledWorker
 
 from ....clusters import check_client
 from ....errors import ClusterClosedError, ClusterConnectionError
-from ....outcomes import Reason
+from ....outcomes import Outcome, Reason
 from ....plan.slice_time import OVERHEAD_LOCAL, OVERHEAD_NETWORK
 from ....worker import end_job, run_slice
 from ....worker.sandbox.call import Call
@@ -174,25 +174,25 @@ class DaskTransport(Transport, Health):
         """Unless it was the task that raised it."""
         return bool(future.status != "error")
 
-    def outcome(self, error: BaseException) -> tuple[str, Reason]:
+    def outcome(self, error: BaseException) -> tuple[Outcome, Reason]:
         """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
         if isinstance(error, KilledWorker):
             knows = getattr(getattr(self._client, "cluster", None), "deaths", None)  # a cluster of ours that can ask
             why = (knows() if knows else "") or (
                 "their own logs say why (out of memory, or sent away by their machine?)"
             )
-            return "lost", Reason(
+            return Outcome.LOST, Reason(
                 f"{error.allowed_failures + 1} Dask workers died while they had it, the last of them "
                 f"{error.last_worker.address}",
                 hint=why,
             )
         if isinstance(error, (FutureCancelledError, CommClosedError, CancelledError, OSError, ClosedClientError)):
-            return "disconnected", Reason.of(error)
+            return Outcome.DISCONNECTED, Reason.of(error)
         if isinstance(error, RuntimeError) and "loop is closed" in str(error).lower():
-            return "disconnected", Reason.of(error)  # the client, and its loop, ended before its result was fetched
+            return Outcome.DISCONNECTED, Reason.of(error)  # the client ended before the result was fetched
         if scarce := shortage(error):
-            return "unready", replace(Reason.of(error), hint=scarce)
-        return "error", Reason.of(error)
+            return Outcome.UNREADY, replace(Reason.of(error), hint=scarce)
+        return Outcome.ERROR, Reason.of(error)
 
     def is_running(self, future: Any) -> bool:
         """Dask's events tell, see :meth:`open`."""

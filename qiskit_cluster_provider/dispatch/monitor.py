@@ -10,15 +10,17 @@ from types import TracebackType
 from qiskit.providers import JobStatus
 
 from ..options import SliceOptions
-from ..outcomes import Reason
+from ..outcomes import JobState, Outcome, Reason, SliceState
 from ..plan import Plan, SliceResult, Work
 from ..progress.events import Event, Listener
 from ..progress.log import JobLog
-from .outage import Watch
-from .tracker import Attempt, Ledger, SliceInfo
+from .outage import Outage
+from .tracker import Attempt, SliceInfo, SliceTracker
+
+_BEGUN = (SliceState.RUNNING, SliceState.DONE, SliceState.FAILED)
 
 
-class JobState:
+class JobMonitor:
     """What is known of a job, and what others ask of it; every method may be called from any thread.
 
     Attributes:
@@ -38,12 +40,12 @@ class JobState:
         self.finished = threading.Event()
         self.started_at = self.heard_at = time.monotonic()
         self.ended_at: float | None = None
-        self._watch = Watch(options.no_workers_timeout)
+        self._outage = Outage(options.no_workers_timeout)
         self._options = options
         self._log = JobLog(job_id, options.no_workers_timeout)
         self._listeners: list[Listener] = [self._log]
         self._lock = threading.RLock()
-        self._ledger: Ledger | None = None
+        self._tracker: SliceTracker | None = None
         self._cancelled = False
         self._thread: threading.Thread | None = None
 
@@ -66,23 +68,23 @@ class JobState:
     @property
     def plan(self) -> Plan | None:
         """Once it is made; its slices change when one is split."""
-        return None if self._ledger is None else self._ledger.plan
+        return None if self._tracker is None else self._tracker.plan
 
     @property
     def results(self) -> dict[int, SliceResult]:
         """Slice index -> result, of those that came back."""
-        return {} if self._ledger is None else self._ledger.results
+        return {} if self._tracker is None else self._tracker.results
 
     @property
     def lost(self) -> dict[int, Reason]:
         """Slice index -> why it was given up for a reason that is not its circuits'."""
-        return {} if self._ledger is None else self._ledger.lost
+        return {} if self._tracker is None else self._tracker.lost
 
     @property
     def missing(self) -> dict[int, Reason]:
         """Slice index -> why it will never have a result: lost, or its one experiment is at fault."""
         with self._lock:
-            return {} if self._ledger is None else self._ledger.missing
+            return {} if self._tracker is None else self._tracker.missing
 
     def snapshot(self) -> tuple[Plan | None, dict[int, SliceResult], dict[int, Reason]]:
         """Plan, results and missing slices of one moment."""
@@ -92,13 +94,13 @@ class JobState:
     def attempts(self) -> list[Attempt]:
         """The tries of slices that have ended, in that order; after them those that have not."""
         with self._lock:
-            if self._ledger is None:
+            if self._tracker is None:
                 return []
             running = self._begun()
-            left = self._ledger.open(self._now())
+            left = self._tracker.open(self._now())
             return [
-                *self._ledger.attempts,
-                *(replace(one, outcome="running") if one.slice in running else one for one in left),
+                *self._tracker.attempts,
+                *(replace(one, outcome=Outcome.RUNNING) if one.slice in running else one for one in left),
             ]
 
     @property
@@ -109,29 +111,33 @@ class JobState:
     @property
     def troubles(self) -> list[tuple[float, float, str]]:
         """While no slice could run: ``(begin, end, reason)`` in seconds since the start."""
-        return self._watch.troubles(self.started_at)
+        return self._outage.troubles(self.started_at)
 
-    def status(self) -> JobStatus:
+    def state(self) -> JobState:
         """Computed from what is known, never stored."""
         with self._lock:
             if self._cancelled:
-                return JobStatus.CANCELLED
+                return JobState.CANCELLED
             if self.ended_at is not None:
-                return JobStatus.ERROR if self.error or self.lost else JobStatus.DONE
+                return JobState.ERROR if self.error or self.lost else JobState.DONE
             infos = self.infos()
-            if not infos or all(info.state == "waiting" and not info.attempts for info in infos):
-                return JobStatus.VALIDATING
-            begun = any(info.state in ("running", "done", "failed") or info.attempts for info in infos)
-            return JobStatus.RUNNING if begun else JobStatus.QUEUED
+            if not infos or all(info.state is SliceState.WAITING and not info.attempts for info in infos):
+                return JobState.VALIDATING
+            begun = any(info.state in _BEGUN or info.attempts for info in infos)
+            return JobState.RUNNING if begun else JobState.QUEUED
+
+    def status(self) -> JobStatus:
+        """The same as Qiskit has it."""
+        return JobStatus[self.state()]
 
     def infos(self) -> list[SliceInfo]:
         """The state of each slice, in order; empty until there is a plan."""
         with self._lock:
-            if self._ledger is None:
+            if self._tracker is None:
                 return []
             running = self._begun()
-            infos = self._ledger.infos
-            return [replace(info, state="running") if info.index in running else info for info in infos]
+            infos = self._tracker.infos
+            return [replace(info, state=SliceState.RUNNING) if info.index in running else info for info in infos]
 
     def _begun(self) -> set[int]:
         """Slices that are known to have begun, where no event tells."""
