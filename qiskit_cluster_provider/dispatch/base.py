@@ -147,5 +147,5 @@ class Dispatch(JobMonitor, ABC):
 def named(plan: Plan, index: int) -> str:
     """The one experiment of a slice, by circuit name and index."""
     experiment = plan.slices[index].experiments[0]
-    item = plan.work.item_of(experiment)
+    item = plan.work.manifest.item_of(experiment)
     return f"experiment {experiment}, circuit {plan.work.items[item].name!r} (index {item})"

@@ -25,7 +25,7 @@ class Snapshots:
         """The result of ``piece`` is there. Ranges of shots are left to :meth:`close`."""
         if piece.shots is not None:
             return
-        for index, first, last in self._work.pieces(*piece.experiments):
+        for index, first, last in self._work.manifest.pieces(*piece.experiments):
             item = self._work.items[index]
             if item.lasting is not None:
                 continue

@@ -198,13 +198,13 @@ class SliceTracker:
         refused = []
         for piece in self.plan.slices if items else ():
             work = self.plan.work
-            found = work.pieces(*piece.experiments)
+            found = work.manifest.pieces(*piece.experiments)
             starts = [work.items[item].first + first for item, first, _ in found]
             fine = [item not in items for item, _, _ in found]
             cuts = [at for at, one, other in zip(starts[1:], fine, fine[1:], strict=False) if not (one and other)]
             indices = self.split(piece.index, cuts) if cuts else [piece.index]
             for index in indices:
-                item = work.item_of(self.plan.slices[index].experiments[0])
+                item = work.manifest.item_of(self.plan.slices[index].experiments[0])
                 self._suspected.discard(index)
                 if item in items:
                     self.poison[index] = Reason(items[item])

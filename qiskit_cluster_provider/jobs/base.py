@@ -162,7 +162,7 @@ class JobHandle(ABC):
         done = spent = left = 0.0
         for piece in () if plan is None else plan.slices:
             if piece.index in results:
-                done, spent = done + dispatch.work.weight(piece), spent + piece.cost
+                done, spent = done + dispatch.work.manifest.weight(piece), spent + piece.cost
             else:
                 left += piece.cost
         worked = sum(result.seconds for result in results.values())

@@ -164,7 +164,7 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
                 reasons.setdefault(experiment, reason_in(status))
         found: dict[tuple[int, int], PubFailure] = {}
         for experiment in sorted(reasons):
-            item = plan.work.items[plan.work.item_of(experiment)]
+            item = plan.manifest.items[plan.manifest.item_of(experiment)]
             row = item.first_row + (experiment - item.first) // item.variants
             shape = self._shapes[item.source]
             index = tuple(int(i) for i in np.unravel_index(row, shape)) if shape else ()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..outcomes import Reason
-from ..plan import Plan, SliceResult
+from ..plan import Planned, SliceResult
 
 _ADVICE = (
     "Take workers with more memory, or method='matrix_product_state' (little entanglement) or 'stabilizer' "
@@ -81,15 +81,15 @@ def reason_in(status: str, ran: str = "", name: str = "") -> Reason:
     return Reason(message, detail=rest.strip())
 
 
-def failure(plan: Plan, index: int, why: Reason | str) -> Failure:
+def failure(plan: Planned, index: int, why: Reason | str) -> Failure:
     """The failure of global experiment ``index``: a status of Aer's, or why its slice was given up."""
-    place = plan.work.item_of(index)
-    item = plan.work.items[place]
-    reason = reason_in(why, item.circuit.name, item.name) if isinstance(why, str) else why
+    place = plan.manifest.item_of(index)
+    item = plan.manifest.items[place]
+    reason = reason_in(why, item.ran, item.name) if isinstance(why, str) else why
     return Failure(index, place, item.name, reason.message, reason.hint, reason.detail)
 
 
-def failures(plan: Plan, results: Iterable[SliceResult], lost: Mapping[int, Reason]) -> list[Failure]:
+def failures(plan: Planned, results: Iterable[SliceResult], lost: Mapping[int, Reason]) -> list[Failure]:
     """All failures, in the order of the experiments, each experiment once.
 
     Args:

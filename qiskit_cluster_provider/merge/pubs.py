@@ -12,13 +12,13 @@ from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, Pub
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from ..engines.aer.estimates import Estimate
-from ..plan import Plan, SliceResult
+from ..plan import Planned, SliceResult
+from ..plan.observables import Estimate
 from .numbers import Collected, Numbers, collect
 
 
 def merge_sampler(
-    plan: Plan, results: Mapping[int, SliceResult], pubs: Sequence[SamplerPub], *, partial: bool = False
+    plan: Planned, results: Mapping[int, SliceResult], pubs: Sequence[SamplerPub], *, partial: bool = False
 ) -> PrimitiveResult[SamplerPubResult]:
     """The result that one ``qiskit_aer.primitives.SamplerV2`` would have returned.
 
@@ -30,8 +30,8 @@ def merge_sampler(
     """
     found = collect(plan, results)
     simulator = _Simulator(plan, results)
-    batches = [number for number, batch in enumerate(plan.work.batches) for _ in batch.items]
-    places = {item.source: index for index, item in enumerate(plan.work.items)}
+    batches = [number for number, batch in enumerate(plan.manifest.batches) for _ in range(batch.items)]
+    places = {item.source: index for index, item in enumerate(plan.manifest.items)}
     merged = []
     for index, pub in enumerate(pubs):
         place = places.get(index)
@@ -73,7 +73,7 @@ def _registers(circuit: QuantumCircuit, packed: npt.NDArray[np.uint8], shape: tu
 
 
 def merge_estimator(
-    plan: Plan,
+    plan: Planned,
     results: Mapping[int, SliceResult],
     pubs: Sequence[EstimatorPub],
     estimates: Sequence[Estimate],
@@ -102,7 +102,7 @@ def merge_estimator(
         if estimate.shots is not None:
             metadata["shots"] = estimate.shots
         elif pub.precision > 0:
-            drawn = 0 if estimate.batch is None else plan.work.batches[estimate.batch].base_seed
+            drawn = 0 if estimate.batch is None else plan.manifest.batches[estimate.batch].base_seed
             rng = np.random.default_rng(drawn if seed is None else seed)
             evs = rng.normal(evs, pub.precision, evs.shape)
         metadata["circuit_metadata"] = pub.circuit.metadata
@@ -115,7 +115,7 @@ def merge_estimator(
 
 
 def _values(
-    plan: Plan, found: Collected, pub: EstimatorPub, estimate: Estimate
+    plan: Planned, found: Collected, pub: EstimatorPub, estimate: Estimate
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Expectation values, standard errors and what is missing, each of the PUB's shape."""
     cells = estimate.cells
@@ -127,7 +127,7 @@ def _values(
     for share in estimate.shares:
         first, last = share.rows
         numbers = found.items[share.item]
-        variants = plan.work.items[share.item].variants
+        variants = plan.manifest.items[share.item].variants
         table = numbers.values.reshape(last - first, -1)
         absent = np.asarray(numbers.missing.reshape(last - first, variants).any(axis=1))
         if estimate.shots is not None:
@@ -153,9 +153,9 @@ def _values(
 class _Simulator:
     """Aer's metadata of each batch, from the first of its slices that is there, and ours."""
 
-    def __init__(self, plan: Plan, results: Mapping[int, SliceResult]) -> None:
+    def __init__(self, plan: Planned, results: Mapping[int, SliceResult]) -> None:
         self._plan = plan
-        self._slices: list[list[int]] = [[] for _ in plan.work.batches]
+        self._slices: list[list[int]] = [[] for _ in plan.manifest.batches]
         for piece in plan.slices:
             for batch in dict.fromkeys(run.batch for run in piece.runs):
                 self._slices[batch].append(piece.index)
@@ -169,8 +169,8 @@ class _Simulator:
         there = [self._results[index] for index in slices if index in self._results]
         return {
             **(there[0].metadata if there else {}),
-            "base_seed": self._plan.work.batches[batch].base_seed,
-            "seed_mode": self._plan.work.seed_mode,
+            "base_seed": self._plan.manifest.batches[batch].base_seed,
+            "seed_mode": self._plan.manifest.seed_mode,
             "slices": len(slices),
         }
 

@@ -10,14 +10,14 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from .._compat.qiskit import has_lazy_results
 from ..outcomes import Reason
-from ..plan import PackedCounts, PackedMemory, Plan, SliceResult
+from ..plan import PackedCounts, PackedMemory, Planned, SliceResult
 from .failures import reason_in
 from .lazy import LazyExperiment, LazyResult
 from .source import Source
 
 
 def merge(
-    plan: Plan,
+    plan: Planned,
     results: Mapping[int, SliceResult],
     lost: Mapping[int, Reason],
     *,
@@ -43,8 +43,8 @@ def merge(
     first = results[min(results)] if results else None
     metadata = {
         **({} if first is None else first.metadata),
-        "base_seed": plan.work.batches[0].base_seed,
-        "seed_mode": plan.work.seed_mode,
+        "base_seed": plan.manifest.batches[0].base_seed,
+        "seed_mode": plan.manifest.seed_mode,
         "slices": len(plan.slices),
     }
     lazy = has_lazy_results()

@@ -13,7 +13,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from .._compat.aer import FORMAT_SAVE_TYPE
 from ..errors import WireError
 from ..outcomes import Reason
-from ..plan import Experiment, PackedCounts, PackedMemory, Plan, SliceResult
+from ..plan import Experiment, PackedCounts, PackedMemory, Planned, SliceResult
 from .failures import Failure, reason_in
 from .shots import merge_data, merge_heads
 
@@ -38,14 +38,14 @@ class Source:
         lock: held while an experiment is made.
     """
 
-    def __init__(self, plan: Plan, results: Mapping[int, SliceResult], lost: Mapping[int, Reason]) -> None:
-        work = plan.work
+    def __init__(self, plan: Planned, results: Mapping[int, SliceResult], lost: Mapping[int, Reason]) -> None:
+        manifest = plan.manifest
         self.lock = threading.RLock()
-        self.size = work.experiments
-        self._circuits = [(item.name, item.circuit.name, item.metadata) for item in work.items]
-        self._firsts = [item.first for item in work.items]
-        self._by_shot = work.seed_mode == "aer"
-        self._binds_at_run_time = bool(work.options.get("runtime_parameter_bind_enable"))
+        self.size = manifest.experiments
+        self._circuits = [(item.name, item.ran, item.metadata) for item in manifest.items]
+        self._firsts = [item.first for item in manifest.items]
+        self._by_shot = manifest.seed_mode == "aer"
+        self._binds_at_run_time = manifest.binds_at_run_time
         self._lost = dict(lost)
         ordered = sorted(plan.slices, key=lambda piece: (piece.experiments[0], piece.shots or (0, 0)))
         self._starts = [piece.experiments[0] for piece in ordered]

@@ -2,6 +2,7 @@
 
 from .calibration import Calibration
 from .engine import Cost, Engine, Placement, ResourceEstimate
+from .manifest import BatchManifest, Form, ItemManifest, Manifest, Planned
 from .model import Batch, Item, Plan, Run, Simulator, Slice, Work
 from .outputs import Bits, ExpectationValues, Operator, Output, Parities, Readout
 from .packed import PackedCounts, PackedMemory
@@ -10,6 +11,7 @@ from .slices import cut, longest_first, parts
 
 __all__ = [
     "Batch",
+    "BatchManifest",
     "Bits",
     "Calibration",
     "Cost",
@@ -17,7 +19,10 @@ __all__ = [
     "ExpectationValues",
     "Experiment",
     "Experiments",
+    "Form",
     "Item",
+    "ItemManifest",
+    "Manifest",
     "Operator",
     "Output",
     "PackedCounts",
@@ -25,6 +30,7 @@ __all__ = [
     "Parities",
     "Placement",
     "Plan",
+    "Planned",
     "Readout",
     "ResourceEstimate",
     "Run",

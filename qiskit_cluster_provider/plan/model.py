@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from qiskit.circuit import QuantumCircuit
 
 from .circuits.snapshots import Lasting
 from .engine import Engine
+from .manifest import Manifest, manifest_of
 from .outputs import Output, Parities
 
 T = TypeVar("T")
@@ -152,50 +152,21 @@ class Work:
         return tuple(item for batch in self.batches for item in batch.items)
 
     @cached_property
+    def manifest(self) -> Manifest:
+        """All of it that a result needs."""
+        return manifest_of(self.batches, self.seed_mode, bool(self.options.get("runtime_parameter_bind_enable")))
+
+    @property
     def experiments(self) -> int:
         """Number of experiments of the whole run."""
-        return sum(item.experiments for item in self.items)
+        return self.manifest.experiments
 
     def divided(self, batch: Batch) -> bool:
         """Whether the experiments of ``batch`` are cut into ranges of shots."""
         return self.max_shot_size is not None and self.max_shot_size < batch.shots
 
-    @cached_property
-    def _firsts(self) -> list[int]:
-        return [item.first for item in self.items]
-
-    @cached_property
-    def _batch_firsts(self) -> list[int]:
-        return [batch.first for batch in self.batches]
-
-    def batch_of(self, experiment: int) -> int:
-        """Index of the batch that global ``experiment`` belongs to."""
-        return bisect_right(self._batch_firsts, experiment) - 1
-
-    def item_of(self, experiment: int) -> int:
-        """Index of the item that global ``experiment`` belongs to."""
-        return bisect_right(self._firsts, experiment) - 1
-
-    def rows(self, start: int, stop: int) -> list[list[tuple[int, int, int]]]:
-        """:meth:`pieces`, grouped: neighbours of one circuit of which the same is asked are rows of one template.
-
-        Not with ``runtime_parameter_bind_enable``, where Aer tells of each row which one of its circuit's it is.
-        """
-        if self.options.get("runtime_parameter_bind_enable"):
-            return [[piece] for piece in self.pieces(start, stop)]
-        groups: list[list[tuple[int, int, int]]] = []
-        last: Item | None = None
-        for piece in self.pieces(start, stop):
-            item = self.items[piece[0]]
-            if last is not None and last.circuit is item.circuit and last.output is item.output:
-                groups[-1].append(piece)
-            else:
-                groups.append([piece])
-            last = item
-        return groups
-
     def part(self, group: Sequence[tuple[int, int, int]]) -> tuple[npt.NDArray[np.float64] | None, int, int]:
-        """The parameter sets that a group of :meth:`rows` touches, and where its experiments are among theirs.
+        """The parameter sets of a group of :meth:`.Manifest.rows`, and where its experiments are among theirs.
 
         Column by column, since columns are often alike, which compresses well.
         """
@@ -210,23 +181,6 @@ class Work:
         if len(group) == 1 and head.values is None:
             return None, start, stop
         return np.asfortranarray(parts[0] if len(parts) == 1 else np.concatenate(parts)), start, stop
-
-    def pieces(self, start: int, stop: int) -> list[tuple[int, int, int]]:
-        """The experiments ``start`` to ``stop`` as ``(item index, first, last + 1)``, counted within the item."""
-        found = []
-        index = self.item_of(start)
-        while start < stop:
-            item = self.items[index]
-            end = min(stop, item.first + item.experiments)
-            found.append((index, start - item.first, end - item.first))
-            start, index = end, index + 1
-        return found
-
-    def weight(self, piece: Slice) -> float:
-        """How many experiments ``piece`` is; a range of shots is a part of one."""
-        if piece.shots is None:
-            return float(piece.size)
-        return (piece.shots[1] - piece.shots[0]) / self.batches[piece.runs[0].batch].shots
 
 
 @dataclass(frozen=True)
@@ -286,6 +240,11 @@ class Plan:
     work: Work
     slices: tuple[Slice, ...]
     why: str = ""
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the work."""
+        return self.work.manifest
 
     def __str__(self) -> str:
         work = self.work

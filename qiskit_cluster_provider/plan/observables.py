@@ -101,3 +101,39 @@ def cells_of(pub: EstimatorPub, where: str) -> Cells:
         which[index] = distinct.setdefault(terms, len(distinct))
     rows, columns = np.broadcast_arrays(sets, which)
     return Cells(rows.ravel(), columns.ravel(), tuple(distinct), tuple(rows.shape))
+
+
+Sum = tuple[Indices, tuple[float, ...]]
+"""A weighted sum over the numbers of a row: their columns and weights."""
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What one item contributes to the expectation values of its PUB.
+
+    Attributes:
+        item: its index in the work.
+        rows: first parameter set, last + 1.
+        sums: index of an observable -> how its value follows from the numbers of a row.
+    """
+
+    item: int
+    rows: tuple[int, int]
+    sums: Mapping[int, Sum]
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """How the expectation values of one PUB are put together.
+
+    Attributes:
+        cells: what each of them is.
+        shares: the items that run for it.
+        batch: index of its batch, ``None`` if nothing runs for it.
+        shots: per readout, or ``None`` for exact values.
+    """
+
+    cells: Cells
+    shares: tuple[Share, ...]
+    batch: int | None
+    shots: int | None = None

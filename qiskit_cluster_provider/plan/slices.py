@@ -45,7 +45,7 @@ def cut(
     for index, (start, stop, shots) in enumerate(_ranges(work, estimate, found)):
         piece = Slice(
             index=index,
-            item=work.item_of(start),
+            item=work.manifest.item_of(start),
             experiments=(start, stop),
             shots=shots,
             runs=tuple(runs(start, stop, shots)),
@@ -83,7 +83,7 @@ def parts(work: Work, piece: Slice, index: int, ends: Sequence[int] = ()) -> lis
     return [
         Slice(
             index=piece.index if i == 0 else index + i - 1,
-            item=work.item_of(first),
+            item=work.manifest.item_of(first),
             experiments=(first, last),
             shots=None,
             runs=tuple(runs(first, last, None)),
@@ -156,7 +156,7 @@ def _runs_of(work: Work) -> Callable[[int, int, Shots], Iterator[Run]]:
 
     def runs(start: int, stop: int, shots: Shots) -> Iterator[Run]:
         while start < stop:
-            index = work.batch_of(start)
+            index = work.manifest.batch_of(start)
             batch = work.batches[index]
             first, last = shots or (0, batch.shots)
             end = min(stop, batch.stop)

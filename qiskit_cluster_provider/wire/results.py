@@ -155,7 +155,7 @@ def check_result(result: SliceResult, plan: Plan, piece: Slice) -> None:
         WireError: it is of another slice, or has other experiments.
     """
     raw = plan.work.items[piece.item].output is None
-    arrays = 0 if raw else sum(len(plan.work.rows(run.start, run.stop)) for run in piece.runs)
+    arrays = 0 if raw else sum(len(plan.work.manifest.rows(run.start, run.stop)) for run in piece.runs)
     expected = (piece.size, 0) if raw else (0, arrays)
     numbers = (len(result.experiments), len(result.arrays))
     strangers = [place for place in result.refused if not 0 <= place < piece.size]

@@ -118,7 +118,7 @@ class Encoder:
         work = plan.work
         uses: Counter[int] = Counter()
         for piece in plan.slices:
-            items = [work.items[i] for i, _, _ in work.pieces(*piece.experiments)]
+            items = [work.items[i] for i, _, _ in work.manifest.pieces(*piece.experiments)]
             uses.update({id(item.circuit) for item in items} | {id(item.output) for item in items})
         self._shared = {key for key, count in uses.items() if count > 1}
         # A blob of its own for each of very many circuits would cost more than sending them again.
@@ -143,7 +143,7 @@ class Encoder:
         for run in piece.runs:
             batch = work.batches[run.batch]
             pieces = []
-            for group in work.rows(run.start, run.stop):
+            for group in work.manifest.rows(run.start, run.stop):
                 item = work.items[group[0][0]]
                 circuit, output = item.circuit, item.output
                 key = id(circuit)

@@ -1,6 +1,10 @@
 """Slice results to a result, placed by index, whatever came and in whatever order."""
 
+import gc
+import pickle
 import random
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
 
 import pytest
 from hypothesis import given
@@ -13,7 +17,7 @@ from qiskit_cluster_provider.merge import failures, merge
 from qiskit_cluster_provider.merge.shots import merge_heads
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.outcomes import Reason
-from qiskit_cluster_provider.plan import SliceResult, cut
+from qiskit_cluster_provider.plan import Manifest, Slice, SliceResult, cut
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import Encoder, PackedExperiments, decode_result
 from qiskit_cluster_provider.worker import run_slice
@@ -57,6 +61,35 @@ def test_order_of_arrival_does_not_matter(plan, results, aer, same):
     same(merged, aer.run(circuits, shots=20, memory=True, seed_simulator=1).result())
     assert merged.results[3].header["metadata"] is plan.work.items[3].metadata
     assert merged.to_dict()["backend_name"] == "b"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What somebody has who was not there when the job ran."""
+
+    manifest: Manifest
+    slices: tuple[Slice, ...]
+
+
+def test_a_manifest_and_slice_results_are_enough(plan, results, same):
+    manifest, slices = pickle.loads(pickle.dumps((plan.manifest, plan.slices)))
+    stored = Stored(manifest, slices)
+    assert not any(isinstance(one, QuantumCircuit) for one in reachable(stored))
+    same(merge(stored, results, {}, head=HEAD), merge(plan, results, {}, head=HEAD))
+    lost = {1: Reason("its worker is gone")}
+    kept = {index: one for index, one in results.items() if index != 1}
+    assert failures(stored, kept.values(), lost) == failures(plan, kept.values(), lost) != []
+
+
+def reachable(thing):
+    """All objects of this process that ``thing`` leads to, but for modules and classes."""
+    found, new = {}, [thing]
+    while new:
+        one = new.pop()
+        if id(one) not in found and not isinstance(one, (type, ModuleType, FunctionType)):
+            found[id(one)] = one
+            new += gc.get_referents(one)
+    return found.values()
 
 
 @given(present=st.sets(st.integers(0, 3)))

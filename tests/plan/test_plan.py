@@ -57,8 +57,10 @@ def test_every_experiment_is_in_exactly_one_slice_in_order(rows, size, slots, au
     for index, piece in enumerate(plan.slices):
         assert piece.index == index
         assert piece.seed == aer_seed(1, piece.experiments[0])
-        assert piece.item == plan.work.item_of(piece.experiments[0])
-        got = [(i, row) for i, start, stop in plan.work.pieces(*piece.experiments) for row in range(start, stop)]
+        assert piece.item == plan.work.manifest.item_of(piece.experiments[0])
+        got = [
+            (i, row) for i, start, stop in plan.work.manifest.pieces(*piece.experiments) for row in range(start, stop)
+        ]
         want = [(i, row) for i, count in enumerate(rows) for row in range(count)]
         assert got == want[slice(*piece.experiments)]
     if not automatic:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from qiskit.quantum_info import Pauli, PauliList
 
 from ..._compat.aer import quantum_error
 from ...plan.model import Batch, Item, Work
-from ...plan.observables import Cells, Indices, cells_of
+from ...plan.observables import Cells, Estimate, Share, Sum, cells_of
 from ...plan.outputs import ExpectationValues, Operator, Output, Parities, Readout
 from .gates import BESIDE_GATES, CLIFFORD, NOT_UNITARY, SAVES, SETS
 from .preparation import channel_errors, gather
@@ -24,40 +23,6 @@ from .seconds import saves_whole_operators, splits_rows
 from .settings import RunSettings
 
 SHARED_STATE_QUBITS = 22  # 64 MB a state
-Sum = tuple[Indices, tuple[float, ...]]
-"""A weighted sum over the numbers of a row: their columns and weights."""
-
-
-@dataclass(frozen=True, eq=False)
-class Share:
-    """What one item contributes to the expectation values of its PUB.
-
-    Attributes:
-        item: its index in the work.
-        rows: first parameter set, last + 1.
-        sums: index of an observable -> how its value follows from the numbers of a row.
-    """
-
-    item: int
-    rows: tuple[int, int]
-    sums: Mapping[int, Sum]
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """How the expectation values of one PUB are put together.
-
-    Attributes:
-        cells: what each of them is.
-        shares: the items that run for it.
-        batch: index of its batch, ``None`` if nothing runs for it.
-        shots: per readout, or ``None`` for exact values.
-    """
-
-    cells: Cells
-    shares: tuple[Share, ...]
-    batch: int | None
-    shots: int | None = None
 
 
 def exact_work(

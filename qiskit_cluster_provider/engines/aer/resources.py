@@ -138,7 +138,7 @@ class AerEstimate(ResourceEstimate):
     def _parts(self, piece: Slice) -> Iterator[tuple[Item, int, int]]:
         """Items of ``piece``, each with shots and its number of experiments."""
         for run in piece.runs:
-            for index, first, last in self.work.pieces(run.start, run.stop):
+            for index, first, last in self.work.manifest.pieces(run.start, run.stop):
                 yield self.work.items[index], run.shots, last - first
 
     def _estimate(self, item: Item, shots: int) -> Cost:

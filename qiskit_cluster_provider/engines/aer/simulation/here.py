@@ -49,7 +49,7 @@ def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
     for run in piece.runs:
         batch = work.batches[run.batch]
         pieces = []
-        for group in work.rows(run.start, run.stop):
+        for group in work.manifest.rows(run.start, run.stop):
             item = work.items[group[0][0]]
             values, first, last = work.part(group)
             which = None
