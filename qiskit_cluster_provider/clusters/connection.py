@@ -81,7 +81,7 @@ class Connection:
                 hint="make a ClusterProvider in this process.",
             )
         given = getattr(self.config, "client", None)
-        if given is not None:  # one of our own is replaced when it is closed
+        if given is not None:  # a client that this package made is replaced when it is closed
             check_client(given)
 
     def begin(self) -> None:
@@ -187,7 +187,7 @@ class Connection:
 
 
 def _close_all() -> None:
-    """Close the clusters that this process has connected and that nobody has closed."""
+    """Close the clusters that this process has connected and that are still open."""
     for cluster in list(_OPEN):
         if cluster.mine:
             try:

@@ -77,7 +77,7 @@ class LocalConfig(ClusterConfig):
             host, port = parts.hostname or "127.0.0.1", parts.port
             loopback = host == "localhost" or ip_address(host).is_loopback
         except ValueError as error:
-            raise ValueError(f"{address!r} is no host:port; give for example '127.0.0.1:8787'") from error
+            raise ValueError(f"{address!r} is not host:port; give for example '127.0.0.1:8787'") from error
         if not loopback:
             raise ValueError(
                 f"{address!r} could be reached from other machines, and has no password; give '127.0.0.1:8787', and "
@@ -100,7 +100,8 @@ def _check_main_module() -> None:
         raise ClusterConnectionError(f"a process of a worker has run this program: its work must be below {_GUARD}.")
     if (path := processes.unreadable_main()) is not None:
         raise ClusterConnectionError(
-            f"processes=True starts processes that import the main module, and {path} is no file that they can read.",
+            "processes=True starts processes that import the main module, and "
+            f"{path} is not a file that they can read.",
             hint="Save the program in a file, or leave out processes=True.",
         )
 

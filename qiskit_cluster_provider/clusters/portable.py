@@ -25,7 +25,7 @@ def portable(connection: Connection) -> tuple[str, str, dict[str, Any]]:
     kinds = {type(kind): name for name, kind in find_kinds()[0].items()}
     if type(connection.kind) not in kinds:
         raise ClusterConfigError(
-            f"{connection.name!r} cannot be pickled: its kind {type(connection.kind).__name__} is no entry point."
+            f"{connection.name!r} cannot be pickled: its kind {type(connection.kind).__name__} has no entry point."
         )
     return connection.name, kinds[type(connection.kind)], connection.kind.portable(connection.config)
 

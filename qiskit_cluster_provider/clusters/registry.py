@@ -32,7 +32,7 @@ def find_kinds() -> tuple[dict[str, ClusterKind], list[BrokenKind]]:
         try:
             kind = point.load()()
             if not isinstance(kind, ClusterKind):
-                raise TypeError(f"{point.value} is no subclass of ClusterKind")
+                raise TypeError(f"{point.value} is not a subclass of ClusterKind")
         except Exception as error:
             found = BrokenKind(point.name, f"{point.value}: {type(error).__name__}: {error}")
             logger.warning("cluster kind %s cannot be loaded: %s", found.name, found.reason)

@@ -157,7 +157,7 @@ def test_workers_that_do_not_come(kubernetes):
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(type(release), "ask_for", ask_for_and_lose)
-                with pytest.raises(ClusterConnectionError, match="1 are asked of Kubernetes by now: somebody else"):
+                with pytest.raises(ClusterConnectionError, match="1 are asked of Kubernetes by now: another user"):
                     backend.scale(2, timeout=1)
         backend.scale(0, timeout=30)
         job = backend.run(quick(), no_workers_timeout=1, **OPTIONS)

@@ -160,7 +160,7 @@ def test_a_manifest_of_ones_own(tmp_path):
         ({"kind": "DaskCluster", "spec": {}}, "must be a DaskCluster manifest"),
         ("/nowhere/cluster.yaml", "cannot be read: No such file"),
         ("{}", "must be a DaskCluster manifest"),
-        ("{", "is no YAML"),
+        ("{", "is not YAML"),
     ],
 )
 def test_what_is_no_manifest(tmp_path, given, said):
@@ -186,16 +186,16 @@ def test_no_image():
         ({"workers": (3, 2)}, "maximum must be 1 at least, and not below the minimum"),
         ({"workers": (0, 0)}, "maximum must be 1 at least"),
         ({"workers": "many"}, "workers"),
-        ({"cpu": "two"}, "'two' is no amount as Kubernetes writes it"),
+        ({"cpu": "two"}, "'two' is not an amount as Kubernetes writes it"),
         ({"cpu": 0}, "must be above 0"),
-        ({"memory": "4 GB"}, "is no amount"),
+        ({"memory": "4 GB"}, "is not an amount"),
         ({"memory": "4"}, "is 4 bytes, too little to run Python"),
         ({"gpu": -1}, "gpu"),
         ({"name": "My_Lab"}, "lower-case letters, digits and '-'"),
         ({"name": "x" * 54}, "at most 53"),
         ({"name": "lab-"}, "lower-case letters"),
-        ({"image": "my image"}, "no image reference"),
-        ({"image": "https://registry.example/worker"}, "no image reference"),
+        ({"image": "my image"}, "not an image reference"),
+        ({"image": "https://registry.example/worker"}, "not an image reference"),
         ({"idle_timeout": 5}, "give 30 or more, or 0 for never"),
         ({"start_timeout": 0}, "start_timeout"),
         ({"create": False}, "give its name"),
@@ -258,7 +258,7 @@ def test_amounts(text, number):
 
 @pytest.mark.parametrize("text", ["", "two", "4GB", "-1", "4 Gi", "0x10", "1e", "Gi"])
 def test_what_is_no_amount(text):
-    with pytest.raises(ValueError, match="no amount as Kubernetes writes it"):
+    with pytest.raises(ValueError, match="not an amount as Kubernetes writes it"):
         parse_quantity(text)
 
 

@@ -67,7 +67,7 @@ def test_keys_without_a_value_are_not_there(tmp_path):
 def test_a_file_that_is_no_text(tmp_path):
     file = tmp_path / "cluster.yaml"
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ClusterConfigError, match="no text in UTF-8"):
+    with pytest.raises(ClusterConfigError, match="not text in UTF-8"):
         of_spec(file)
 
 

@@ -32,7 +32,7 @@ def test_a_program_on_standard_input(text):
     done = run("-", input=text)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert "<stdin> is no file that they can read. Save the program in a file, or leave out processes=True" in last
+    assert "<stdin> is not a file that they can read. Save the program in a file, or leave out processes=True" in last
 
 
 def test_a_program_in_a_pipe_of_the_shell():
@@ -42,7 +42,7 @@ def test_a_program_in_a_pipe_of_the_shell():
     done = run(f"/dev/fd/{reader}", pass_fds=[reader])
     os.close(reader)
     assert done.returncode == 1
-    assert f"/dev/fd/{reader} is no file that they can read" in done.stderr
+    assert f"/dev/fd/{reader} is not a file that they can read" in done.stderr
 
 
 OWN_POOL = """
@@ -63,7 +63,9 @@ if __name__ == "__main__":
 def test_processes_of_an_executor():
     done = run("-", input=OWN_POOL)
     last = done.stderr.strip().splitlines()[-1]
-    assert "its processes import the main module, and <stdin> is no file that they can read. Save the program" in last
+    assert (
+        "its processes import the main module, and <stdin> is not a file that they can read. Save the program" in last
+    )
 
 
 def test_a_file_without_a_guard(tmp_path):

@@ -112,7 +112,7 @@ def test_nobody_begins_with_it(lab, local, refused, caplog, monkeypatch):
     monkeypatch.setattr(start, "_GONE_WITHIN", 1.0)
     local.stop_operator()
     said = refused(start_timeout=3)
-    assert "was created, and nobody has begun with it after 3 s" in said
+    assert "was created, and the operator has not begun with it after 3 s" in said
     assert "operator does not run" in said
     assert "helm install" in said
 

@@ -169,7 +169,9 @@ def test_scaling_that_is_refused(lab, local, backend, monkeypatch, resource, ask
         other = provider.attach(backend.cluster.name, namespace=lab.namespace)
         assert other.run(quick()).result(timeout=60).success
         local.forbid("patch", resource)
-        with pytest.raises(ClusterApiError, match=rf"cannot patch .*{resource}.*Ask who runs the cluster"):
+        with pytest.raises(
+            ClusterApiError, match=rf"cannot patch .*{resource}.*Ask the administrator of the cluster"
+        ):
             ask(other)
 
 

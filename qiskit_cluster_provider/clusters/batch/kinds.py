@@ -106,7 +106,7 @@ class BatchKind(ClusterKind):
             yield Finding("job", "its script can be written", mend="qiskit-cluster job-script shows it")
         if not config.security:
             mend = "Leave out security=False, unless nobody else is on this network."
-            yield Finding("encryption", "whoever reaches a port can run code as you", None, mend)
+            yield Finding("encryption", "everyone who reaches a port can run code as you", None, mend)
 
     def job_script(self, config: BatchConfig) -> str:
         """The script that is submitted for each worker. Nothing is started.

@@ -103,8 +103,8 @@ def scale(client: Any, workers: int, timeout: float) -> None:
             head = f"there are {len(set(_hosts(client)))} of {workers} workers after {waited:.0f} s"
             if wanted != workers:
                 return Reason(
-                    f"{head}, and {wanted} are asked of Kubernetes by now: somebody else scales the release, or an "
-                    "autoscaler.",
+                    f"{head}, and {wanted} are asked of Kubernetes by now: another user or an autoscaler scales "
+                    "the release.",
                     hint=f"kubectl get deployments,hpa -n {release.namespace}",
                 )
             return release.late(head)

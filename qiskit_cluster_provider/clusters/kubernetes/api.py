@@ -202,7 +202,7 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
     if isinstance(error, ssl.SSLError) or "CERTIFICATE" in text.upper() or "SSL" in text:
         return ClusterApiError(
             f"{where} has a certificate that the kubeconfig does not trust ({text}).",
-            hint="Get the kubeconfig anew from who runs the cluster, or from the cloud's command line.",
+            hint="Get the kubeconfig anew from the administrator of the cluster, or from the cloud's command line.",
         )
     if isinstance(error, httpx.TransportError):
         return ClusterApiError(
@@ -215,7 +215,7 @@ def translated(error: BaseException, server: str, rights_file: str = RIGHTS_FILE
         if not there:
             return ClusterApiError(
                 f"there is no kubeconfig: {file} does not exist, and this is no pod with a ServiceAccount.",
-                hint="Set KUBECONFIG, or get a kubeconfig from who runs the cluster.",
+                hint="Set KUBECONFIG, or get a kubeconfig from the administrator of the cluster.",
             )
         said = f"{type(error).__name__}: {' '.join(text.split())}"
         if text == "'current-context'":
@@ -237,7 +237,7 @@ def refused_forward(status: int, pod: str, rights_file: str) -> ClusterApiError:
             f"a port-forward to {pod} is refused with 403: your user has no right to get "
             "pods/portforward or, from Kubernetes 1.35 on, to create it.",
             status,
-            hint=f"Ask who runs the cluster for both: kubectl apply -f {rights_file}",
+            hint=f"Ask the administrator of the cluster for both: kubectl apply -f {rights_file}",
         )
     if status == 401:
         return ClusterApiError(
@@ -267,7 +267,8 @@ def _refused(response: httpx.Response, rights_file: str) -> ClusterApiError:
     elif status == 403 and "exceeded quota" in said:
         text, hint = f"{said}.", "Ask for less, or for a larger quota: kubectl describe quota"
     elif status == 403:
-        text, hint = f"{said}.", f"Ask who runs the cluster for this right: kubectl apply -f {rights_file}"
+        text = f"{said}."
+        hint = f"Ask the administrator of the cluster for this right: kubectl apply -f {rights_file}"
     elif status == 404 and path.startswith(CLUSTERS) and not _is_object(path):
         text = f"the cluster knows no {GROUP}/{VERSION}: dask-kubernetes' operator is not installed."
         hint = INSTALL

@@ -48,7 +48,7 @@ def parse_quantity(text: float | str) -> float:
     """
     found = _QUANTITY.match(str(text).strip())
     if found is None or found[3] not in _SUFFIXES:
-        raise ValueError(f"{text!r} is no amount as Kubernetes writes it; give for example 2, '500m' or '4Gi'")
+        raise ValueError(f"{text!r} is not an amount as Kubernetes writes it; give for example 2, '500m' or '4Gi'")
     return float(found[1]) * 10.0 ** int(found[2] or 0) * _SUFFIXES[found[3]]
 
 
@@ -148,7 +148,9 @@ class KubernetesConfig(ClusterConfig):
     @classmethod
     def _reference(cls, image: str | None) -> str | None:
         if image is not None and not _IMAGE.match(image):
-            raise ValueError(f"{image!r} is no image reference; one looks like 'registry.example/team/worker:1.0'")
+            raise ValueError(
+                f"{image!r} is not an image reference; one looks like 'registry.example/team/worker:1.0'"
+            )
         return image
 
     @field_validator("name")

@@ -21,7 +21,7 @@ from .start import GOING, Place
 
 _KINDS = {"daskclusters", "daskworkergroups", "daskautoscalers"}
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-_MOST_NODES = 500  # of a larger cluster nobody needs to be told whether a worker fits
+_MOST_NODES = 500  # in a larger cluster, a worker fits somewhere
 
 
 def findings(config: KubernetesConfig) -> Iterator[Finding]:

@@ -92,7 +92,7 @@ class Forward:
 async def _check_let_in(client: Any, service: Any, remote_port: int, rights_file: str) -> None:
     """Raise the API server's refusal. kr8s would try again for ever, and the connection would hang."""
     ready = await service.async_ready_pods()
-    if not ready:  # there will be one by the time that somebody connects
+    if not ready:  # there may be one when the first connection comes
         return
     pod = ready[0]
     try:
@@ -114,7 +114,7 @@ async def _listening(service: Any, remote_port: int, stack: AsyncExitStack) -> i
         try:
             return int(await stack.enter_async_context(service.portforward(remote_port, local_port="auto")))
         except OSError as error:
-            # kr8s looks that nobody listens on the port; it may still be the near end of a connection.
+            # kr8s checks that nothing listens on the port, but the port may be the near end of a connection.
             if error.errno != errno.EADDRINUSE:
                 raise
 

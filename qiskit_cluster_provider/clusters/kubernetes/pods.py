@@ -183,8 +183,8 @@ def _not_running(pod: Mapping[str, Any], advice: Advice) -> Iterable[Trouble]:
             yield trouble(text, mend, final=reason in _HOPELESS)
         elif command := _REMOVED.search(f"{said} {ended.get('message', '')}"):
             mend = (
-                "Whoever made the pod calls a command that Dask removed in 2026.6; deploy/Dockerfile makes an image "
-                f"that has it. Check {advice.image}"
+                "Dask removed this command in 2026.6; deploy/Dockerfile makes an image that has it. "
+                f"Check {advice.image}"
             )
             yield trouble(f"{what} cannot be started: there is no {command[1]} in its image", mend)
         elif reason in _CONFIG:

@@ -119,7 +119,7 @@ def _found(api: Api, cluster: Mapping[str, Any]) -> Found:
 def _number(note: str | None) -> float:
     try:
         return float(note or 0)
-    except ValueError:  # anybody may write there
+    except ValueError:  # every user may write there
         return 0.0
 
 

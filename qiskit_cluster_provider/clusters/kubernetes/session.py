@@ -84,7 +84,8 @@ def _create(place: Place, cluster: dict[str, Any], config: KubernetesConfig) -> 
         if not config.keep:
             raise _taken(place.name) from error
         raise ClusterConnectionError(
-            f"a DaskCluster {place.name!r} was created by somebody else just now.", hint="Try again, and it is used."
+            f"a DaskCluster {place.name!r} was created by another process just now.",
+            hint="Try again, and it is used.",
         ) from error
 
 
@@ -107,7 +108,7 @@ def _running(place: Place, config: KubernetesConfig, *, new: bool) -> Iterator[S
         yield Session(place, cluster, client, config)
     finally:
         cluster.end_clients()
-        cluster.shutdown_on_close = False  # done by ourselves, since nobody waits for an hour
+        cluster.shutdown_on_close = False  # this module deletes it; dask-kubernetes might wait for an hour
         cluster.close()
 
 

@@ -119,9 +119,9 @@ def _given(spec: Mapping[str, Any] | str | Path, namespace: str | None) -> dict[
         except OSError as error:
             raise ClusterConfigError(f"spec={str(path)!r} cannot be read: {error.strerror}.") from error
         except yaml.YAMLError as error:
-            raise ClusterConfigError(f"spec={str(path)!r} is no YAML: {error}.") from error
+            raise ClusterConfigError(f"spec={str(path)!r} is not YAML: {error}.") from error
         except UnicodeDecodeError as error:
-            raise ClusterConfigError(f"spec={str(path)!r} is no text in UTF-8: {error}.") from error
+            raise ClusterConfigError(f"spec={str(path)!r} is not text in UTF-8: {error}.") from error
     cluster = _filled(spec)
     if not isinstance(cluster, dict) or cluster.get("kind") != "DaskCluster" or not _has_worker(cluster):
         raise ClusterConfigError(

@@ -103,7 +103,7 @@ class Place(Deployed):
         deadline = time.monotonic() + _GROUP_WITHIN
         while time.monotonic() < deadline:
             cluster = self.find()
-            if cluster is None or not cluster["metadata"].get("finalizers"):  # nobody has begun with it
+            if cluster is None or not cluster["metadata"].get("finalizers"):  # the operator has not begun with it
                 return
             group = self.api.find(self.group)
             if group is not None and group["metadata"].get("ownerReferences"):
@@ -134,7 +134,7 @@ def await_scheduler(place: Place, config: KubernetesConfig, show: Show) -> None:
     def done(now: Seen) -> bool:
         if not now.scheduler and time.monotonic() - start > min(_OPERATOR_WITHIN, config.start_timeout):
             raise ClusterConnectionError(
-                f"DaskCluster {place.name!r} was created, and nobody has begun with it after "
+                f"DaskCluster {place.name!r} was created, and the operator has not begun with it after "
                 f"{time.monotonic() - start:.0f} s: dask-kubernetes' operator does not run, or does not "
                 f"watch the namespace {place.namespace!r}.",
                 hint=f"kubectl get pods -A -l {OPERATOR} (to install it: {INSTALL})",

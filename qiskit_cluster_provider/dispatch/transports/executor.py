@@ -115,8 +115,8 @@ class ExecutorTransport(Transport):
             how = MP_CONTEXT.of(self._executor, None)
             if how is not None and how.get_start_method() != "fork" and (main := unreadable_main()) is not None:
                 said = (
-                    f"the {self._name} is broken: its processes import the main module, and {main} is no file that "
-                    "they can read."
+                    f"the {self._name} is broken: its processes import the main module, and {main} is not a file "
+                    "that they can read."
                 )
                 hint = "Save the program in a file"
             raise ClusterClosedError(said, hint=hint) from error
