@@ -223,6 +223,22 @@ def test_backends_of_one_provider_share_what_is_known_of_their_cluster():
         assert provider.get_backend("aer-local", workers=2).connection.reuse is not reuse
 
 
+def test_what_is_remembered_goes_when_the_cluster_is_closed(pair):
+    one, other = pair
+    for backend in pair:
+        for _ in range(2):
+            assert backend.run(quick(), noise_model=noisy(), placement="here").result(timeout=60).success
+    one.close()
+    sizes = [[len(reuse.circuits.kept), len(reuse.noise), len(reuse.assembled)] for reuse in map(reuse_of, pair)]
+    assert sizes[0] == [0, 0, 0]
+    assert all(sizes[1])
+    assert other.run(quick(), placement="here").result(timeout=60).success
+
+
+def reuse_of(backend):
+    return backend.connection.reuse
+
+
 FORK = """
 import os, threading
 from qiskit_cluster_provider import ClusterProvider

@@ -179,6 +179,7 @@ class Connection:
             self._closed = True
             stack, self._stack, self._client = self._stack, None, None
         self._leave(stack)
+        self.reuse.clear()
 
     def _leave(self, stack: ExitStack | None) -> None:
         if stack is not None:

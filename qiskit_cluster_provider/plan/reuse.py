@@ -35,6 +35,12 @@ class Reuse(Renewed):
     def _begin(self) -> None:
         self.simulating = threading.Lock()
 
+    def clear(self) -> None:
+        """Forget circuits and noise models, which are large. What a job holds stays with the job."""
+        self.circuits.clear()
+        self.noise.clear()
+        self.assembled.clear()
+
     def calibration(self, place: str) -> Calibration:
         """What has been learned of the speed of ``place``."""
         return self._calibrations.setdefault(place, Calibration())

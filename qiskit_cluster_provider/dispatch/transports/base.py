@@ -115,13 +115,12 @@ class Health:
 
 
 class Transport(ABC):
-    """The way of one job's slices to their workers.
+    """The way of one job's slices to their workers."""
 
-    Attributes:
-        health: what can be told of the workers; see :class:`Health`.
-    """
-
-    health: Health = Health()
+    @property
+    def health(self) -> Health:
+        """What can be told of the workers; default: nothing."""
+        return Health()
 
     def check(self) -> None:
         """Refuse what can no longer be used, without connecting.

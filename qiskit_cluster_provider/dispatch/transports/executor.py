@@ -43,9 +43,14 @@ class ExecutorTransport(Transport):
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._name = type(executor).__name__
-        self.health = self._health = _ExecutorHealth(self._name, activity_of(executor))
+        self._health = _ExecutorHealth(self._name, activity_of(executor))
         self._job_id = ""
         self._closed = False
+
+    @property
+    def health(self) -> Health:
+        """Whether the executor does anything."""
+        return self._health
 
     def check(self) -> None:
         """What the executors of Python and of Dask tell; any other is left to fail in the job."""

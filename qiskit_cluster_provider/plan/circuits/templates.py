@@ -57,6 +57,11 @@ class Memory:
         mine = (pattern, *self.patterns(structure)[: _TRIES - 1])
         self.kept.put(structure, mine, sum(map(_weight, mine)))
 
+    def clear(self) -> None:
+        """Forget all patterns and outlines."""
+        self.kept.clear()
+        self._outlines.clear()
+
 
 class Templates:
     """Snapshots of the circuits of a run, one for all that have one pattern.

@@ -41,7 +41,6 @@ class DaskTransport(Transport, Health):
     def __init__(
         self, connect: Callable[[], Client], check: Callable[[], None], grows_to: Callable[[], int] = lambda: 0
     ) -> None:
-        self.health = self
         self._connect = connect
         self._check = check
         self._grows_to = grows_to
@@ -55,6 +54,11 @@ class DaskTransport(Transport, Health):
         self._view = SchedulerView(None)
         self._named: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may, or should, run it
         self._places: dict[str, tuple[WorkerLoad, str]] = {}  # key of a future -> the worker that it was meant for
+
+    @property
+    def health(self) -> Health:
+        """This object itself, which sees the scheduler."""
+        return self
 
     def check(self) -> None:
         """As the cluster or its client says."""
