@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from local_kubernetes.containers import expand
-from local_kubernetes.garbage import GarbageCollector
+from local_kubernetes.controllers import GarbageCollector
 from local_kubernetes.nodes import quantity
 from local_kubernetes.objects import ApiError, Store
 from local_kubernetes.resources import DEPLOYMENTS, NAMESPACES, PODS, SERVICES

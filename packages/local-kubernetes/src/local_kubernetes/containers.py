@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import operator
+from . import dask
 from .nodes import quantity
 from .resources import Object
 
-_ENTRY_POINTS = {operator.IMAGE: operator.ENTRY_POINT}
-_DASK = {"scheduler": "distributed.cli.dask_scheduler", "worker": "distributed.cli.dask_worker"}
+_ENTRY_POINTS = {dask.IMAGE: dask.ENTRY_POINT}
 _FROM_HERE = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 _VARIABLE = re.compile(r"\$(\$|\(([A-Za-z_][\w.-]*)\))")
 
@@ -67,11 +66,11 @@ def command(container: Object, own: Mapping[str, str], address: str) -> list[str
         case []:
             raise StartError("no command specified")
         case ["dask-scheduler" | "dask-worker" as name, *rest]:
-            return _dask(name.removeprefix("dask-"), rest, address)
+            return dask.command(name.removeprefix("dask-"), rest, address)
         case ["dask", "scheduler" | "worker" as name, *rest]:
-            return _dask(name, rest, address)
-        case ["python", "-m", module, *rest] if module in _DASK.values():
-            return _dask(module.rpartition("_")[2], rest, address)
+            return dask.command(name, rest, address)
+        case ["python", "-m", module, *rest] if module in dask.MODULES.values():
+            return dask.command(module.rpartition("_")[2], rest, address)
         case ["python" | "python3", *rest]:
             return [sys.executable, *rest]
         case ["kopf", *rest]:
@@ -84,22 +83,6 @@ def command(container: Object, own: Mapping[str, str], address: str) -> list[str
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """``$(NAME)`` as Kubernetes expands it: ``$$`` is a dollar sign, an unknown name stays as it is."""
     return _VARIABLE.sub(lambda found: "$" if found[1] == "$" else variables.get(found[2], found[0]), text)
-
-
-def _dask(name: str, arguments: list[str], address: str) -> list[str]:
-    """A scheduler or a worker that listens on the pod's address, with its dashboard too."""
-    arguments = list(arguments)
-    port = "8787" if name == "scheduler" else "0"
-    for index, word in enumerate(arguments):
-        option, _, value = word.partition("=")
-        if option == "--dashboard-address":
-            value = value or arguments.pop(index + 1)
-            port = value.rpartition(":")[2]
-            del arguments[index]
-            break
-    if not any(word.partition("=")[0] in ("--host", "--listen-address", "--interface") for word in arguments):
-        arguments += ["--host", address]
-    return [sys.executable, "-P", "-m", _DASK[name], *arguments, "--dashboard-address", f"{address}:{port}"]
 
 
 def _field(pod: Object, path: str) -> str:

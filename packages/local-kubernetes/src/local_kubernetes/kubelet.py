@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import operator
+from . import dask
 from .network import Network
 from .objects import ApiError, Store
 from .pods import Container, Pod
@@ -27,7 +27,7 @@ class Kubelet:
     ) -> None:
         self.store = store
         self.network = network
-        self.images = images | {operator.IMAGE}
+        self.images = images | {dask.IMAGE}
         self.folder = folder
         self.tasks = tasks
         self.crashes: dict[str, list[str]] = {}

@@ -17,17 +17,15 @@ from typing import Any, Self, TypeVar
 
 import yaml
 
-from . import dns, operator
+from . import dask, dns
 from .admission import Admission
 from .api import ApiServer
-from .deployments import Deployments
-from .garbage import GarbageCollector
+from .controllers import Deployments, GarbageCollector, Quotas
 from .kubelet import Kubelet
 from .network import Network
 from .nodes import Scheduler, node
 from .objects import Store
-from .quotas import Quotas
-from .resources import DEFINITIONS, DEPLOYMENTS, NAMESPACES, NODES, PODS, QUOTAS, Object, dask_definitions
+from .resources import DEFINITIONS, DEPLOYMENTS, NAMESPACES, NODES, PODS, QUOTAS, Object
 from .rights import OPERATOR, TESTER, Rights
 from .services import Services, is_ready
 
@@ -35,21 +33,21 @@ T = TypeVar("T")
 
 
 class LocalKubernetes:
-    """A cluster for as long as the context lasts. Its methods may be called from any thread.
+    """A cluster that exists for as long as the context lasts. Its methods may be called from any thread.
 
     Args:
-        nodes: what each node has, such as ``{"cpu": "8", "memory": "32Gi"}``; other resources too.
-        images: names of the images that can be pulled.
-        operator: run the Dask operator, and wait until it is ready.
-        crds: install the Dask operator's CustomResourceDefinitions.
+        nodes: What each node has, for example ``{"cpu": "8", "memory": "32Gi"}``, and other resources too.
+        images: The names of the images that can be pulled.
+        operator: Whether to run the Dask operator, and to wait until it is ready.
+        crds: Whether to install the Dask operator's CustomResourceDefinitions.
 
     Raises:
-        ModuleNotFoundError: the operator or its definitions are asked for, and dask-kubernetes is not installed.
+        ModuleNotFoundError: The operator or its definitions are asked for, and dask-kubernetes is not installed.
 
     Attributes:
-        kubeconfig: the file to which ``KUBECONFIG`` should point.
-        url: where the API server is.
-        token: the bearer token in :attr:`kubeconfig`.
+        kubeconfig: The file to which ``KUBECONFIG`` should point.
+        url: The address of the API server.
+        token: The bearer token in :attr:`kubeconfig`.
     """
 
     def __init__(
@@ -99,7 +97,7 @@ class LocalKubernetes:
             raise self._failure
 
     def objects(self, plural: str, namespace: str | None = None) -> list[Object]:
-        """Copies of the objects of a kind, of one namespace or of all."""
+        """Copies of the objects of a kind, in one namespace or in all."""
 
         def find() -> list[Object]:
             kinds = [each for each in self._store.resources.values() if each.plural == plural]
@@ -108,21 +106,28 @@ class LocalKubernetes:
         return self._call(find)
 
     def processes(self, namespace: str | None = None) -> dict[str, int]:
-        """The process of each running pod by the pod's name, of one namespace or of all but the operator's."""
+        """The number of each running pod's process by the pod's name.
+
+        Args:
+            namespace: The namespace of the pods; default: all except the operator's.
+        """
 
         def find() -> dict[str, int]:
             return {
                 name: container.process.pid
                 for (where, name), container in self._kubelet.running().items()
-                if container.process and where == (namespace or where) and (namespace or where != operator.NAMESPACE)
+                if container.process and where == (namespace or where) and (namespace or where != dask.NAMESPACE)
             }
 
         return self._call(find)
 
     def kill_pod_process(self, name: str, number: int = signal.SIGKILL, reason: str = "Error") -> None:
-        """Send a signal to a pod's process; a container that dies is started again.
+        """Send a signal to a pod's process. A container that dies is started again.
 
-        ``reason`` is what its status says then, ``OOMKilled`` for instance.
+        Args:
+            name: The name of the pod.
+            number: The signal.
+            reason: What the status of the container says afterwards, ``OOMKilled`` for instance.
         """
 
         def kill() -> None:
@@ -137,14 +142,14 @@ class LocalKubernetes:
         self._call(kill)
 
     def crash(self, image: str, lines: Sequence[str] = ("ImportError: no such module",), code: int = 1) -> None:
-        """Containers of this image print these lines and exit, from their next start on."""
+        """From their next start on, let containers of this image print these lines and exit."""
         script = f"printf '%s\\n' {shlex.join(lines)}; exit {code}"
         self._call(lambda: self._kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
 
     def collect_logs(self, *previous: bool) -> None:
-        """The logs of each pod's previous (True) or present (False) container are gone, as after a collection.
+        """Remove the logs of each pod's previous (True) or present (False) container, as a collection does.
 
-        Kubernetes answers with a text that says so, and status 200. Without arguments all are there again.
+        Kubernetes answers with a text that says so, and with status 200. Without arguments, all logs are there again.
         """
 
         def collect() -> None:
@@ -154,7 +159,7 @@ class LocalKubernetes:
         self._call(collect)
 
     def mend(self, image: str) -> None:
-        """Containers of this image run what they are told to again."""
+        """Let containers of this image run their own commands again."""
         self._call(lambda: self._kubelet.crashes.pop(image, None))
 
     def cut_connections(self) -> None:
@@ -162,11 +167,11 @@ class LocalKubernetes:
         self._call(self._api.cut)
 
     def stop_api(self) -> None:
-        """Nothing answers any more; pods run on."""
+        """Stop the API server. Pods run on."""
         self._wait_for(self._api.stop)
 
     def start_api(self) -> None:
-        """Answer again, on the same port."""
+        """Start the API server again, on the same port."""
         self._wait_for(self._api.start)
 
     def start_operator(self) -> None:
@@ -186,7 +191,11 @@ class LocalKubernetes:
         self._call(self._rights.forbidden.clear)
 
     def account(self, name: str, namespace: str, rules: Sequence[Mapping[str, Any]]) -> Path:
-        """The kubeconfig of a new user who may do in a namespace what the rules of a Role say, and nothing else."""
+        """Create a user who may do in a namespace what the rules of a Role say, and nothing else.
+
+        Returns:
+            The user's kubeconfig.
+        """
         kubeconfig = self._folder / f"kubeconfig-{name}"
 
         def make() -> None:
@@ -209,7 +218,11 @@ class LocalKubernetes:
         self._call(set_quota)
 
     def rotate_token(self, *, login: bool = False) -> str:
-        """Make a new :attr:`token`; the old one is not taken any more. ``login`` writes it into the kubeconfig."""
+        """Make a new :attr:`token`, and return it. The old one is refused from now on.
+
+        Args:
+            login: Whether to write the new token into :attr:`kubeconfig`.
+        """
 
         def rotate() -> str:
             del self._rights.tokens[self.token]
@@ -272,11 +285,11 @@ class LocalKubernetes:
             await news.wait()
 
     def _fill(self, address: str) -> None:
-        for name in ("default", "kube-system", operator.NAMESPACE):
+        for name in ("default", "kube-system", dask.NAMESPACE):
             self._store.create(NAMESPACES, {"metadata": {"name": name}})
         for number, capacity in enumerate(self._nodes):
             self._store.create(NODES, node(f"node-{number}", address, capacity))
-        for definition in dask_definitions() if self._with_crds else ():
+        for definition in dask.definitions() if self._with_crds else ():
             established = {"conditions": [{"type": "Established", "status": "True"}]}
             self._store.create(DEFINITIONS, {**definition, "status": established})
 
@@ -298,16 +311,16 @@ class LocalKubernetes:
 
     def _scale_operator(self, replicas: int) -> None:
         """Make the operator's Deployment have so many pods, and wait for them."""
-        where = (DEPLOYMENTS, operator.NAMESPACE, operator.NAME)
+        where = (DEPLOYMENTS, dask.NAMESPACE, dask.NAME)
 
         async def scale() -> None:
             if self._store.find(*where) is None:
-                deployment = operator.operator_deployment(str(self._folder / "operator"))
-                self._store.create(DEPLOYMENTS, deployment, operator.NAMESPACE)
+                deployment = dask.operator_deployment(str(self._folder / "operator"))
+                self._store.create(DEPLOYMENTS, deployment, dask.NAMESPACE)
             self._store.edit(*where, lambda item: item["spec"].update(replicas=replicas))
             while True:
                 news = self._store.news()
-                pods = self._store.select(PODS, operator.NAMESPACE)
+                pods = self._store.select(PODS, dask.NAMESPACE)
                 if len(pods) == replicas and all(map(is_ready, pods)):
                     return
                 await news.wait()

@@ -124,7 +124,15 @@ class Store:
     def delete(
         self, resource: Resource, namespace: str, name: str, grace: int | None = None, uid: str | None = None
     ) -> Object:
-        """Delete an object, if it is the one of ``uid``, or mark it as deleted where somebody has to act first."""
+        """Delete an object, or mark it as deleted if something has to be done before it can go.
+
+        Args:
+            resource: The kind of the object.
+            namespace: Its namespace; empty if it has none.
+            name: Its name.
+            grace: The seconds that a pod has to end; default: what the pod says.
+            uid: Refuse the request if the object is another one of this name.
+        """
         old = self.get(resource, namespace, name)
         if uid not in (None, old["metadata"]["uid"]):
             words = f"the UID in the precondition ({uid}) does not match the UID in record ({old['metadata']['uid']})"
@@ -213,7 +221,7 @@ def _invalid(resource: Resource, name: str, wrong: list[str]) -> ApiError:
 
 
 def _waits(resource: Resource, item: Object) -> bool:
-    """Whether somebody has to do something before a deleted object can go."""
+    """Whether something has to be done before a deleted object can go."""
     if item["metadata"].get("finalizers") or resource is NAMESPACES:
         return True
     running = item.get("status", {}).get("phase") not in ("Succeeded", "Failed")

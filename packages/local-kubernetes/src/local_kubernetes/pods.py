@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aiohttp
+
 from . import start
 from .containers import StartError, command, environment, process_environment
 from .events import warn
 from .objects import ApiError, now
-from .probes import is_up
 from .resources import PODS, Object
+from .services import named_port
 
 if TYPE_CHECKING:
     from .kubelet import Kubelet
@@ -185,7 +187,7 @@ class Pod:
     async def _probe(self, container: Container, probe: Object) -> None:
         """Ask whether a container is ready, for as long as it runs."""
         while True:
-            ready = await is_up(probe, self.object, self.address)
+            ready = await _is_up(probe, self.object, self.address)
             if ready != container.ready:
                 container.ready = ready
                 self._publish()
@@ -225,3 +227,19 @@ class Pod:
         meta = self.object["metadata"]
         with suppress(ApiError):  # it was deleted by force
             self.object = self._kubelet.store.edit(PODS, meta["namespace"], meta["name"], change, "status")
+
+
+async def _is_up(probe: Object, pod: Object, address: str) -> bool:
+    """Whether a container answers its probe; one that is not served here counts as answered."""
+    timeout = aiohttp.ClientTimeout(total=probe.get("timeoutSeconds", 1))
+    try:
+        if "httpGet" in probe:
+            url = f"http://{address}:{named_port(pod, probe['httpGet']['port'])}{probe['httpGet'].get('path', '/')}"
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+                return 200 <= answer.status < 400
+        if "tcpSocket" in probe:
+            _, writer = await asyncio.open_connection(address, named_port(pod, probe["tcpSocket"]["port"]))
+            writer.close()
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return False
+    return True

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 Object = dict[str, Any]
 
@@ -65,13 +62,6 @@ BUILT_IN = (
     *(NAMESPACES, NODES, PODS, SERVICES, EVENTS, QUOTAS),
     *(DEPLOYMENTS, REPLICA_SETS, DEFINITIONS, ACCESS_REVIEWS),
 )
-
-
-def dask_definitions() -> Iterator[Object]:
-    """The CustomResourceDefinitions of the Dask operator, from the chart in dask-kubernetes' wheel."""
-    chart = files("dask_kubernetes") / "operator/deployment/helm/dask-kubernetes-operator/crds"
-    for file in sorted(chart.iterdir(), key=lambda file: file.name):
-        yield from yaml.load_all(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def custom_resources(definition: Object) -> Iterator[Resource]:

@@ -1,4 +1,4 @@
-"""Who may do what: everybody everything, but for what a test forbids, and for accounts with a role."""
+"""Who may do what: all users everything, except for what a test forbids and for accounts with a role."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPERATOR = "system:serviceaccount:dask-operator:dask-kubernetes-operator"
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody wants to do. ``resource`` names a subresource after a slash, as in ``pods/log``."""
+    """What a user wants to do. ``resource`` names a subresource after a slash, as in ``pods/log``."""
 
     user: str
     verb: str
@@ -27,12 +27,12 @@ class Request:
 
 @dataclass
 class Rights:
-    """Tokens and what their users lack.
+    """The users' tokens, and what users may not do.
 
     Attributes:
-        tokens: users by their tokens.
-        forbidden: what the tester may not do: verb, resource, and namespace or ``None`` for all.
-        roles: of users who may only do what their Role says: its namespace and its rules.
+        tokens: The users by their tokens.
+        forbidden: What the tester may not do: verb, resource, and namespace, or ``None`` for all namespaces.
+        roles: For each user who may only do what a Role says: its namespace and its rules.
     """
 
     tokens: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Rights:
         return user
 
     def allows(self, request: Request) -> bool:
-        """Whether a request may be done; the operator has all rights, and everybody may ask for their own."""
+        """Whether a request is allowed. The operator has all rights, and every user may ask for their own."""
         if request.user in self.roles and request.resource != ACCESS_REVIEWS.plural:
             namespace, rules = self.roles[request.user]
             return request.namespace == namespace and any(_grants(rule, request) for rule in rules)

@@ -1,15 +1,59 @@
-"""The controllers of Deployments and ReplicaSets: as many pods as were asked for."""
+"""The controllers: garbage collection, ResourceQuotas, Deployments and ReplicaSets."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from typing import Any
 
 from .events import warn
 from .objects import ApiError, Store, now
-from .resources import DEPLOYMENTS, PODS, REPLICA_SETS, Object, Resource
+from .resources import DEPLOYMENTS, NAMESPACES, PODS, QUOTAS, REPLICA_SETS, Object, Resource
 from .services import is_ready
+
+
+class GarbageCollector:
+    """Deletes what has lost all its owners, and what is in a namespace that is deleted."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def reconcile(self) -> None:
+        """Look at all objects. What they own in turn is deleted the next time."""
+        objects = self._store.everything()
+        alive = {item["metadata"]["uid"] for _, item in objects}
+        namespaces = [each["metadata"] for each in self._store.select(NAMESPACES)]
+        closing = {meta["name"] for meta in namespaces if "deletionTimestamp" in meta}
+        in_use = set()
+        for resource, item in objects:
+            meta = item["metadata"]
+            namespace = meta.get("namespace", "")
+            owners = meta.get("ownerReferences")
+            orphaned = owners and not any(owner["uid"] in alive for owner in owners)
+            if (orphaned or namespace in closing) and "deletionTimestamp" not in meta:
+                self._store.delete(resource, namespace, meta["name"])
+            if self._store.find(resource, namespace, meta["name"]):
+                in_use.add(namespace)
+        for name in closing - in_use:
+            self._store.remove(NAMESPACES, self._store.get(NAMESPACES, "", name))
+
+
+class Quotas:
+    """Keeps the status of ResourceQuotas, which limit the number of pods and nothing else."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def reconcile(self) -> None:
+        """Count the pods of each namespace that has a quota."""
+        for quota in self._store.select(QUOTAS):
+            meta, hard = quota["metadata"], quota["spec"]["hard"]
+            used = {"pods": str(len(self._store.select(PODS, meta["namespace"])))} if "pods" in hard else {}
+            status = {"hard": hard, "used": used}
+            if quota.get("status") != status:
+                change = partial(dict.update, status=status)
+                self._store.edit(QUOTAS, meta["namespace"], meta["name"], change, "status")
 
 
 class Deployments:
