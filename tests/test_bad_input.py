@@ -257,6 +257,8 @@ def test_bad_runs(backend, what):
     with pytest.raises(bad.error, match=bad.says) as caught:
         backend.run(bad.circuits, bad.binds, **(bad.options or {}))
     assert isinstance(caught.value, AerError), "code that was written for Aer catches it"
+    if named := re.search(r"circuit '(.*?)' \(index (\d+)\)", str(caught.value)):
+        assert (caught.value.circuit, str(caught.value.index)) == named.groups()
 
 
 def test_backends_outlive_bad_runs(backend, aer, same):
@@ -374,8 +376,9 @@ PUBS = {
 @pytest.mark.parametrize("what", PUBS)
 def test_bad_sampler_pubs(backend, what):
     pub, error, says = PUBS[what]
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=says) as caught:
         SamplerV2(backend).run([quick(), pub])
+    assert caught.value.index == 1
     assert SamplerV2(backend).run([quick()], shots=3).result(60)[0].data.c.num_shots == 3
 
 
@@ -412,8 +415,9 @@ def test_bad_estimator_pubs(backend, what, estimation):
     pub, error, says = ESTIMATES[what]
     options = {"backend_options": {"method": "statevector"}, "estimation": estimation, "default_precision": 0.1}
     estimator = EstimatorV2(backend, options=options)
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=says) as caught:
         estimator.run([(QuantumCircuit(1), "Z"), pub])
+    assert caught.value.index == 1
     assert estimator.run([(QuantumCircuit(1), "Z")]).result(60)[0].data.evs.shape == ()
 
 

@@ -186,6 +186,7 @@ def _runnable(file: Path, circuit: QuantumCircuit, backend: ClusterBackend) -> Q
         raise InvalidCircuitError(
             f"{what} has {circuit.num_parameters} parameters without values ({names})",
             hint="bind them before the file is written (QuantumCircuit.assign_parameters).",
+            circuit=circuit.name,
         )
     try:
         # One by one: with a list, Qiskit would fork. The seed matters only to a backend with a coupling map.
@@ -199,5 +200,6 @@ def _runnable(file: Path, circuit: QuantumCircuit, backend: ClusterBackend) -> Q
         raise InvalidCircuitError(
             f"{what} has no measurement, so that it has no counts",
             hint="add measurements, for example with QuantumCircuit.measure_all() or OpenQASM's measure.",
+            circuit=circuit.name,
         )
     return ready

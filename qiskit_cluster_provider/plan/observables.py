@@ -27,12 +27,16 @@ _PROJECTORS = {
 }
 
 
-def pauli_terms(observable: Mapping[str, float], where: str) -> Terms:
+def pauli_terms(
+    observable: Mapping[str, float], where: str, circuit: str | None = None, index: int | None = None
+) -> Terms:
     """The labels and coefficients of ``observable``, in its own order, with projectors written as Paulis.
 
     Args:
         observable: label -> real coefficient; labels over ``IXYZ`` and the projectors ``01+-rl``.
         where: for the error, whose it is.
+        circuit: for the error, the name of its circuit.
+        index: for the error, that of its PUB.
 
     Raises:
         InvalidPubError: its projectors are too many to be written out.
@@ -46,6 +50,8 @@ def pauli_terms(observable: Mapping[str, float], where: str) -> Terms:
         if 2**projectors > MOST_TERMS:
             raise InvalidPubError(
                 f"{where}: the term {label!r} has {projectors} projectors, which are 2**{projectors} Paulis",
+                circuit=circuit,
+                index=index,
                 hint="measure the circuit with SamplerV2 and take the mean of what it projects on.",
             )
         for choice in product(*(_PROJECTORS.get(letter, ((letter, 1.0),)) for letter in label)):
@@ -83,12 +89,13 @@ class Cells:
             row += count
 
 
-def cells_of(pub: EstimatorPub, where: str) -> Cells:
+def cells_of(pub: EstimatorPub, where: str, index: int) -> Cells:
     """Broadcast the parameter sets of ``pub`` against its observables, as numpy does.
 
     Args:
         pub: a coerced PUB.
         where: for errors, which it is.
+        index: for errors, its place in the list that was given to ``run``.
 
     Raises:
         InvalidPubError: an observable cannot be written as Paulis.
@@ -96,9 +103,9 @@ def cells_of(pub: EstimatorPub, where: str) -> Cells:
     sets = np.arange(pub.parameter_values.size, dtype=np.intp).reshape(pub.parameter_values.shape)
     distinct: dict[Terms, int] = {}
     which = np.zeros(pub.observables.shape, dtype=np.intp)
-    for index in np.ndindex(which.shape):
-        terms = pauli_terms(pub.observables[index], where)
-        which[index] = distinct.setdefault(terms, len(distinct))
+    for place in np.ndindex(which.shape):
+        terms = pauli_terms(pub.observables[place], where, pub.circuit.name, index)
+        which[place] = distinct.setdefault(terms, len(distinct))
     rows, columns = np.broadcast_arrays(sets, which)
     return Cells(rows.ravel(), columns.ravel(), tuple(distinct), tuple(rows.shape))
 

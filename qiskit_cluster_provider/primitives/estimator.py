@@ -115,6 +115,8 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
                 raise InvalidPubError(
                     f"{pub_name(index, pub.circuit.name)}: its precision is {pub.precision}",
                     hint="give a finite one, or leave it out.",
+                    circuit=pub.circuit.name,
+                    index=index,
                 )
         backend, settings = self._effective()
         seed = settings.aer.get("seed_simulator")
@@ -131,6 +133,8 @@ class EstimatorV2(OnCluster, BaseEstimatorV2):
                         f"{pub_name(index, pub.circuit.name)}: its precision is {pub.precision}, and no number of "
                         "shots reaches that",
                         hint="give a larger one, or use estimation='exact'.",
+                        circuit=pub.circuit.name,
+                        index=index,
                     )
             work, estimates = shots_work(
                 ready,

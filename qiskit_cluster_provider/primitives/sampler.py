@@ -141,4 +141,6 @@ def _check_registers(index: int, circuit: QuantumCircuit) -> None:
             f"{pub_name(index, circuit.name)}: a result cannot have fields of the names of its "
             f"registers ({names}): {error}.",
             hint="Give the register another name.",
+            circuit=circuit.name,
+            index=index,
         ) from error

@@ -14,6 +14,7 @@ from qiskit_aer.noise import NoiseModel
 from ..._compat.aer import AER_CONFIG, ASSEMBLE_CIRCUITS, RUN_ARG_TYPES, quantum_error
 from ...errors import ClusterConfigError, InvalidCircuitError, InvalidPubError, OptionTypeError
 from ...options import check_aer_values
+from ...outcomes import Reason
 from ...plan import Batch, Work
 from ...plan.circuits.instructions import instructions
 from .contents import Contents, contents_of
@@ -90,34 +91,37 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
             )
             if reason is None:
                 continue
+            kind, where = InvalidPubError, pub_name(item.source, item.name)
             if item.output is None:
-                raise InvalidCircuitError(f"circuit {item.name!r} (index {item.source}) {reason}")
-            raise InvalidPubError(f"{pub_name(item.source, item.name)} {reason}")
+                kind, where = InvalidCircuitError, f"circuit {item.name!r} (index {item.source})"
+            raise kind(f"{where} {reason.message}", hint=reason.hint, circuit=item.name, index=item.source)
     return tame
 
 
-def _not_finite(contents: Contents) -> str | None:
-    return contents.strange and f"has {contents.strange}; Aer needs finite numbers."
+def _not_finite(contents: Contents) -> Reason | None:
+    return Reason(f"has {contents.strange}", "Aer needs finite numbers.") if contents.strange else None
 
 
-def _clashing(contents: Contents, batch: Batch, work: Work) -> str | None:
+def _clashing(contents: Contents, batch: Batch, work: Work) -> Reason | None:
     if not contents.labels:
         return None
     label, times = Counter(contents.labels).most_common(1)[0]
     if times > 1:
-        return (
-            f"saves more than once under the label {label!r} (a for loop counts each round); give each save "
-            "instruction a label of its own: label=."
+        return Reason(
+            f"saves more than once under the label {label!r} (a for loop counts each round)",
+            hint="give each save instruction a label of its own: label=.",
         )
     taken = set(_DATA[: 2 if work.options.get("memory") else 1]) if batch.widths[1] else set()
     for label in taken.intersection(contents.labels):
-        return f"saves under the label {label!r}, which is the name of Aer's own {label}; choose another label."
+        return Reason(
+            f"saves under the label {label!r}, which is the name of Aer's own {label}", hint="choose another label."
+        )
     return None
 
 
 def _unknown(
     circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] | None, tried: dict[str, bool]
-) -> str | None:
+) -> Reason | None:
     if basis is None and _KNOWN.issuperset(contents.names):
         return None
     for name in sorted(contents.names - CONTROL_FLOW - INSTRUCTIONS):
@@ -127,11 +131,13 @@ def _unknown(
             tried[name] = _assembles(next(one for one in instructions(circuit) if one.name == name), basis)
         if not tried[name]:
             if name in CONTROL_FLOW_OP_NAMES:
-                return f"has control flow of the kind {name!r}, which Aer does not have; write out what is in it."
+                return Reason(
+                    f"has control flow of the kind {name!r}, which Aer does not have", hint="write out what is in it."
+                )
             where = "Aer does not know" if basis is None else "the simulated device does not have"
-            return (
-                f"has the instruction {name!r}, which {where}; transpile(circuit, backend) makes it of those that "
-                "it has."
+            return Reason(
+                f"has the instruction {name!r}, which {where}",
+                hint="transpile(circuit, backend) makes it of those that it has.",
             )
     return None
 

@@ -48,7 +48,7 @@ def exact_work(
         maker = Items((pub.circuit for pub in pubs), settings.reuse.circuits)
         found: list[Batch] = []
         for index, pub in enumerate(pubs):
-            cells = cells_of(pub, pub_name(index, pub.circuit.name))
+            cells = cells_of(pub, pub_name(index, pub.circuit.name), index)
             items, shares = [], []
             for first, last, needed in _exact_needs(cells, pub.circuit):
                 output, sums = _saved(cells, needed)
@@ -125,7 +125,7 @@ def shots_work(
         ShotSlicingError: ``max_shot_size`` would change the answer.
     """
     values = [values_of(index, pub.circuit, pub.parameter_values) for index, pub in enumerate(pubs)]
-    cells = [cells_of(pub, pub_name(index, pub.circuit.name)) for index, pub in enumerate(pubs)]
+    cells = [cells_of(pub, pub_name(index, pub.circuit.name), index) for index, pub in enumerate(pubs)]
     shots = [math.ceil(1.0 / pub.precision**2) for pub in pubs]
     readouts = _Readouts(abelian_grouping, translate)
     estimates: list[Estimate | None] = [None] * len(pubs)

@@ -52,14 +52,23 @@ def _one(index: int, circuit: QuantumCircuit, places: Any) -> tuple[QuantumCircu
         wanted = {(int(operation), int(position)): values for (operation, position), values in places}
     except (TypeError, ValueError) as error:
         raise OptionTypeError(
-            f"{what}: parameterizations must have [(operation, position), [values]] for each place: {error}."
+            f"{what}: parameterizations must have [(operation, position), [values]] for each place: {error}.",
+            circuit=circuit.name,
+            index=index,
         ) from error
     if circuit.num_parameters:
-        raise InvalidCircuitError(f"{what} has unbound parameters", hint="give their values in parameter_binds.")
+        raise InvalidCircuitError(
+            f"{what} has unbound parameters",
+            hint="give their values in parameter_binds.",
+            circuit=circuit.name,
+            index=index,
+        )
     if not _MANY.isdisjoint(circuit.count_ops()):
         raise InvalidCircuitError(
             f"{what} has operations that Aer makes several of, so that parameterizations cannot name a place in it",
             hint="put parameters into it and give parameter_binds.",
+            circuit=circuit.name,
+            index=index,
         )
     owner = _owners(circuit)
     binds: dict[Parameter, Any] = {}
@@ -75,7 +84,9 @@ def _one(index: int, circuit: QuantumCircuit, places: Any) -> tuple[QuantumCircu
         elif operation in owner and 0 <= position < len(circuit.data[owner[operation]].params):
             mine.setdefault(owner[operation], {})[position] = parameter
         else:
-            raise InvalidCircuitError(f"{what} has no parameter {position} of an operation {operation}.")
+            raise InvalidCircuitError(
+                f"{what} has no parameter {position} of an operation {operation}.", circuit=circuit.name, index=index
+            )
     for place, step in enumerate(circuit.data):
         if place in mine:
             gate = step.operation.to_mutable()

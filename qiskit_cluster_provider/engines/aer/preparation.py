@@ -63,6 +63,7 @@ def checked(circuits: Sequence[QuantumCircuit]) -> Sequence[QuantumCircuit]:
             raise CircuitTypeError(
                 f"circuits[{index}] is a {type(circuit).__name__}, not a QuantumCircuit",
                 hint="leave it out or make it one.",
+                index=index,
             )
     return circuits
 
@@ -115,7 +116,9 @@ def _check_binds(
         if not isinstance(bind, Mapping):
             raise InvalidCircuitError(
                 f"parameter_binds[{index}], of circuit {circuit.name!r}, must be a dictionary with a list of values "
-                f"for each parameter, not a {type(bind).__name__}."
+                f"for each parameter, not a {type(bind).__name__}.",
+                circuit=circuit.name,
+                index=index,
             )
     return binds
 
@@ -166,31 +169,47 @@ def _values(index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None)
     parameters = list(circuit.parameters)
     if not bind:
         raise InvalidCircuitError(
-            f"{what} has unbound parameters ({_names(parameters)})", hint="give their values in parameter_binds."
+            f"{what} has unbound parameters ({_names(parameters)})",
+            hint="give their values in parameter_binds.",
+            circuit=circuit.name,
+            index=index,
         )
     missing = [p for p in parameters if p not in bind]
     if missing:
-        raise InvalidCircuitError(f"{what}: parameter_binds has no values for {_names(missing)}.")
+        raise InvalidCircuitError(
+            f"{what}: parameter_binds has no values for {_names(missing)}.", circuit=circuit.name, index=index
+        )
     columns = []
     for parameter in parameters:
         try:
             column = np.asarray(bind[parameter], dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise InvalidCircuitError(
-                f"{what}: the values of {parameter.name!r} are not real numbers: {error}."
+                f"{what}: the values of {parameter.name!r} are not real numbers: {error}.",
+                circuit=circuit.name,
+                index=index,
             ) from error
         if column.ndim != 1:
             raise InvalidCircuitError(
                 f"{what}: the values of {parameter.name!r} must be a list with one number for each "
-                f"parameter set, not an array of shape {column.shape}."
+                f"parameter set, not an array of shape {column.shape}.",
+                circuit=circuit.name,
+                index=index,
             )
         columns.append(column)
     lengths = {len(column) for column in columns}
     if lengths == {0}:
-        raise InvalidCircuitError(f"{what}: parameter_binds has empty lists", hint="leave the circuit out instead.")
+        raise InvalidCircuitError(
+            f"{what}: parameter_binds has empty lists",
+            hint="leave the circuit out instead.",
+            circuit=circuit.name,
+            index=index,
+        )
     if len(lengths) > 1:
         sizes = ", ".join(f"{p.name!r} has {len(c)}" for p, c in zip(parameters, columns, strict=True))
-        raise InvalidCircuitError(f"{what}: all lists of values must be of one length, but {sizes}.")
+        raise InvalidCircuitError(
+            f"{what}: all lists of values must be of one length, but {sizes}.", circuit=circuit.name, index=index
+        )
     values = np.column_stack(columns)
     if not np.isfinite(values).all():
         row, column_index = np.argwhere(~np.isfinite(values))[0]
@@ -198,6 +217,8 @@ def _values(index: int, circuit: QuantumCircuit, bind: Mapping[Any, Any] | None)
             f"{what}: the value of {parameters[column_index].name!r} in parameter set {row} is "
             f"{values[row, column_index]}",
             hint="Aer needs finite numbers.",
+            circuit=circuit.name,
+            index=index,
         )
     return values
 

@@ -100,7 +100,9 @@ def values_of(index: int, circuit: QuantumCircuit, bindings: BindingsArray) -> n
     parameters = list(circuit.parameters)
     array = bindings.as_array(circuit.parameters)
     if np.iscomplexobj(array):
-        raise InvalidPubError(f"{where}: parameter values must be real numbers, not complex ones.")
+        raise InvalidPubError(
+            f"{where}: parameter values must be real numbers, not complex ones.", circuit=circuit.name, index=index
+        )
     if not parameters and bindings.shape == ():
         return None
     values = np.array(array, dtype=np.float64, order="C").reshape(bindings.size, len(parameters))
@@ -110,6 +112,8 @@ def values_of(index: int, circuit: QuantumCircuit, bindings: BindingsArray) -> n
         raise InvalidPubError(
             f"{where}: the value of {parameters[column].name!r} in parameter set {place} is {values[row, column]}",
             hint="Aer needs finite numbers.",
+            circuit=circuit.name,
+            index=index,
         )
     return values
 

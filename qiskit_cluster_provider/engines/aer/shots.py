@@ -17,6 +17,7 @@ from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp, WhileLoopOp
 from ..._compat.aer import SUBTYPE, UNKNOWN, quantum_error, saved_subtype
 from ..._compat.aer_noise import passes_of
 from ...errors import ShotSlicingError
+from ...outcomes import Reason
 from ...plan.circuits.instructions import instructions
 from ...plan.model import Batch, Item, Work
 from ...plan.outputs import ExpectationValues, Parities, measured
@@ -53,28 +54,33 @@ def check_divisible(work: Work) -> None:
             if reason is not None:
                 raise ShotSlicingError(
                     f"max_shot_size={work.max_shot_size} would change the answer of circuit {item.name!r} "
-                    f"(index {item.source}): {reason}"
+                    f"(index {item.source}): {reason.message}",
+                    hint=reason.hint,
+                    circuit=item.name,
+                    index=item.source,
                 )
 
 
-def _indivisible(item: Item, batch: Batch, work: Work, noisy: Noisy) -> str | None:
+def _indivisible(item: Item, batch: Batch, work: Work, noisy: Noisy) -> Reason | None:
     method = str(work.options.get("method", "automatic"))
     independent = "leave max_shot_size out, or take seed_mode='independent'."
     if work.options.get("shot_branching_enable"):
-        return f"shot_branching_enable shares random numbers between shots; {independent}"
+        return Reason("shot_branching_enable shares random numbers between shots", independent)
     has_noise = bool(noisy) or bool(batch.channel_errors) or _has_passes(work.noise_model)
     if has_noise and method == "automatic":
-        return (
+        return Reason(
             "with noise, method 'automatic' chooses by the number of shots, and a range of them would get another "
-            f"method; set one, for example method='statevector', or {independent}"
+            "method",
+            hint=f"set one, for example method='statevector', or {independent}",
         )
     for kept in views(item):
         touched = _is_noisy(item.circuit, kept, noisy)
         collapses = _measures_in_the_middle(kept)
         if not (touched and method in TRAJECTORY_METHODS) and not (collapses and method in COLLAPSE_METHODS):
-            return (
+            return Reason(
                 f"with method {method!r} its shots are sampled from one final state, which is fast and is one "
-                f"random stream; {independent}"
+                "random stream",
+                hint=independent,
             )
     return None
 
@@ -161,26 +167,29 @@ def _is_noisy(circuit: QuantumCircuit, kept: Sequence[CircuitInstruction], noisy
     return False
 
 
-def _unmergeable_save(circuit: QuantumCircuit) -> str | None:
+def _unmergeable_save(circuit: QuantumCircuit) -> Reason | None:
     """Why a saved quantity of ``circuit`` cannot be put together from ranges of shots."""
     if any(saved_subtype(operation) == UNKNOWN for operation in instructions(circuit)):
-        return str(SUBTYPE.error())
+        return SUBTYPE.error().reason
     conditional_average = None
     for instruction in circuit.data:
         operation = instruction.operation
         if isinstance(operation, ControlFlowOp):
             inside = (i for block in operation.blocks for i in instructions(block))
             if any(saved_subtype(i) in ("average", "c_average") for i in inside):
-                return "an average inside control flow is over an unknown number of shots; save it with pershot=True."
+                return Reason(
+                    "an average inside control flow is over an unknown number of shots", "save it with pershot=True."
+                )
         if saved_subtype(operation) == "c_average":
             conditional_average = operation.label
         elif conditional_average is not None and (
             operation.name in ("measure", "store") or isinstance(operation, ControlFlowOp)
         ):
-            return (
+            return Reason(
                 f"the conditional average {conditional_average!r} is saved before the last measurement, so that "
-                "its weights are unknown; save it after the measurement, or with pershot=True."
+                "its weights are unknown",
+                hint="save it after the measurement, or with pershot=True.",
             )
     if conditional_average is not None and not any(i.operation.name == "measure" for i in circuit.data):
-        return f"the conditional average {conditional_average!r} has no measurement to be weighted by."
+        return Reason(f"the conditional average {conditional_average!r} has no measurement to be weighted by.")
     return None
