@@ -126,7 +126,7 @@ class PassParts(NamedTuple):
     target: Any
 
 
-_PASS_PARTS = (FUNC, OPS, METHOD, T1S, T2S, P1S, DT, TARGET)
+PASS = (FUNC, OPS, METHOD, T1S, T2S, P1S, DT, TARGET)
 
 
 def pass_parts(one: Any) -> PassParts:
@@ -135,7 +135,7 @@ def pass_parts(one: Any) -> PassParts:
     Raises:
         LibraryVersionError: a part is missing.
     """
-    return PassParts(*(part.needed_of(one) for part in _PASS_PARTS))
+    return PassParts(*(part.needed_of(one) for part in PASS))
 
 
 def passes_of(model: Any) -> Sequence[Any]:
@@ -157,7 +157,8 @@ def model_of_passes(empty: Any, passes: Sequence[Any]) -> Any:
 def can_remember(model: Any) -> bool:
     """Whether what the passes of ``model`` make of a circuit can be had without Aer's public ``run``."""
     return (
-        ASSEMBLE_NOISE_MODEL.there
+        PASS_MANAGER.there
+        and ASSEMBLE_NOISE_MODEL.there
         and RELAXATION_ERROR.there
         and all(name.of(model) is not MISSING for name in (PASSES, DEFAULT_QUANTUM))
     )
