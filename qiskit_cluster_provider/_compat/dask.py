@@ -51,17 +51,16 @@ WATCH_COMM = _of_object(
 WATCH_TASK = _of_object(
     "Cluster._watch_worker_status_task",
     reason="to end the watch before the connections end",
-    without="Dask ends it, and may log that it was cancelled.",
+    without="It ends by itself once the cluster is closing, after a last try to reach the scheduler.",
 )
 
 
 def stop_adapting(cluster: Any, workers: int) -> None:
     """Let the load no longer decide how many workers a cluster object has, which are to be ``workers``."""
-    from distributed.deploy import Cluster
-
     adaptive = ADAPTIVE.of(cluster)
     if adaptive is MISSING:
-        adaptive = cluster.adapt(minimum=workers, maximum=workers) if type(cluster).adapt is Cluster.adapt else None
+        known = type(cluster).adapt.__module__.startswith(("distributed.", "dask_jobqueue."))
+        adaptive = cluster.adapt(minimum=workers, maximum=workers) if known else None
     if adaptive is not None:
         adaptive.stop()
 

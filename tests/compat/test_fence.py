@@ -2,8 +2,12 @@
 
 import ast
 import re
+import sys
+from pathlib import Path
 
 import pytest
+
+from qiskit_cluster_provider import _compat
 
 from .fence import ASKED_FOR, findings, is_private, records, sources
 
@@ -60,3 +64,15 @@ def test_each_record_is_complete(record):
     assert record.library == "qiskit-aer" or any(map(is_private, re.split("[:.]", record.name)))
     assert f"{record.tried[-1]}" in str(record.error())
     assert record.reason in str(record.error())
+
+
+def test_each_record_is_taken_away_somewhere():
+    """By the tests beside this one: each names the records that it does without."""
+    named = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                module = sys.modules.get(f"{_compat.__name__}.{node.value.id}")
+                value = getattr(module, node.attr, None)
+                named.update(value if isinstance(value, tuple) else {value})
+    assert {name for name, record in records().items() if record not in named} == set()

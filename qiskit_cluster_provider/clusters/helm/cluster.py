@@ -32,6 +32,7 @@ from .release import RIGHTS_FILE, Release
 
 _LINES = 10_000  # of a log
 _TRY_AGAIN = 1.0  # seconds
+_ENDING = (Status.closing, Status.closed)
 
 
 @overriding(CLUSTER_START, CLUSTER_CLOSE, CLUSTER_WATCH, LOOP_RUNNER, WATCH_COMM, WATCH_TASK)
@@ -137,8 +138,10 @@ class HelmCluster(ConnectedCluster, Cluster):
         """Keep the list of workers, from the next scheduler too if one goes."""
         while True:
             await super()._watch_worker_status(comm)
-            while (comm := await self._subscribed()) is None:
+            while self.status not in _ENDING and (comm := await self._subscribed()) is None:
                 await asyncio.sleep(_TRY_AGAIN)
+            if self.status in _ENDING:
+                return
 
     async def _subscribed(self) -> Any:
         try:
