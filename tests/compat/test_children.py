@@ -12,7 +12,6 @@ MODULES = {
     "_assemble_op": "qiskit_aer.backends.aer_compiler",
     "generate_aer_config": "qiskit_aer.backends.aer_compiler",
     "BACKEND_RUN_ARG_TYPES": "qiskit_aer.backends.aer_compiler",
-    "CircuitHeader": "qiskit_aer.backends.backend_utils",
     "AerCircuit": "qiskit_aer.backends.controller_wrappers",
 }
 
@@ -34,7 +33,7 @@ if "qiskit_cluster_provider.worker.child" in sys.orig_argv:
 
     AerBackend.run = told
 """
-"""Aer's own functions go on: they have their names from the inner module."""
+"""Aer's own functions go on, since they have their names from the inner module."""
 
 
 @pytest.mark.parametrize("name", [*MODULES, "nothing"])
