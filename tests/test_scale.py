@@ -122,8 +122,8 @@ def gone(reference):
 def test_a_job_that_is_dropped_leaves_its_result_and_nothing_else(backend):
     job = backend.run([quick(), quick()], shots=10)
     result = job.result()
-    work = weakref.ref(job._dispatch.work)
-    plan = weakref.ref(job._dispatch.plan)
+    work = weakref.ref(job._record.work)
+    plan = weakref.ref(job._record.plan)
     del job
     assert gone(work)
     assert gone(plan)

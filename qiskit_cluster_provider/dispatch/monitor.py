@@ -11,7 +11,7 @@ from qiskit.providers import JobStatus
 
 from ..options import SliceOptions
 from ..outcomes import JobState, Outcome, Reason, SliceState
-from ..plan import Plan, SliceResult, Work
+from ..plan import Manifest, Plan, SliceResult, Work
 from ..progress.events import Event, Listener
 from ..progress.log import JobLog
 from .outage import Outage
@@ -64,6 +64,11 @@ class JobMonitor:
         if threading.current_thread() is not self._thread:
             self.finished.wait(timeout=10)
         return True
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the work."""
+        return self.work.manifest
 
     @property
     def plan(self) -> Plan | None:

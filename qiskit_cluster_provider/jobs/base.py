@@ -11,14 +11,15 @@ from typing import Any, Self
 
 from qiskit.providers import JobStatus
 
-from ..dispatch import Dispatch, SliceInfo
+from ..dispatch import SliceInfo
 from ..errors import ClusterJobCancelledError, ClusterJobError, ClusterJobTimeoutError, SlicesLostError
 from ..options import wait_of
 from ..outcomes import Reason, SliceState
-from ..plan import Plan, SliceResult
+from ..plan import Planned, SliceResult
 from ..progress.bar import ProgressBar
 from ..progress.events import Listener, Progress
 from .explanation import Explanation, explain
+from .record import JobRecord
 from .report import Report, report
 
 _LOOK_FOR_SIGNALS = 0.5  # seconds
@@ -31,16 +32,16 @@ class JobHandle(ABC):
     """
 
     job_id: Callable[[], str]
-    _dispatch: Dispatch
+    _record: JobRecord
     _where: str
 
-    def _watch(self, dispatch: Dispatch, where: str, *, progress: bool) -> None:
-        """Take ``dispatch``, which runs on the backend ``where``, and show a bar if ``progress``."""
-        self._dispatch = dispatch
+    def _watch(self, record: JobRecord, where: str, *, progress: bool) -> None:
+        """Take ``record``, which runs on the backend ``where``, and show a bar if ``progress``."""
+        self._record = record
         self._where = where
         self._submitted = False
         if progress:
-            dispatch.listen(ProgressBar())
+            record.listen(ProgressBar())
 
     def submit(self) -> None:
         """Begin.
@@ -52,7 +53,7 @@ class JobHandle(ABC):
             raise ClusterJobError(f"job {self.job_id()} has been submitted already", hint="call backend.run() again.")
         self._submitted = True
         try:
-            self._dispatch.start()
+            self._record.start()
         except BaseException:
             self._submitted = False
             raise
@@ -74,14 +75,14 @@ class JobHandle(ABC):
                 f"job {self.job_id()} is not finished after {timeout} s ({self.progress()}).",
                 hint="It goes on: call result() again, or partial_result() for what is there.",
             )
-        if self._dispatch.status() is JobStatus.CANCELLED:
+        if self._record.status() is JobStatus.CANCELLED:
             raise ClusterJobCancelledError(
                 f"job {self.job_id()} was cancelled ({self.progress()})",
                 hint="partial_result() has what was finished.",
             )
-        if self._dispatch.error is not None:
-            raise self._dispatch.error.with_traceback(self._dispatch.error_trace)
-        if self._dispatch.lost:
+        if self._record.error is not None:
+            raise self._record.error.with_traceback(self._record.error_trace)
+        if self._record.lost:
             raise self._lost_error()
 
     def _finished_within(self, timeout: float | None) -> bool:
@@ -91,18 +92,18 @@ class JobHandle(ABC):
         Ctrl-C would be lost in one that has no end.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._dispatch.finished.wait(_until(deadline, _LOOK_FOR_SIGNALS)):
+        while not self._record.finished.wait(_until(deadline, _LOOK_FOR_SIGNALS)):
             if deadline is not None and time.monotonic() >= deadline:
                 return False
         return True
 
-    def _now(self) -> tuple[Plan, dict[int, SliceResult], dict[int, Reason]]:
+    def _now(self) -> tuple[Planned, dict[int, SliceResult], dict[int, Reason]]:
         """The plan as it is cut now, the results that are there, and why others never will be, by slice.
 
         Raises:
             ClusterJobError: the plan is not made yet, so that it is unknown what is missing.
         """
-        plan, results, missing = self._dispatch.snapshot()
+        plan, results, missing = self._record.snapshot()
         if plan is None:
             raise ClusterJobError(
                 f"job {self.job_id()} has no plan yet ({self.status().value})", hint="ask again later."
@@ -114,7 +115,7 @@ class JobHandle(ABC):
         until a worker begins; then RUNNING, and DONE, ERROR or CANCELLED. A result in which circuits failed
         is DONE, as Aer has it; ERROR means that :meth:`result` raises.
         """
-        return self._dispatch.status() if self._submitted else JobStatus.INITIALIZING
+        return self._record.status() if self._submitted else JobStatus.INITIALIZING
 
     def cancel(self) -> bool:
         """Start no more slices and end those that run.
@@ -124,7 +125,7 @@ class JobHandle(ABC):
         """
         if not self._submitted:
             return False
-        return self._dispatch.cancel()
+        return self._record.cancel()
 
     def wait_for_final_state(
         self,
@@ -145,7 +146,7 @@ class JobHandle(ABC):
         """
         timeout, pause = wait_of("timeout", timeout), wait_of("wait", wait)
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._dispatch.finished.wait(_until(deadline, pause if callback else _LOOK_FOR_SIGNALS)):
+        while not self._record.finished.wait(_until(deadline, pause if callback else _LOOK_FOR_SIGNALS)):
             if deadline is not None and time.monotonic() >= deadline:
                 raise ClusterJobTimeoutError(
                     f"job {self.job_id()} is not finished after {timeout} s ({self.progress()})", hint="it goes on."
@@ -155,19 +156,19 @@ class JobHandle(ABC):
 
     def progress(self) -> Progress:
         """How far it is, in slices and experiments, and the seconds that are probably left."""
-        dispatch = self._dispatch
-        plan, results, _ = dispatch.snapshot()
-        infos = dispatch.infos()
-        experiments = dispatch.work.experiments
+        record = self._record
+        plan, results, _ = record.snapshot()
+        infos = record.infos()
+        experiments = record.manifest.experiments
         done = spent = left = 0.0
         for piece in () if plan is None else plan.slices:
             if piece.index in results:
-                done, spent = done + dispatch.work.manifest.weight(piece), spent + piece.cost
+                done, spent = done + record.manifest.weight(piece), spent + piece.cost
             else:
                 left += piece.cost
         worked = sum(result.seconds for result in results.values())
         at_once = max(1, sum(info.state is SliceState.RUNNING for info in infos))
-        ended = dispatch.ended_at is not None
+        ended = record.ended_at is not None
         lost = [info for info in infos if info.state is SliceState.FAILED]
         return Progress(
             slices_done=len(results),
@@ -176,7 +177,7 @@ class JobHandle(ABC):
             experiments_done=int(done + 1e-9),
             experiments_failed=len(self.errors()),
             experiments_total=experiments,
-            seconds=dispatch.seconds,
+            seconds=record.seconds,
             seconds_left=0.0 if ended else (worked / spent * left / at_once if spent else None),
         )
 
@@ -186,19 +187,19 @@ class JobHandle(ABC):
 
     @abstractmethod
     def _failures(
-        self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, Reason]
+        self, plan: Planned, results: Mapping[int, SliceResult], missing: Mapping[int, Reason]
     ) -> Sequence[Any]:
         """The same, of a given moment."""
 
     def slices(self) -> list[SliceInfo]:
         """The state of each slice; empty until the plan is made."""
-        return self._dispatch.infos()
+        return self._record.infos()
 
     def report(self) -> Report:
         """What happened to the job until now: which worker had what and for how long, what did not come back,
         and why. Print it, let a notebook show it, or draw it with :meth:`Report.plot`.
         """
-        return report(self._dispatch, self.job_id(), self._where, self.status().name, self._failures)
+        return report(self._record, self.job_id(), self._where, self.status().name, self._failures)
 
     def explain(self) -> Explanation:
         """Where the job is simulated, how it was cut, and why; the bytes are those that were sent until now.
@@ -206,16 +207,17 @@ class JobHandle(ABC):
         Raises:
             ClusterJobError: the plan is not made yet; ask again later.
         """
-        plan, _, _ = self._now()
-        dispatch = self._dispatch
+        record = self._record
+        self._now()
+        assert record.plan is not None
         return explain(
-            plan,
-            dispatch.estimate,
-            dispatch.placement,
+            record.plan,
+            record.estimate,
+            record.placement,
             self._where,
-            dispatch.capacity,
-            dispatch.tasks_bytes,
-            dispatch.blobs,
+            record.capacity,
+            record.tasks_bytes,
+            record.blobs,
         )
 
     def add_callback(self, callback: Listener) -> None:
@@ -223,19 +225,19 @@ class JobHandle(ABC):
 
         It runs in the job's own thread, so that it must not wait for the job.
         """
-        self._dispatch.listen(callback)
+        self._record.listen(callback)
 
     @abstractmethod
     def _unfinished(self) -> str:
         """The things without data, for a message."""
 
     def _lost_error(self) -> SlicesLostError:
-        index, reason = next(iter(self._dispatch.lost.items()))
-        assert self._dispatch.plan is not None
-        first, stop = self._dispatch.plan.slices[index].experiments
+        index, reason = next(iter(self._record.lost.items()))
+        assert self._record.plan is not None
+        first, stop = self._record.plan.slices[index].experiments
         detail = f"The process that simulated slice {index} said:\n{indent(reason.detail, '  ')}"
         return SlicesLostError(
-            f"{len(self._dispatch.lost)} of {len(self._dispatch.plan.slices)} slices failed, among them slice "
+            f"{len(self._record.lost)} of {len(self._record.plan.slices)} slices failed, among them slice "
             f"{index} with experiments {first} to {stop - 1}: {reason.line}\nWithout data: {self._unfinished()}.",
             hint=(
                 "job.partial_result() has all others, job.errors() lists these, print(job.report()) tells how it "

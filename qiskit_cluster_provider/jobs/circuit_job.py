@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from qiskit.providers import JobV1
 from qiskit.result import Result
 
-from ..dispatch import Dispatch
 from ..merge import Failure, failures, merge
 from ..outcomes import Reason
-from ..plan import Plan, SliceResult
+from ..plan import Planned, SliceResult
 from ..progress.log import logger
 from .base import JobHandle
+from .record import JobRecord
 
 if TYPE_CHECKING:
     from ..backend.cluster_backend import ClusterBackend
@@ -29,10 +29,10 @@ class ClusterJob(JobHandle, JobV1):
     """
 
     def __init__(
-        self, backend: ClusterBackend, job_id: str, dispatch: Dispatch, *, progress: bool, **metadata: Any
+        self, backend: ClusterBackend, job_id: str, record: JobRecord, *, progress: bool, **metadata: Any
     ) -> None:
         super().__init__(backend, job_id, **metadata)
-        self._watch(dispatch, backend.name, progress=progress)
+        self._watch(record, backend.name, progress=progress)
         self._date = datetime.datetime.now().isoformat()
         self._result: Result | None = None
         self._merging = threading.Lock()
@@ -78,16 +78,16 @@ class ClusterJob(JobHandle, JobV1):
 
     def errors(self) -> list[Failure]:
         """The experiments that failed so far, with circuit name, global index and message."""
-        plan, results, missing = self._dispatch.snapshot()
+        plan, results, missing = self._record.snapshot()
         return [] if plan is None else self._failures(plan, results, missing)
 
     def _failures(
-        self, plan: Plan, results: Mapping[int, SliceResult], missing: Mapping[int, Reason]
+        self, plan: Planned, results: Mapping[int, SliceResult], missing: Mapping[int, Reason]
     ) -> list[Failure]:
         return failures(plan, list(results.values()), missing)
 
     def _merge(self, *, partial: bool) -> Result:
-        dispatch = self._dispatch
+        record = self._record
         plan, results, missing = self._now()
         backend = self.backend()
         head = {
@@ -95,7 +95,7 @@ class ClusterJob(JobHandle, JobV1):
             "backend_version": backend.backend_version,
             "job_id": self.job_id(),
             "date": self._date,
-            "time_taken": (dispatch.ended_at or time.monotonic()) - dispatch.started_at,
+            "time_taken": (record.ended_at or time.monotonic()) - record.started_at,
         }
         return merge(plan, results, missing, head=head, partial=partial)
 

@@ -11,14 +11,14 @@ import numpy as np
 from qiskit.primitives import BasePrimitiveJob, PrimitiveResult
 from qiskit.providers import JobStatus
 
-from ..dispatch import Dispatch
 from ..errors import PubsFailedError
 from ..merge import failures
 from ..merge.failures import Failed, reason_in
 from ..merge.numbers import collect
 from ..outcomes import Reason
-from ..plan import Plan, SliceResult
+from ..plan import Planned, SliceResult
 from .base import JobHandle
+from .record import JobRecord
 
 Merge = Callable[..., PrimitiveResult[Any]]
 _TOLD = 5  # PUBs that a message names
@@ -60,25 +60,25 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
     def __init__(
         self,
         job_id: str,
-        dispatch: Dispatch,
+        record: JobRecord,
         shapes: Sequence[tuple[int, ...]],
         merge: Merge,
         where: str,
         *,
         progress: bool,
     ) -> None:
-        """Watch ``dispatch``.
+        """Watch ``record``.
 
         Args:
             job_id: its id.
-            dispatch: runs the PUBs.
+            record: runs the PUBs.
             shapes: of the PUBs' parameter arrays.
             merge: ``merge(plan, results, partial=...)`` makes the result.
             where: name of the backend.
             progress: show a progress bar.
         """
         super().__init__(job_id)
-        self._watch(dispatch, where, progress=progress)
+        self._watch(record, where, progress=progress)
         self._shapes = list(shapes)
         self._merge = merge
         self._result: PrimitiveResult[Any] | None = None
@@ -148,15 +148,15 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
 
     def in_final_state(self) -> bool:
         """Whether it has ended, in whatever way."""
-        return self._dispatch.finished.is_set()
+        return self._record.finished.is_set()
 
     def errors(self) -> list[PubFailure]:
         """The parameter sets that failed so far, in order, with PUB, circuit name and message."""
-        plan, results, missing = self._dispatch.snapshot()
+        plan, results, missing = self._record.snapshot()
         return [] if plan is None else self._failures(plan, results, missing)
 
     def _failures(
-        self, plan: Plan, results: Mapping[int, SliceResult], lost: Mapping[int, Reason]
+        self, plan: Planned, results: Mapping[int, SliceResult], lost: Mapping[int, Reason]
     ) -> list[PubFailure]:
         reasons = {one.index: one.reason for one in failures(plan, results.values(), lost)}
         if any(piece.shots is not None for piece in plan.slices):  # ranges of shots that do not add up

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from textwrap import indent
 from typing import Any
 
-from ..dispatch import Attempt, Dispatch
+from ..dispatch import Attempt
 from ..outcomes import Outcome, Reason
-from ..plan import Plan, SliceResult
+from ..plan import Planned, SliceResult
 from ..progress.renamed import renamed
+from .record import JobRecord
 from .timeline import COLOURS, Bar, Trouble, bars, draw, svg
 
 _LISTED = 20  # lines of one kind
@@ -179,24 +180,24 @@ class Report:
 
 
 def report(
-    dispatch: Dispatch,
+    record: JobRecord,
     job_id: str,
     where: str,
     status: str,
-    failures: Callable[[Plan, Mapping[int, SliceResult], Mapping[int, Reason]], Sequence[Any]],
+    failures: Callable[[Planned, Mapping[int, SliceResult], Mapping[int, Reason]], Sequence[Any]],
 ) -> Report:
-    """The report on ``dispatch`` at this moment.
+    """The report on ``record`` at this moment.
 
     Args:
-        dispatch: runs the job, or has run it.
+        record: runs the job, or has run it.
         job_id: its id.
         where: name of the backend.
         status: name of the ``JobStatus``.
         failures: ``failures(plan, results, missing)`` names what failed.
     """
-    attempts = tuple(dispatch.attempts())
-    plan, results, missing = dispatch.snapshot()
-    lost = dict(dispatch.lost)
+    attempts = tuple(record.attempts())
+    plan, results, missing = record.snapshot()
+    lost = dict(record.lost)
     slices = plan.slices if plan is not None else ()
     failed, waiting = set[int](), set[int]()
     for piece in slices:
@@ -207,13 +208,13 @@ def report(
         else:
             waiting.update(range(*piece.experiments))
     poison = {index: why for index, why in missing.items() if index not in lost}
-    total = dispatch.work.experiments
-    error = dispatch.error
+    total = record.manifest.experiments
+    error = record.error
     return Report(
         job_id=job_id,
         where=where,
         status=status,
-        seconds=dispatch.seconds,
+        seconds=record.seconds,
         experiments=total,
         experiments_done=total - len(failed | waiting) if slices else 0,
         experiments_failed=len(failed),
@@ -221,11 +222,11 @@ def report(
         slices_done=len(results),
         slices_failed=len(missing),
         attempts=attempts,
-        troubles=tuple(dispatch.troubles),
+        troubles=tuple(record.troubles),
         poison=() if plan is None or not poison else tuple(failures(plan, {}, poison)),
         failures=() if plan is None else tuple(failures(plan, results, missing)),
         error="" if error is None else str(Reason.of(error)),
-        here=dispatch.placement.why if dispatch.placement.here else "",
+        here=record.placement.why if record.placement.here else "",
         remembered=_remembered(results.values()),
     )
 

@@ -43,7 +43,7 @@ def test_whatever_a_callback_raises(backend, aer, same, placement, event, error)
     job.add_callback(fail)
     same(job.result(timeout=60), aer.run([quick()] * 3, seed_simulator=1).result())
     assert job not in unfinished()
-    assert job._dispatch not in unfinished()
+    assert job._record not in unfinished()
 
 
 THREADS = """

@@ -131,7 +131,7 @@ class Soak:
         with self._lock:
             self._running.discard(marker)
             self.jobs["cancelled" if cancelled else "no scheduler" if refused else template.name] += 1
-            for attempt in job._dispatch.attempts() if job is not None else ():
+            for attempt in job._record.attempts() if job is not None else ():
                 self.events[f"slices {attempt.outcome}"] += 1
             self.worst = max(self.worst, (round(seconds, 1), template.name))
             if wrong:
@@ -139,7 +139,7 @@ class Soak:
 
     def _report(self, template, job, wrong):
         lines = [f"WRONG, job {template.name}: {wrong[0]}", *wrong[1:20]]
-        attempts = [a for a in (job._dispatch.attempts() if job is not None else ()) if a.outcome != "done"]
+        attempts = [a for a in (job._record.attempts() if job is not None else ()) if a.outcome != "done"]
         lines += [f"  {a}" for a in attempts[:40]]
         print("\n".join(lines), flush=True)
         self.wrong.append(lines[0])

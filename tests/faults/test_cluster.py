@@ -143,7 +143,7 @@ def test_a_scheduler_that_does_not_come_back(provider):
         job = backend.run([circuit] * 20, shots=shots, callback=listener, no_workers_timeout=5, **OPTIONS)
         with pytest.raises(ClusterConnectionError, match=r"no_workers_timeout=5.*partial_result"):
             job.result(timeout=100)
-        assert str(processes.port) in str(job._dispatch.error)
+        assert str(processes.port) in str(job._record.error)
         assert 2 <= sum(one.success for one in job.partial_result().results) < 20
 
 

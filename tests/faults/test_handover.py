@@ -66,7 +66,7 @@ def test_workers_that_are_killed_after_they_handed_over(aer):
         def listener(event):
             if isinstance(event, SliceDone) and not held:
                 held.append(event)
-                inflight = job._dispatch._inflight.values()
+                inflight = job._record._inflight.values()
                 until(lambda: all(future.status == "finished" for future in inflight))
                 for worker in processes.all[1:]:
                     worker.kill()

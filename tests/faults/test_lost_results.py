@@ -29,7 +29,7 @@ def test_what_nobody_has_fetched_yet_is_simulated_again(aer):
         def listener(event):
             if isinstance(event, SliceDone) and not held:
                 held.append(event)
-                inflight = job._dispatch._inflight.values()
+                inflight = job._record._inflight.values()
                 until(lambda: all(future.status == "finished" for future in inflight))
                 for worker in processes.all[1:]:
                     worker.kill()

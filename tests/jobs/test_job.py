@@ -125,7 +125,7 @@ def test_validating_while_the_cluster_starts_and_initializing_before(backend):
     gate.set()
     assert job.result(timeout=60).success
 
-    unsubmitted = type(job)(slow, "id", job._dispatch, progress=False)
+    unsubmitted = type(job)(slow, "id", job._record, progress=False)
     assert unsubmitted.status() is JobStatus.INITIALIZING
     assert not unsubmitted.cancel()
     with pytest.raises(ClusterJobError, match=r"submit\(\) first"):
@@ -331,7 +331,7 @@ def test_our_copies_of_circuits_are_emptied_when_their_results_are_there(backend
 
     def listener(event):
         if isinstance(event, SliceDone):
-            held.append(sum(bool(item.circuit.data) for item in job._dispatch.work.items))
+            held.append(sum(bool(item.circuit.data) for item in job._record.work.items))
 
     gate = threading.Event()
     with Closed(gate) as executor:

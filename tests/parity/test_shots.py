@@ -240,7 +240,7 @@ def test_independent_seeds_are_reproducible_and_never_overlap(backend):
     options = {"shots": 3000, "memory": True, "seed_simulator": 6, "seed_mode": "independent"}
     job = backend.run(batch, max_shot_size=1000, **options)
     first = job.result()
-    seeds = [run.seed for piece in job._dispatch.plan.slices for run in piece.runs]
+    seeds = [run.seed for piece in job._record.plan.slices for run in piece.runs]
     assert len(seeds) == 12
     ordered = sorted(seeds)
     assert all(after - before >= 1000 for before, after in pairwise(ordered))
