@@ -87,7 +87,7 @@ def test_the_server_stops_while_a_connection_arrives(http, steps):
         with socket.create_connection((address.hostname, address.port)):
             for _ in range(steps):
                 await asyncio.sleep(0)
-            await asyncio.wait_for(http.cluster._api.stop(), 20)
+            await asyncio.wait_for(http.cluster._cluster.api.stop(), 20)
 
     try:
         http.cluster._wait_for(stop)

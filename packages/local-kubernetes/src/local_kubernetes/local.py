@@ -1,11 +1,10 @@
-"""The whole cluster: its parts in one thread, and what a test does to them."""
+"""``LocalKubernetes``: a cluster in a thread of its own, and what a test does to it."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import importlib.util
-import secrets
 import shlex
 import shutil
 import signal
@@ -15,19 +14,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import yaml
-
-from . import dask, dns
-from .admission import Admission
-from .api import ApiServer
-from .controllers import Deployments, GarbageCollector, Quotas
-from .kubelet import Kubelet
-from .network import Network
-from .nodes import Scheduler, node
-from .objects import Store
-from .resources import DEFINITIONS, DEPLOYMENTS, NAMESPACES, NODES, PODS, QUOTAS, Object
-from .rights import OPERATOR, TESTER, Rights
-from .services import Services, is_ready
+from . import dask
+from .cluster import Cluster
+from .resources import QUOTAS, Object
+from .rights import TESTER
 
 T = TypeVar("T")
 
@@ -76,6 +66,7 @@ class LocalKubernetes:
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="local-kubernetes-"))
         self.kubeconfig = self._folder / "kubeconfig"
+        self._cluster = Cluster(self._folder, self._nodes, self._images, crds=self._with_crds)
         self._thread.start()
         self._started.wait()
         if self._failure:
@@ -100,8 +91,10 @@ class LocalKubernetes:
         """Copies of the objects of a kind, in one namespace or in all."""
 
         def find() -> list[Object]:
-            kinds = [each for each in self._store.resources.values() if each.plural == plural]
-            return [item for kind in kinds for item in copy.deepcopy(self._store.select(kind, namespace or ""))]
+            kinds = [each for each in self._cluster.store.resources.values() if each.plural == plural]
+            return [
+                item for kind in kinds for item in copy.deepcopy(self._cluster.store.select(kind, namespace or ""))
+            ]
 
         return self._call(find)
 
@@ -115,7 +108,7 @@ class LocalKubernetes:
         def find() -> dict[str, int]:
             return {
                 name: container.process.pid
-                for (where, name), container in self._kubelet.running().items()
+                for (where, name), container in self._cluster.kubelet.running().items()
                 if container.process and where == (namespace or where) and (namespace or where != dask.NAMESPACE)
             }
 
@@ -131,7 +124,7 @@ class LocalKubernetes:
         """
 
         def kill() -> None:
-            running = {pod: container for (_, pod), container in self._kubelet.running().items()}
+            running = {pod: container for (_, pod), container in self._cluster.kubelet.running().items()}
             if name not in running:
                 raise ValueError(f"no process of a pod {name} runs; these do: {', '.join(running) or 'none'}")
             running[name].killed_as = reason
@@ -144,7 +137,7 @@ class LocalKubernetes:
     def crash(self, image: str, lines: Sequence[str] = ("ImportError: no such module",), code: int = 1) -> None:
         """From their next start on, let containers of this image print these lines and exit."""
         script = f"printf '%s\\n' {shlex.join(lines)}; exit {code}"
-        self._call(lambda: self._kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
+        self._call(lambda: self._cluster.kubelet.crashes.update({image: ["/bin/sh", "-c", script]}))
 
     def collect_logs(self, *previous: bool) -> None:
         """Remove the logs of each pod's previous (True) or present (False) container, as a collection does.
@@ -153,26 +146,26 @@ class LocalKubernetes:
         """
 
         def collect() -> None:
-            self._kubelet.collects.clear()
-            self._kubelet.collects.update(previous)
+            self._cluster.kubelet.collects.clear()
+            self._cluster.kubelet.collects.update(previous)
 
         self._call(collect)
 
     def mend(self, image: str) -> None:
         """Let containers of this image run their own commands again."""
-        self._call(lambda: self._kubelet.crashes.pop(image, None))
+        self._call(lambda: self._cluster.kubelet.crashes.pop(image, None))
 
     def cut_connections(self) -> None:
         """Reset all connections with the API server, port forwards among them."""
-        self._call(self._api.cut)
+        self._call(self._cluster.api.cut)
 
     def stop_api(self) -> None:
         """Stop the API server. Pods run on."""
-        self._wait_for(self._api.stop)
+        self._wait_for(self._cluster.api.stop)
 
     def start_api(self) -> None:
         """Start the API server again, on the same port."""
-        self._wait_for(self._api.start)
+        self._wait_for(self._cluster.api.start)
 
     def start_operator(self) -> None:
         """Start the operator, and wait until it is ready."""
@@ -184,11 +177,11 @@ class LocalKubernetes:
 
     def forbid(self, verb: str, resource: str, namespace: str | None = None) -> None:
         """Take a right from the user of :attr:`kubeconfig`, such as ``("get", "pods/portforward")``."""
-        self._call(lambda: self._rights.forbidden.add((verb, resource, namespace)))
+        self._call(lambda: self._cluster.rights.forbidden.add((verb, resource, namespace)))
 
     def grant_all(self) -> None:
         """Give all rights back."""
-        self._call(self._rights.forbidden.clear)
+        self._call(self._cluster.rights.forbidden.clear)
 
     def account(self, name: str, namespace: str, rules: Sequence[Mapping[str, Any]]) -> Path:
         """Create a user who may do in a namespace what the rules of a Role say, and nothing else.
@@ -200,8 +193,8 @@ class LocalKubernetes:
 
         def make() -> None:
             user = f"system:serviceaccount:{namespace}:{name}"
-            self._rights.roles[user] = (namespace, tuple(rules))
-            self._login(user, kubeconfig, namespace)
+            self._cluster.rights.roles[user] = (namespace, tuple(rules))
+            self._cluster.login(user, kubeconfig, namespace)
 
         self._call(make)
         return kubeconfig
@@ -211,9 +204,9 @@ class LocalKubernetes:
         quota = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(pods)}}}
 
         def set_quota() -> None:
-            if self._store.find(QUOTAS, namespace, "pods"):
-                self._store.delete(QUOTAS, namespace, "pods")
-            self._store.create(QUOTAS, quota, namespace)
+            if self._cluster.store.find(QUOTAS, namespace, "pods"):
+                self._cluster.store.delete(QUOTAS, namespace, "pods")
+            self._cluster.store.create(QUOTAS, quota, namespace)
 
         self._call(set_quota)
 
@@ -225,8 +218,8 @@ class LocalKubernetes:
         """
 
         def rotate() -> str:
-            del self._rights.tokens[self.token]
-            self.token = self._login(TESTER, self.kubeconfig if login else None)
+            del self._cluster.rights.tokens[self.token]
+            self.token = self._cluster.login(TESTER, self.kubeconfig if login else None)
             return self.token
 
         return self._call(rotate)
@@ -242,90 +235,14 @@ class LocalKubernetes:
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        path = self._folder / "python"  # on the PYTHONPATH of all pods
-        path.mkdir()
-        shutil.copy(dns.__file__, path / "sitecustomize.py")
-        network = Network(path / "names")
-        async with asyncio.TaskGroup() as tasks:
-            self._store = Store()
-            self._rights = Rights()
-            self._kubelet = Kubelet(self._store, network, self._images, self._folder, tasks)
-            self._api = ApiServer(network.node, self._store, self._rights, self._kubelet)
-            services = Services(self._store, network, tasks)
-            Admission(self._store, network)
-            self._fill(network.node)
-            await self._api.start()
-            self.url = self._api.url
-            self.token = self._login(TESTER, self.kubeconfig)
-            self._login(OPERATOR, self._folder / "operator")
-            controllers = (
-                GarbageCollector(self._store),
-                Deployments(self._store),
-                Quotas(self._store),
-                Scheduler(self._store),
-                self._kubelet,
-                services,
-            )
-            control = tasks.create_task(self._control(controllers))
+        async with self._cluster.running():
+            self.url = self._cluster.api.url
+            self.token = self._cluster.login(TESTER, self.kubeconfig)
             self._started.set()
-            try:
-                await self._over.wait()
-            finally:
-                control.cancel()
-                await self._api.stop()
-                services.stop()
-                self._kubelet.stop()
-        network.close()
-
-    async def _control(self, controllers: Iterable[Any]) -> None:
-        while True:
-            news = self._store.news()
-            for controller in controllers:
-                await controller.reconcile()
-            await news.wait()
-
-    def _fill(self, address: str) -> None:
-        for name in ("default", "kube-system", dask.NAMESPACE):
-            self._store.create(NAMESPACES, {"metadata": {"name": name}})
-        for number, capacity in enumerate(self._nodes):
-            self._store.create(NODES, node(f"node-{number}", address, capacity))
-        for definition in dask.definitions() if self._with_crds else ():
-            established = {"conditions": [{"type": "Established", "status": "True"}]}
-            self._store.create(DEFINITIONS, {**definition, "status": established})
-
-    def _login(self, user: str, kubeconfig: Path | None, namespace: str = "default") -> str:
-        token = secrets.token_urlsafe(16)
-        self._rights.tokens[token] = user
-        if kubeconfig:
-            context = {"cluster": "local", "user": user, "namespace": namespace}
-            config = {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [{"name": "local", "cluster": {"server": self.url}}],
-                "users": [{"name": user, "user": {"token": token}}],
-                "contexts": [{"name": "local", "context": context}],
-                "current-context": "local",
-            }
-            kubeconfig.write_text(yaml.safe_dump(config))
-        return token
+            await self._over.wait()
 
     def _scale_operator(self, replicas: int) -> None:
-        """Make the operator's Deployment have so many pods, and wait for them."""
-        where = (DEPLOYMENTS, dask.NAMESPACE, dask.NAME)
-
-        async def scale() -> None:
-            if self._store.find(*where) is None:
-                deployment = dask.operator_deployment(str(self._folder / "operator"))
-                self._store.create(DEPLOYMENTS, deployment, dask.NAMESPACE)
-            self._store.edit(*where, lambda item: item["spec"].update(replicas=replicas))
-            while True:
-                news = self._store.news()
-                pods = self._store.select(PODS, dask.NAMESPACE)
-                if len(pods) == replicas and all(map(is_ready, pods)):
-                    return
-                await news.wait()
-
-        self._wait_for(scale)
+        self._wait_for(lambda: self._cluster.scale_operator(replicas))
 
     def _call(self, function: Callable[[], T]) -> T:
         """Call a function in the cluster's thread."""
