@@ -25,11 +25,11 @@ class JobState(StrEnum):
     RUNNING = "RUNNING"
     """A worker has begun a slice. One of the ends follows."""
     DONE = "DONE"
-    """An end: each slice has a result, or its one experiment is at fault. ``result()`` returns."""
+    """An end. Each slice has a result, or its one experiment is at fault. ``result()`` returns."""
     ERROR = "ERROR"
-    """An end: slices are lost, or the job could not go on. ``result()`` raises."""
+    """An end. Slices are lost, or the job could not go on. ``result()`` raises."""
     CANCELLED = "CANCELLED"
-    """An end: the user cancelled the job. ``result()`` raises."""
+    """An end. The user cancelled the job. ``result()`` raises."""
 
 
 class SliceState(StrEnum):
@@ -42,11 +42,11 @@ class SliceState(StrEnum):
     RUNNING = "running"
     """A worker has begun it. One of the ends follows, or WAITING if it does not come back."""
     DONE = "done"
-    """An end: its result is there."""
+    """An end. Its result is there."""
     FAILED = "failed"
-    """An end: it will never have a result."""
+    """An end. It will never have a result."""
     CANCELLED = "cancelled"
-    """An end: the job was cancelled, or could not go on, before the slice had another end."""
+    """An end. The job was cancelled, or could not go on, before the slice had another end."""
 
 
 class Outcome(StrEnum):
