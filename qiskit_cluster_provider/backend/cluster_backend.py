@@ -25,12 +25,12 @@ from ..jobs.circuit_job import ClusterJob
 from ..jobs.explanation import Explanation
 from ..options import SLICE_OPTION_NAMES, SliceOptions, check_names
 from ..plan import Work
+from .cluster_access import ClusterAccess
 from .copies import Copied
 from .execution import Execution
-from .on_cluster import OnCluster
 
 
-class ClusterBackend(Copied, OnCluster, BackendV2):
+class ClusterBackend(Copied, ClusterAccess, BackendV2):
     """Stands in for an ``AerSimulator``: the same target, options, ``run`` and results.
 
     Get one from :meth:`ClusterProvider.get_backend`. Its cluster is connected by the first :meth:`run` (not at

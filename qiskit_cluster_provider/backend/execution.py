@@ -11,7 +11,7 @@ from qiskit_aer import AerSimulator
 
 from .._compat.aer import is_from_device
 from ..clusters import Connection
-from ..dispatch import Dispatch, dispatch_of, foreseen
+from ..dispatch import Dispatch, create, preview
 from ..engines.aer.checks import check_work
 from ..engines.aer.options import settings_of
 from ..engines.aer.settings import RunSettings
@@ -59,16 +59,16 @@ class Execution:
             InvalidCircuitError, InvalidPubError: a circuit that Aer would refuse, or crash or hang on.
             ClusterConnectionError: the cluster or the executor is closed, or of another process.
         """
-        tame = self._check(work)
+        safe_in_process = self._check(work)
         job_id = str(uuid.uuid4())
-        dispatch = dispatch_of(job_id, work, options, self.connection, tame=tame)
+        dispatch = create(job_id, work, options, self.connection, safe_in_process=safe_in_process)
         if options.callback is not None:
             dispatch.listen(options.callback)
         return job_id, dispatch
 
     def explain(self, work: Work, options: SliceOptions) -> Explanation:
         """How ``work`` would be run. Raises what :meth:`create` raises."""
-        found = foreseen(work, options, self.connection, tame=self._check(work))
+        found = preview(work, options, self.connection, safe_in_process=self._check(work))
         sizes = (0, {}) if found.placement.here else sizes_of(found.plan, found.estimate)
         return explain(found.plan, found.estimate, found.placement, self.name, found.capacity, *sizes)
 

@@ -26,7 +26,7 @@ _ROWS = 10
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CircuitOutcome:
     """What is known of one circuit after a run.
 
     Attributes:
@@ -71,7 +71,7 @@ def load(files: Sequence[Path], backend: ClusterBackend) -> tuple[list[Path], li
     return sources, circuits
 
 
-def outcomes(job: ClusterJob, sources: Sequence[Path]) -> list[Outcome]:
+def outcomes(job: ClusterJob, sources: Sequence[Path]) -> list[CircuitOutcome]:
     """Wait for ``job``, whose circuits came from ``sources``. A circuit that failed hides no other.
 
     Raises:
@@ -86,7 +86,7 @@ def outcomes(job: ClusterJob, sources: Sequence[Path]) -> list[Outcome]:
     for index, (file, experiment) in enumerate(zip(sources, result.results, strict=True)):
         fields = experiment.to_dict()
         found.append(
-            Outcome(
+            CircuitOutcome(
                 name=fields["header"]["name"],
                 file=str(file),
                 shots=fields["shots"],
@@ -100,13 +100,13 @@ def outcomes(job: ClusterJob, sources: Sequence[Path]) -> list[Outcome]:
     return found
 
 
-def tables(found: Sequence[Outcome]) -> Iterator[Text | Table]:
+def tables(found: Sequence[CircuitOutcome]) -> Iterator[Text | Table]:
     """The most frequent outcomes of each circuit that has counts: a headline, a table, and what is left out."""
     for one in found:
         if not one.success:
             continue
         yield Text(f"{printable(one.name)}: {one.shots} shots, seed {one.seed}, {one.method}", "bold")
-        table = Table("Outcome")
+        table = Table("CircuitOutcome")
         table.add_column("Counts", justify="right")
         table.add_column("Share", justify="right")
         for outcome, count in one.ranked[:_ROWS]:
@@ -136,7 +136,7 @@ def check_plot(path: Path) -> None:
         raise ClusterConfigError(f"--plot {path}: there is no folder {path.parent}", hint="make it first.")
 
 
-def draw(found: Sequence[Outcome], path: Path) -> None:
+def draw(found: Sequence[CircuitOutcome], path: Path) -> None:
     """A histogram of each circuit that has counts, of its most frequent outcomes, at most :data:`MAX_PLOTS`.
 
     No circuit with counts, no picture.

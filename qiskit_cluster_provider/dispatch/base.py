@@ -15,7 +15,7 @@ from ..progress.events import JobFinished, JobStarted, SliceDone, SliceFailed, S
 from ..worker.sandbox.threads import started
 from .capacity import HERE_CAPACITY
 from .monitor import JobMonitor
-from .release import Snapshots
+from .release import HeldCircuits
 from .retry import Action
 from .tracker import SliceTracker
 from .unfinished import begun, ended
@@ -39,7 +39,7 @@ class Dispatch(JobMonitor, ABC):
         self.capacity = HERE_CAPACITY
         self.tasks_bytes = 0
         self.blobs: dict[str, int] = {}
-        self._snapshots = Snapshots(estimate.work)
+        self._held_circuits = HeldCircuits(estimate.work)
 
     def start(self) -> None:
         """Begin; returns at once.
@@ -104,7 +104,7 @@ class Dispatch(JobMonitor, ABC):
         piece = tracker.plan.slices[result.index]
         if not result.failed:
             self.estimate.observe(piece, seconds)
-        self._snapshots.done(piece)
+        self._held_circuits.done(piece)
         self._emit(SliceDone(self.job_id, piece.index, piece.size, result.failed, result.seconds))
 
     def _given_up(self, index: int, outcome: Outcome, action: Action, tracker: SliceTracker) -> None:
@@ -117,7 +117,7 @@ class Dispatch(JobMonitor, ABC):
     def _end(self) -> None:
         """Whatever goes wrong in one of these steps, nobody waits for a job for ever."""
         try:
-            for step in (self._say_why, self._let_go, self._close, self._snapshots.close, self._say_that):
+            for step in (self._say_why, self._let_go, self._close, self._held_circuits.close, self._say_that):
                 try:
                     step()
                 except BaseException:

@@ -16,8 +16,8 @@ from .transports.base import Capacity
 from .transports.choose import choose_transport
 
 
-def placed(
-    work: Work, options: SliceOptions, connection: Connection, *, tame: bool
+def place(
+    work: Work, options: SliceOptions, connection: Connection, *, safe_in_process: bool
 ) -> tuple[Placement, ResourceEstimate]:
     """Where to simulate ``work``, and what it needs there.
 
@@ -25,7 +25,7 @@ def placed(
         work: of a run.
         options: of it.
         connection: to the backend's cluster, which is not connected for that.
-        tame: whether no circuit might end the process in which it is simulated, or never end.
+        safe_in_process: whether no circuit might end the process in which it is simulated, or never end.
     """
     estimate = work.engine.estimate(work, connection.reuse.calibration(HERE))
     if options.executor is not None:
@@ -36,11 +36,11 @@ def placed(
     elif options.slice_timeout is not None:
         found = Placement(False, "nothing could end it here after slice_timeout")
     else:
-        found = work.engine.place(estimate, tame=tame)
+        found = work.engine.place(estimate, safe_in_process=safe_in_process)
     return found, estimate if found.here else estimate.at(connection.reuse.calibration(connection.name))
 
 
-class Foreseen(NamedTuple):
+class Preview(NamedTuple):
     """What would be done with a work."""
 
     placement: Placement
@@ -49,30 +49,32 @@ class Foreseen(NamedTuple):
     plan: Plan
 
 
-def foreseen(work: Work, options: SliceOptions, connection: Connection, *, tame: bool) -> Foreseen:
-    """What would be done with ``work``; as for :func:`placed`. Nothing is started.
+def preview(work: Work, options: SliceOptions, connection: Connection, *, safe_in_process: bool) -> Preview:
+    """What would be done with ``work``; as for :func:`place`. Nothing is started.
 
     Raises:
         ClusterConnectionError: the cluster is connected already, and cannot be reached.
     """
-    placement, estimate = placed(work, options, connection, tame=tame)
+    placement, estimate = place(work, options, connection, safe_in_process=safe_in_process)
     if placement.here:
-        return Foreseen(placement, estimate, HERE_CAPACITY, cut_here(estimate))
+        return Preview(placement, estimate, HERE_CAPACITY, cut_here(estimate))
     capacity = capacity_of(options, connection, int(work.options.get("max_parallel_threads", 1)))
-    return Foreseen(
+    return Preview(
         placement, estimate, capacity, cut(work, capacity.slots, estimate, minimum_slice_time(capacity.overhead))
     )
 
 
-def dispatch_of(job_id: str, work: Work, options: SliceOptions, connection: Connection, *, tame: bool) -> Dispatch:
-    """What will run ``work``; as for :func:`placed`.
+def create(
+    job_id: str, work: Work, options: SliceOptions, connection: Connection, *, safe_in_process: bool
+) -> Dispatch:
+    """What will run ``work``; as for :func:`place`.
 
     Raises:
         ClusterClosedError: the cluster or the executor is closed, or of another process.
     """
     if options.executor is None:
         connection.check()  # a backend that is closed runs nothing, wherever that would be
-    placement, estimate = placed(work, options, connection, tame=tame)
+    placement, estimate = place(work, options, connection, safe_in_process=safe_in_process)
     if placement.here:
         return HereDispatch(job_id, estimate, options, placement, connection.reuse)  # without an import of Dask
     transport = choose_transport(options.executor, connection)

@@ -7,7 +7,7 @@ from collections import Counter
 from ..plan import Slice, Work
 
 
-class Snapshots:
+class HeldCircuits:
     """Counts the experiments that still need each circuit, and empties it after the last.
 
     A run of 100,000 circuits must not hold all of them twice until its end. Names and registers stay: merging
@@ -18,7 +18,7 @@ class Snapshots:
         self._work = work
         self._left: Counter[int] = Counter()
         for item in work.items:
-            if item.lasting is None:
+            if item.interned is None:
                 self._left[id(item.circuit)] += item.experiments
 
     def done(self, piece: Slice) -> None:
@@ -27,7 +27,7 @@ class Snapshots:
             return
         for index, first, last in self._work.manifest.pieces(*piece.experiments):
             item = self._work.items[index]
-            if item.lasting is not None:
+            if item.interned is not None:
                 continue
             self._left[id(item.circuit)] -= last - first
             if not self._left[id(item.circuit)]:

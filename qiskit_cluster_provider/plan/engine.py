@@ -125,10 +125,10 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def place(self, estimate: ResourceEstimate, *, tame: bool) -> Placement:
+    def place(self, estimate: ResourceEstimate, *, safe_in_process: bool) -> Placement:
         """Whether the work of ``estimate`` is simulated faster, and without harm, in this process.
 
         Args:
             estimate: of the work, by what is known of this process.
-            tame: whether no circuit of it might end its process, or never end.
+            safe_in_process: whether no circuit of it might end its process, or never end.
         """

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
-from .circuits.snapshots import Lasting
+from .circuits.snapshots import InternedCircuit
 from .engine import Engine
 from .manifest import Manifest, manifest_of
 from .outputs import Output, Parities
@@ -35,7 +35,7 @@ class Item:
         source: index of the circuit or PUB that it comes from.
         first_row: where its parameter sets begin among those of its source.
         output: what is asked of each experiment; ``None`` is Aer's whole result.
-        lasting: ``circuit``, if it outlives the run.
+        interned: ``circuit``, if it outlives the run.
     """
 
     circuit: QuantumCircuit
@@ -47,7 +47,7 @@ class Item:
     source: int = 0
     first_row: int = 0
     output: Output | None = None
-    lasting: Lasting | None = None
+    interned: InternedCircuit | None = None
 
     @property
     def variants(self) -> int:
@@ -59,9 +59,9 @@ class Item:
         """How many experiments this item is: its parameter sets, or one, times its variants."""
         return (1 if self.values is None else len(self.values)) * self.variants
 
-    def fact(self, name: str, make: Callable[[QuantumCircuit], T]) -> T:
+    def memoised(self, name: str, make: Callable[[QuantumCircuit], T]) -> T:
         """What follows from ``circuit`` alone, remembered as long as that."""
-        return make(self.circuit) if self.lasting is None else self.lasting.fact(name, make)
+        return make(self.circuit) if self.interned is None else self.interned.memoised(name, make)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ class Work:
         options: the engine's effective options that are not ``None`` (without shots, seed and noise model).
         engine: who runs it.
         noise_model: the effective noise model, or ``None``.
-        lasting_noise: ``noise_model``, if it outlives the run; see :class:`~..engines.aer.noise.LastingNoise`.
+        interned_noise: ``noise_model``, if it outlives the run; see :class:`~..engines.aer.noise.InternedNoise`.
         simulator: what the workers rebuild.
         seed_mode, max_job_size, max_shot_size: as in :class:`~qiskit_cluster_provider.options.SliceOptions`.
     """
@@ -144,7 +144,7 @@ class Work:
     seed_mode: str = "aer"
     max_job_size: int | None = None
     max_shot_size: int | None = None
-    lasting_noise: Any = None
+    interned_noise: Any = None
 
     @cached_property
     def items(self) -> tuple[Item, ...]:

@@ -6,7 +6,7 @@ import threading
 
 from .cache import ByteCache, Renewed
 from .calibration import Calibration
-from .circuits.templates import Memory
+from .circuits.templates import PatternMemory
 
 _BYTES_OF_NOISE = 64 * 2**20
 _BYTES_OF_ASSEMBLED = 32 * 2**20
@@ -26,7 +26,7 @@ class Reuse(Renewed):
     """
 
     def __init__(self) -> None:
-        self.circuits = Memory()
+        self.circuits = PatternMemory()
         self.noise = ByteCache(_BYTES_OF_NOISE)
         self.assembled = ByteCache(_BYTES_OF_ASSEMBLED)
         self._calibrations: dict[str, Calibration] = {}

@@ -23,7 +23,7 @@ from .resolve import simulating
 P = TypeVar("P", SamplerPub, EstimatorPub)
 
 
-class OnCluster:
+class RunsOnBackend:
     """Where a primitive runs. A mixin: the constructor sets ``_backend``."""
 
     _backend: ClusterBackend

@@ -24,14 +24,14 @@ from ..jobs.primitive_job import ClusterPrimitiveJob, Merge
 from ..merge.pubs import merge_estimator
 from ..options import SliceOptions
 from ..plan import Work
-from .base import OnCluster, begin, coerced, effective
+from .base import RunsOnBackend, begin, coerced, effective
 from .options import EstimatorOptions
 from .resolve import backend_of
 
 _LEAST_PRECISION = 2.0**-31  # more shots than a 64-bit number can count
 
 
-class EstimatorV2(OnCluster, BaseEstimatorV2):
+class EstimatorV2(RunsOnBackend, BaseEstimatorV2):
     """Expectation values of observables in the states that circuits prepare, on a cluster.
 
     With a seed, standard errors and the noise that stands for a precision are those of

@@ -21,12 +21,12 @@ from ..jobs.primitive_job import ClusterPrimitiveJob
 from ..merge.pubs import merge_sampler
 from ..options import SliceOptions
 from ..plan import Work
-from .base import OnCluster, begin, coerced, effective
+from .base import RunsOnBackend, begin, coerced, effective
 from .options import SamplerOptions
 from .resolve import backend_of
 
 
-class SamplerV2(OnCluster, BaseSamplerV2):
+class SamplerV2(RunsOnBackend, BaseSamplerV2):
     """Samples the outcomes of circuits on a cluster.
 
     With a seed, the bits are those of ``qiskit_aer.primitives.SamplerV2``, however the work is cut: PUBs of the

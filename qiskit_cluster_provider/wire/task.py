@@ -147,7 +147,7 @@ class Encoder:
                 item = work.items[group[0][0]]
                 circuit, output = item.circuit, item.output
                 key = id(circuit)
-                if key in self._shared or item.lasting is not None:
+                if key in self._shared or item.interned is not None:
                     place = [bundles.place(key, self._shared_bundle, item), 0]
                 else:
                     place = [-1, own.setdefault(key, (len(own), circuit))[0]]
@@ -181,11 +181,11 @@ class Encoder:
 
     def _noise(self, key: Any, batch: Batch) -> bytes | str:
         work = self._plan.work
-        if batch.channel_errors or work.lasting_noise is None:
+        if batch.channel_errors or work.interned_noise is None:
             return self._once(("noise", key), _encode_noise, work.noise_model, batch.channel_errors)
         if ("noise", key) not in self._made:
             # To pickle a model takes ten times as long as to simulate a small circuit.
-            message = work.lasting_noise.fact("message", lambda model: _encode_noise(model, ()))
+            message = work.interned_noise.memoised("message", lambda model: _encode_noise(model, ()))
             self._made["noise", key] = self._blob(message, stays=True)
         return self._made["noise", key]
 
@@ -196,8 +196,8 @@ class Encoder:
 
     def _shared_bundle(self, item: Item) -> bytes | str:
         if id(item.circuit) not in self._made:
-            message = item.fact("message", _encode_one)
-            stays = item.lasting is not None and self._few
+            message = item.memoised("message", _encode_one)
+            stays = item.interned is not None and self._few
             shared = stays or id(item.circuit) in self._shared
             self._made[id(item.circuit)] = self._blob(message, stays) if shared else message
         return self._made[id(item.circuit)]

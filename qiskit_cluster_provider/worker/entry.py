@@ -15,7 +15,7 @@ from typing import Any
 
 from ..outcomes import Outcome, Reason
 from ..versions import PROCESSES, key, report
-from .fair_semaphore import Permits, Threads
+from .fair_semaphore import FairSemaphore, Threads
 from .reply import Reply, packed, shared
 from .sandbox.call import Call
 from .sandbox.exit_status import shortage
@@ -26,7 +26,7 @@ from .sandbox.pool import POOL
 Answer = tuple[str, bytes | Reply]
 
 _THREADS: dict[str, Threads] = {}
-_MEMORY: list[Permits] = []  # one for the process, however many Dask workers are in it
+_MEMORY: list[FairSemaphore] = []  # one for the process, however many Dask workers are in it
 
 
 def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Answer:
@@ -78,7 +78,7 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Answer:
     return Outcome.DONE.value, message if worker is None else shared(message)
 
 
-def _memory(worker: Any) -> Permits:
+def _memory(worker: Any) -> FairSemaphore:
     """MB that the children of this process may use together: the Dask worker's limit, else the cgroup's or machine's.
 
     Large slices wait here for each other. Dask's own resources would keep them off the worker altogether, but
@@ -87,7 +87,7 @@ def _memory(worker: Any) -> Permits:
     if not _MEMORY:
         limit = getattr(getattr(worker, "memory_manager", None), "memory_limit", None) or memory_limit()
         # What the processes themselves need is no room for a state; Aer is told of the rest.
-        _MEMORY.append(Permits(max(1, max(int(limit) - PROCESSES, int(limit) // 2) // 2**20)))
+        _MEMORY.append(FairSemaphore(max(1, max(int(limit) - PROCESSES, int(limit) // 2) // 2**20)))
     return _MEMORY[0]
 
 

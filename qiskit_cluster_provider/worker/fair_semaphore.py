@@ -11,7 +11,7 @@ from ..outcomes import Reason
 from .sandbox.failures import NotEnoughThreads
 
 
-class Permits:
+class FairSemaphore:
     """A counting semaphore in which one waiter takes several permits, first come, first served.
 
     Attributes:
@@ -51,7 +51,7 @@ class Permits:
                 self._condition.notify_all()
 
 
-class Threads(Permits):
+class Threads(FairSemaphore):
     """Threads of a worker, so that ``max_parallel_threads=k`` does not oversubscribe."""
 
     @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import QFTGate
 
-from qiskit_cluster_provider.cli.runs import MAX_PLOTS, Outcome, draw, load, outcomes
+from qiskit_cluster_provider.cli.runs import MAX_PLOTS, CircuitOutcome, draw, load, outcomes
 from tests.cli.test_cli import random_circuit, write_qpy
 
 
@@ -57,7 +57,7 @@ def test_lost_slices_hide_no_other(backend):
 
 def outcome(name="c", counts=None, success=True):
     counts = {"0": 1} if counts is None else counts
-    return Outcome(name, "f", sum(counts.values()), 1, success, "DONE", "statevector", counts)
+    return CircuitOutcome(name, "f", sum(counts.values()), 1, success, "DONE", "statevector", counts)
 
 
 def bars(path):

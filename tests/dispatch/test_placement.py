@@ -217,7 +217,7 @@ def test_a_device_stays_away_by_its_noise(auto):
 def test_many_small_ones_are_much():
     def placed(count):
         work = prepare([quick()] * count, None, RunSettings({"shots": 100}, SliceOptions()))
-        return place(AerEstimate(work), tame=True)
+        return place(AerEstimate(work), safe_in_process=True)
 
     assert placed(1).here
     assert placed(50).here

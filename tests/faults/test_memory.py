@@ -25,7 +25,7 @@ from qiskit_cluster_provider.plan import cut
 from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
 from qiskit_cluster_provider.versions import PROCESSES
 from qiskit_cluster_provider.worker import entry
-from qiskit_cluster_provider.worker.fair_semaphore import Permits
+from qiskit_cluster_provider.worker.fair_semaphore import FairSemaphore
 from qiskit_cluster_provider.worker.sandbox.exit_status import exit_status
 from qiskit_cluster_provider.worker.sandbox.memory import _cgroups, memory_kills, memory_limit
 
@@ -313,7 +313,7 @@ def test_saved_states_and_clifford_circuits_count_as_what_they_are():
 
 
 def test_large_slices_wait_for_each_other():
-    room = Permits(1000)
+    room = FairSemaphore(1000)
     inside, most, lock, done = [0], [0], threading.Lock(), []
     barrier = threading.Barrier(6)
 

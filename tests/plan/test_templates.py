@@ -13,7 +13,7 @@ from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan.circuits import templates
 from qiskit_cluster_provider.plan.circuits.patterns import outline_of, read, same
-from qiskit_cluster_provider.plan.circuits.templates import Memory, Templates
+from qiskit_cluster_provider.plan.circuits.templates import PatternMemory, Templates
 
 from ..parity.circuits import circuits
 
@@ -32,7 +32,7 @@ def bound(*angles, name="bound", phase=0.0):
 
 def snapshots(batch, memory=None):
     batch = seen(batch)
-    templates = Templates(batch, Memory() if memory is None else memory)
+    templates = Templates(batch, PatternMemory() if memory is None else memory)
     return [templates.of(circuit) for circuit in batch]
 
 
@@ -125,7 +125,7 @@ def test_what_else_differs_is_another_circuit(other):
 def test_any_circuits(batch):
     batch += [circuit.copy() for circuit in batch]
     for circuit, snapshot in zip(batch, snapshots(batch), strict=True):
-        if snapshot.lasting is None:
+        if snapshot.interned is None:
             again = snapshot.circuit
         else:
             again = snapshot.circuit if snapshot.row is None else snapshot.circuit.assign_parameters(snapshot.row[0])
@@ -135,16 +135,16 @@ def test_any_circuits(batch):
 
 
 def test_one_circuit_is_recognised_in_later_runs():
-    memory = Memory()
+    memory = PatternMemory()
     found = [snapshots([bound(0.1 * index, 0.5)], memory)[0] for index in range(5)]
     assert [one.row is not None for one in found] == [False, True, True, True, True]
     assert found[1].circuit is found[2].circuit is found[3].circuit is found[4].circuit
 
 
 def test_what_comes_again_as_it_was_stays_as_it_is():
-    memory = Memory()
+    memory = PatternMemory()
     found = [snapshots([bound(0.1, angle)], memory)[0] for angle in (0.5, 0.5, 0.5, 0.7, 0.5, -0.0, 0.0)]
-    assert [one.lasting is not None for one in found] == [False] + 6 * [True]
+    assert [one.interned is not None for one in found] == [False] + 6 * [True]
     assert found[2].row is None
     assert found[2].circuit == bound(0.1, 0.5)
     assert found[4].circuit is found[2].circuit
@@ -153,7 +153,7 @@ def test_what_comes_again_as_it_was_stays_as_it_is():
 
 
 def test_a_zero_that_comes_again_with_another_sign_is_another_number():
-    memory = Memory()
+    memory = PatternMemory()
     found = [snapshots([bound(0.0, angle)], memory)[0] for angle in (0.0, 0.0, -0.0)]
     assert found[2].row is not None
 
@@ -169,7 +169,7 @@ def ansatz(angle=A):
 
 
 def test_a_parametrised_circuit_that_comes_again_is_copied_once():
-    memory, circuit = Memory(), bound(A, B)
+    memory, circuit = PatternMemory(), bound(A, B)
     found = [snapshots([circuit], memory)[0] for _ in range(4)]
     exact = hasattr(A, "structurally_equal")  # else expressions cannot be compared
     assert (found[1].circuit is found[2].circuit is found[3].circuit) is exact
@@ -197,7 +197,7 @@ def nearly(number):
     ids=range(9),
 )
 def test_a_circuit_that_was_changed_between_two_runs_is_noticed(mutate):
-    memory, circuit = Memory(), ansatz()
+    memory, circuit = PatternMemory(), ansatz()
     before = [snapshots([circuit], memory)[0] for _ in range(3)][-1]
     mutate(circuit)
     after = snapshots([circuit], memory)[0]
@@ -235,11 +235,11 @@ def strangers(count, seed=1):
 
 
 def test_strangers_of_one_outline_are_known_when_they_come_again():
-    batch, memory = list(strangers(100)), Memory()
+    batch, memory = list(strangers(100)), PatternMemory()
     assert len({outline_of(circuit) for circuit in batch}) == 1
     first, second, third = (snapshots(batch, memory) for _ in range(3))
-    assert all(one.lasting is None for one in first)
-    assert all(one.lasting is not None for one in second)
+    assert all(one.interned is None for one in first)
+    assert all(one.interned is not None for one in second)
     assert [one.circuit for one in second] == batch
     assert all(one.circuit is other.circuit for one, other in zip(second, third, strict=True))
 
@@ -255,7 +255,7 @@ def test_very_many_strangers_are_given_up(monkeypatch):
 
 
 def test_the_memory_is_bounded():
-    memory = Memory(limit=200_000)
+    memory = PatternMemory(limit=200_000)
     for size in range(1, 60):
         for _ in range(3):
             theta = ParameterVector("t", size)

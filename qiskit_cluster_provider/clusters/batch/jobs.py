@@ -17,7 +17,7 @@ from ..._compat.dask_jobqueue import CLOSE, CLUSTER, FILES, ctrl_c_kept
 from ..._compat.private import overriding
 from ...errors import ClusterConnectionError
 from ...progress.log import logger
-from .slurm_queue import JobState
+from .slurm_queue import SlurmState
 
 with ctrl_c_kept():
     import dask_jobqueue
@@ -76,12 +76,12 @@ class BatchCluster(JobQueueCluster):
     """
 
     look = ""
-    states: Callable[[Iterable[str]], Mapping[str, JobState]]
+    states: Callable[[Iterable[str]], Mapping[str, SlurmState]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._asked = -math.inf
-        self._known: Mapping[str, JobState] = {}
+        self._known: Mapping[str, SlurmState] = {}
 
     def refused(self) -> list[str]:
         """The reasons for which the batch system has refused jobs."""
@@ -111,7 +111,7 @@ class BatchCluster(JobQueueCluster):
             "one that has ended says why"
         )
 
-    def _ask(self, ids: list[str]) -> Mapping[str, JobState]:
+    def _ask(self, ids: list[str]) -> Mapping[str, SlurmState]:
         now = time.monotonic()
         if now - self._asked > _ASK_EVERY:
             self._asked, self._known = now, self.states(ids)
@@ -157,6 +157,6 @@ def _said(error: BaseException) -> str:
     return " ".join((words[2].strip() or words[1] if words else text).split()) or text.splitlines()[0]
 
 
-def _listed(ids: list[str], known: Mapping[str, JobState]) -> str:
+def _listed(ids: list[str], known: Mapping[str, SlurmState]) -> str:
     said = [f"{one} {known[one].said}" if one in known else one for one in ids[:_SHOWN]]
     return ", ".join(said) + (", ..." if len(ids) > _SHOWN else "")

@@ -18,7 +18,7 @@ from ...worker.sandbox import processes
 from ..base import ClusterKind
 from ..doctor.findings import Finding, refuse
 from .config import BatchConfig, HTCondorConfig, LsfConfig, OarConfig, PbsConfig, SgeConfig, SlurmConfig
-from .slurm_queue import JobState, job_states
+from .slurm_queue import SlurmState, job_states
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -91,7 +91,7 @@ class BatchKind(ClusterKind):
         client.cluster.adapt(Adaptive=Replacing)
         super().scale(client, config, workers, timeout or 0)
 
-    def states(self, ids: Iterable[str]) -> Mapping[str, JobState]:
+    def states(self, ids: Iterable[str]) -> Mapping[str, SlurmState]:
         """What the batch system tells of submitted jobs; empty if this kind cannot ask."""
         return {}
 
@@ -212,7 +212,7 @@ class SlurmKind(BatchKind):
     system, cluster = "slurm", "SLURMCluster"
     commands, look = ("sbatch", "scancel"), "squeue --me"
 
-    def states(self, ids: Iterable[str]) -> Mapping[str, JobState]:
+    def states(self, ids: Iterable[str]) -> Mapping[str, SlurmState]:
         """What ``squeue`` tells of the jobs."""
         return job_states(ids)
 

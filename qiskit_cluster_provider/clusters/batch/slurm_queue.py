@@ -14,7 +14,7 @@ _OVER = {
 
 
 @dataclass(frozen=True)
-class JobState:
+class SlurmState:
     """The state of a job in its batch system.
 
     Attributes:
@@ -26,7 +26,7 @@ class JobState:
     over: bool
 
 
-def job_states(ids: Iterable[str]) -> dict[str, JobState]:
+def job_states(ids: Iterable[str]) -> dict[str, SlurmState]:
     """The states of the jobs that ``squeue`` knows. It knows a job that has ended for some minutes more."""
     command = ["squeue", "--noheader", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(ids)}"]
     try:
@@ -34,4 +34,4 @@ def job_states(ids: Iterable[str]) -> dict[str, JobState]:
     except (OSError, subprocess.TimeoutExpired):
         return {}
     rows = [line.strip().split("|") for line in done.stdout.splitlines()]
-    return {row[0]: JobState(f"{row[1]} ({row[2]})", row[1] in _OVER) for row in rows if len(row) == 3}
+    return {row[0]: SlurmState(f"{row[1]} ({row[2]})", row[1] in _OVER) for row in rows if len(row) == 3}

@@ -68,22 +68,22 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
         basis_gates: of the device that is simulated, or ``None``.
 
     Returns:
-        Whether all circuits are tame, as in :class:`.contents.Contents`.
+        Whether all circuits are safe_in_process, as in :class:`.contents.Contents`.
 
     Raises:
         InvalidCircuitError: with the circuit's name and index.
         InvalidPubError: with the PUB's.
     """
     basis = None if basis_gates is None else frozenset(basis_gates)
-    checked, tame = set(), True
+    checked, safe_in_process = set(), True
     tried: dict[str, bool] = {}  # names that Aer's assembler was asked for, and whether it knows them
     for batch in work.batches:
         for item in batch.items:
             if id(item.circuit) in checked:
                 continue
             checked.add(id(item.circuit))
-            contents = item.fact("contents", contents_of)
-            tame &= contents.tame
+            contents = item.memoised("contents", contents_of)
+            safe_in_process &= contents.safe_in_process
             reason = (
                 _unknown(item.circuit, contents, basis, tried)
                 or _not_finite(contents)
@@ -95,7 +95,7 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
             if item.output is None:
                 kind, where = InvalidCircuitError, f"circuit {item.name!r} (index {item.source})"
             raise kind(f"{where} {reason.message}", hint=reason.hint, circuit=item.name, index=item.source)
-    return tame
+    return safe_in_process
 
 
 def _not_finite(contents: Contents) -> Reason | None:

@@ -24,15 +24,15 @@ class Contents:
         names: of operations.
         labels: of save instructions; each as often as Aer sees it, which unrolls ``for`` loops.
         strange: the first number that is not finite, and where it stands; ``None`` if there is none.
-        tame: nothing in it can keep Aer busy for ever or end its process, as far as is known. Qiskit's own gates,
-            measurements and saves are tame, and branches and counted loops of them. A loop with a condition is
-            not, nor is an operation that somebody else defined, whatever its name.
+        safe_in_process: nothing in it can keep Aer busy for ever or end its process, as far as is known. Qiskit's own
+            gates, measurements and saves are safe, and branches and counted loops of them. A loop with a condition is
+            not safe, nor is an operation that another package defines, whatever its name.
     """
 
     names: set[str] = field(default_factory=set)
     labels: list[str] = field(default_factory=list)
     strange: str | None = None
-    tame: bool = True
+    safe_in_process: bool = True
 
 
 def contents_of(circuit: QuantumCircuit) -> Contents:
@@ -54,9 +54,11 @@ def _read(circuit: QuantumCircuit, times: int, found: Contents) -> None:
             fine = math.isfinite(value) if type(value) is float else _finite(value)
             if not fine and found.strange is None:
                 found.strange = f"{_shown(value)} in its instruction {index} ({instruction.name!r})"
-        if found.tame and not instruction.is_standard_gate():
+        if found.safe_in_process and not instruction.is_standard_gate():
             # A delay is not looked at: it cannot be made again if its number is a wrong one.
-            found.tame = instruction.name == "delay" or _fits(matrix, instruction) or _is_tame(instruction.operation)
+            found.safe_in_process = (
+                instruction.name == "delay" or _fits(matrix, instruction) or _is_safe(instruction.operation)
+            )
         if looks:
             _look(instruction.operation, times, found)
 
@@ -77,7 +79,7 @@ def _fits(matrix: Any, instruction: CircuitInstruction) -> bool:
     return getattr(matrix, "shape", None) == (2 ** len(instruction.qubits),) * 2
 
 
-def _is_tame(operation: Any) -> bool:
+def _is_safe(operation: Any) -> bool:
     """Of an operation that is no standard gate, without what is inside it."""
     defined = getattr(operation, "base_class", type(operation)).__module__
     named = operation.name in HARMLESS or operation.name.startswith(SAVES)

@@ -24,10 +24,10 @@ class AerEngine(Engine):
         """As of :func:`.memory.too_big`."""
         return too_big(work, limit)
 
-    def place(self, estimate: ResourceEstimate, *, tame: bool) -> Placement:
+    def place(self, estimate: ResourceEstimate, *, safe_in_process: bool) -> Placement:
         """As of :func:`.placement.place`."""
         assert isinstance(estimate, AerEstimate), "it is this engine's own"
-        return place(estimate, tame=tame)
+        return place(estimate, safe_in_process=safe_in_process)
 
 
 AER = AerEngine()

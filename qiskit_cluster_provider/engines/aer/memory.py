@@ -121,10 +121,10 @@ def _lacks(item: Item, work: Work, limit: int) -> str:
 
 def saved_bytes(item: Item, work: Work) -> int:
     """Bytes of the states and matrices that one experiment of ``item`` saves in full, at least."""
-    if not item.fact("shape", shape_of).saves:
+    if not item.memoised("shape", shape_of).saves:
         return 0
     number = 8 if work.options.get("precision") == "single" else 16
-    return number * item.fact("saved numbers", _saved_numbers)
+    return number * item.memoised("saved numbers", _saved_numbers)
 
 
 def _saved_numbers(circuit: QuantumCircuit) -> int:
@@ -140,5 +140,5 @@ def _dense_method(item: Item, work: Work) -> str | None:
     if method == "automatic":
         if 0 <= int(work.options.get("max_memory_mb", 0)) <= _MOST_BYTES >> 20 or item.circuit.num_qubits <= _NARROW:
             return None
-        method = item.fact("shape", shape_of).automatic
+        method = item.memoised("shape", shape_of).automatic
     return method if method in DENSE else None

@@ -51,28 +51,28 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class LastingNoise:
+class InternedNoise:
     """A noise model that outlives the run: nobody changes it, and later runs may have the same.
 
     Attributes:
         model: of which that is true.
         holds: the errors and passes whose ids it is known by, so that nothing else gets these ids.
-        facts: what followed from the model when it was first asked for.
+        memo: what was made of it, by name.
     """
 
     model: Any
     holds: Sequence[Any] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict)
 
-    def fact(self, name: str, make: Callable[[Any], T]) -> T:
+    def memoised(self, name: str, make: Callable[[Any], T]) -> T:
         """What follows from the model alone, made once."""
-        if name not in self.facts:
-            self.facts[name] = make(self.model)
-        found: T = self.facts[name]
+        if name not in self.memo:
+            self.memo[name] = make(self.model)
+        found: T = self.memo[name]
         return found
 
 
-def restricted(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> tuple[Any, LastingNoise | None]:
+def restricted(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> tuple[Any, InternedNoise | None]:
     """A noise model with which the circuits of ``batches`` give the same numbers, as small as is easily told.
 
     For equal models and the same qubits it is the same object, as long as it is remembered.
@@ -97,12 +97,12 @@ def restricted(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> 
         # Nobody knows on what the function of a LocalNoisePass depends.
         return _part(noise_model, parts, qubits), None
 
-    def make() -> LastingNoise:
-        return LastingNoise(_part(noise_model, parts, qubits), _immutable(parts))
+    def make() -> InternedNoise:
+        return InternedNoise(_part(noise_model, parts, qubits), _immutable(parts))
 
     key = (qubits, *_fingerprint(parts))
-    lasting = cache.get("noise models", key, make, lambda one: _BYTES_OF_ERROR * (len(one.holds) + 10))
-    return lasting.model, lasting
+    interned = cache.get("noise models", key, make, lambda one: _BYTES_OF_ERROR * (len(one.holds) + 10))
+    return interned.model, interned
 
 
 def relaxations(noise_model: Any) -> Sequence[Any]:
@@ -298,7 +298,7 @@ def _used(batches: Iterable[Batch], passive: frozenset[str]) -> Iterator[int]:
         for item in batch.items:
             if id(item.circuit) not in seen:  # the batches hold it
                 seen.add(id(item.circuit))
-                yield from item.fact(fact, of)
+                yield from item.memoised(fact, of)
             if isinstance(item.output, Parities) and id(item.output) not in seen:
                 seen.add(id(item.output))
                 for readout in item.output.readouts:

@@ -19,7 +19,7 @@ _ONE_BY_ONE = ("max_parallel_threads", "max_parallel_experiments", "max_parallel
 _UNUSUAL = ("batched_shots_gpu", "blocking_enable", "shot_branching_enable", "runtime_parameter_bind_enable")
 
 
-def place(estimate: AerEstimate, *, tame: bool) -> Placement:
+def place(estimate: AerEstimate, *, safe_in_process: bool) -> Placement:
     """Where it is better to simulate the work of ``estimate``.
 
     Here it holds the GIL, nothing can end it, and what it does to its process it does to the user's. So it must be
@@ -27,10 +27,10 @@ def place(estimate: AerEstimate, *, tame: bool) -> Placement:
 
     Args:
         estimate: of the work, by what is known of this process.
-        tame: whether its circuits are, as in :class:`~..engines.aer.contents.Contents`.
+        safe_in_process: whether its circuits are, as in :class:`~..engines.aer.contents.Contents`.
     """
     reason = _unfit(estimate.work.options, estimate.work.noise_model)
-    if reason or not tame:
+    if reason or not safe_in_process:
         return Placement(False, reason or "a circuit has an operation that might not end, or crash")
     work, total, seen = estimate.work, 0.0, set[int]()
     limit = HERE_SECONDS - estimate.per_call

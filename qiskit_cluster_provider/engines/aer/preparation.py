@@ -13,7 +13,7 @@ from ..._compat.aer import quantum_error
 from ...errors import CircuitTypeError, InvalidCircuitError
 from ...plan.circuits.instructions import PLAIN, instructions
 from ...plan.circuits.snapshots import Snapshot
-from ...plan.circuits.templates import Memory, Templates
+from ...plan.circuits.templates import PatternMemory, Templates
 from ...plan.model import Batch, Item, Work
 from ...plan.seeds import draw_base_seed
 from .engine import AER
@@ -82,7 +82,7 @@ def gather(batches: Callable[[int, Callable[[], int]], list[Batch]], settings: R
     options = {k: v for k, v in settings.aer.items() if v is not None}
     seed = options.pop("seed_simulator", None)
     made = tuple(batches(int(options.pop("shots")), lambda: draw_base_seed() if seed is None else int(seed)))
-    noise_model, lasting = restricted(options.pop("noise_model", None), made, settings.reuse.noise)
+    noise_model, interned = restricted(options.pop("noise_model", None), made, settings.reuse.noise)
     work = Work(
         batches=with_strangers(noise_model, made),
         noise_model=noise_model,
@@ -92,7 +92,7 @@ def gather(batches: Callable[[int, Callable[[], int]], list[Batch]], settings: R
         seed_mode=settings.ours.seed_mode,
         max_job_size=settings.ours.max_job_size,
         max_shot_size=settings.ours.max_shot_size,
-        lasting_noise=lasting,
+        interned_noise=interned,
     )
     check_divisible(work)
     return work
@@ -124,7 +124,7 @@ def _check_binds(
 
 
 def _items(
-    circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any] | None], memory: Memory
+    circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any] | None], memory: PatternMemory
 ) -> Iterator[Item]:
     first = 0
     templates = Templates(circuits, memory)
@@ -157,7 +157,7 @@ def item_of(
         values=snapshot.row if values is None else snapshot.columns(circuit, values),
         first=first,
         bind=snapshot.bind,
-        lasting=snapshot.lasting,
+        interned=snapshot.interned,
         **fields,
     )
 

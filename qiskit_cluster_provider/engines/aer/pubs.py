@@ -11,7 +11,7 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ...errors import InvalidPubError
-from ...plan.circuits.templates import Memory, Templates
+from ...plan.circuits.templates import PatternMemory, Templates
 from ...plan.model import Batch, Item, Work
 from ...plan.outputs import Bits, Output
 from .preparation import channel_errors, gather, item_of
@@ -28,7 +28,7 @@ class Items:
         memory: of earlier runs.
     """
 
-    def __init__(self, circuits: Iterable[QuantumCircuit], memory: Memory) -> None:
+    def __init__(self, circuits: Iterable[QuantumCircuit], memory: PatternMemory) -> None:
         self.first = 0
         self.count = 0
         self._templates = Templates(circuits, memory)

@@ -44,7 +44,7 @@ def _strangers(passes: Sequence[PassParts], batch: Batch, known: Sorts) -> tuple
     circuits = {id(item.circuit): item for item in batch.items}
     if len(circuits) < 2:
         return ()
-    per_circuit = [item.fact("delays", _waits) for item in circuits.values()]
+    per_circuit = [item.memoised("delays", _waits) for item in circuits.values()]
     if len(set(per_circuit)) < 2:
         return ()
     errors: dict[Any, Any] = {}

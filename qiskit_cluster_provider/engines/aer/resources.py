@@ -53,7 +53,7 @@ class AerEstimate(ResourceEstimate):
         """What of its circuit counts."""
         key = id(item.circuit)  # the work holds it
         if key not in self._shapes:
-            self._shapes[key] = item.fact("shape", shape_of)
+            self._shapes[key] = item.memoised("shape", shape_of)
         return self._shapes[key]
 
     def cost(self, item: Item, shots: int) -> Cost:

@@ -13,7 +13,7 @@ from qiskit.circuit import Parameter, ParameterExpression, QuantumCircuit
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
 from ..._compat.qiskit import appender, drop_layout
-from .snapshots import Lasting, Snapshot, snapshot_of
+from .snapshots import InternedCircuit, Snapshot, snapshot_of
 
 _NOT_GATES = frozenset({"measure", "reset", "barrier"})
 _NAMES = (frozenset(get_standard_gate_name_mapping()) | _NOT_GATES) - {"delay", "global_phase"}
@@ -94,8 +94,8 @@ class Pattern:
         self.free = not circuit.num_parameters
         self.size = len(circuit.data)
         self._first = numbers
-        self._closed: Lasting | None = None
-        self._open: Lasting | None = None
+        self._closed: InternedCircuit | None = None
+        self._open: InternedCircuit | None = None
 
     def row(self, numbers: list[Any]) -> Numbers | None:
         """The free ones of the ``numbers`` of a circuit of this structure if it has this pattern; else ``None``."""
@@ -119,11 +119,11 @@ class Pattern:
         if not len(row) or (alone and all(map(same, row.tolist(), self._first))):
             if self._closed is None:
                 made = snapshot_of(circuit)
-                self._closed = Lasting(made.circuit, made.bind)
+                self._closed = InternedCircuit(made.circuit, made.bind)
             return Snapshot(self._closed.circuit, self._closed.bind, None, self._closed)
         if self._open is None:
             # Rows are the user's bound circuits. A worker that cannot put numbers in their places binds each.
-            self._open = Lasting(_opened(circuit), bind=True)
+            self._open = InternedCircuit(_opened(circuit), bind=True)
         return Snapshot(self._open.circuit, True, row.reshape(1, -1), self._open)
 
 

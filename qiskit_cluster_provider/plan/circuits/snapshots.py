@@ -17,24 +17,24 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class Lasting:
+class InternedCircuit:
     """A circuit that outlives the run: never changed, and never emptied.
 
     Attributes:
         circuit: without the user's name and metadata.
         bind: see :class:`Snapshot`.
-        facts: what followed from it when somebody asked.
+        memo: what was made of it, by name.
     """
 
     circuit: QuantumCircuit
     bind: bool
-    facts: dict[str, Any] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict)
 
-    def fact(self, name: str, make: Callable[[QuantumCircuit], T]) -> T:
+    def memoised(self, name: str, make: Callable[[QuantumCircuit], T]) -> T:
         """What follows from the circuit alone, made once."""
-        if name not in self.facts:
-            self.facts[name] = make(self.circuit)
-        found: T = self.facts[name]
+        if name not in self.memo:
+            self.memo[name] = make(self.circuit)
+        found: T = self.memo[name]
         return found
 
 
@@ -46,13 +46,13 @@ class Snapshot:
         circuit: without metadata and layout.
         bind: whether Aer's public call would bind its rows in another way than Qiskit.
         row: of shape ``(1, numbers)``: the numbers of a bound circuit, if ``circuit`` has parameters in their place.
-        lasting: ``circuit``, if it outlives the run.
+        interned: ``circuit``, if it outlives the run.
     """
 
     circuit: QuantumCircuit
     bind: bool
     row: npt.NDArray[np.float64] | None = None
-    lasting: Lasting | None = None
+    interned: InternedCircuit | None = None
 
     def columns(self, circuit: QuantumCircuit, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The columns of ``values``, of the parameters of the user's ``circuit``, that are still parameters here."""

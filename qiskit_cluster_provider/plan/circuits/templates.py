@@ -18,7 +18,7 @@ from .snapshots import Snapshot, snapshot_of
 
 LIMIT = 64 * 2**20
 """Bytes of circuits of earlier runs that are remembered; an estimate."""
-_BYTES_OF_GATE = 600  # of a lasting circuit and of what others are compared with
+_BYTES_OF_GATE = 600  # of an interned circuit and of what others are compared with
 _BYTES_OF_OUTLINE = 512
 _BYTES_OF_OUTLINES = 4096 * _BYTES_OF_OUTLINE
 _TRIES = 4  # patterns of one structure that a circuit is compared with
@@ -26,7 +26,7 @@ _FEW = 16  # circuits of a run: so few are read when they are first met
 _STRANGERS = 1000  # circuits of one outline one after the other that are like no other; then no more are read
 
 
-class Memory:
+class PatternMemory:
     """Patterns of earlier runs; the least recently used go first.
 
     Args:
@@ -71,7 +71,7 @@ class Templates:
         memory: of earlier runs.
     """
 
-    def __init__(self, circuits: Iterable[QuantumCircuit], memory: Memory) -> None:
+    def __init__(self, circuits: Iterable[QuantumCircuit], memory: PatternMemory) -> None:
         self._memory = memory
         self._circuits = {id(circuit): circuit for circuit in circuits}
         self._snapshots: dict[int, Snapshot] = {}

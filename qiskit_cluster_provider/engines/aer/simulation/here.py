@@ -56,7 +56,7 @@ def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
             if item.output is not None:
                 which = outputs.setdefault(id(item.output), (len(outputs), item.output))[0]
             # A circuit that does not outlive the run is remembered under a name that never comes again.
-            named = (len(circuits), item.circuit, item.lasting or object())
+            named = (len(circuits), item.circuit, item.interned or object())
             place = circuits.setdefault(id(item.circuit), named)[0]
             pieces.append(wire.Piece(place, 0, values, item.bind, which, first, last))
         noise = None
@@ -78,9 +78,9 @@ def _noise(work: Work, batch: Batch) -> Noise:
     """Of a model that lasts the same each time, with what was converted and assembled for it."""
     if batch.channel_errors:
         return with_channels(copy.deepcopy(work.noise_model), batch.channel_errors)
-    if work.lasting_noise is None:
+    if work.interned_noise is None:
         return with_channels(work.noise_model, ())
-    found: Noise = work.lasting_noise.fact("here", lambda model: with_channels(model, ()))
+    found: Noise = work.interned_noise.memoised("here", lambda model: with_channels(model, ()))
     return found
 
 

@@ -8,7 +8,7 @@ from ..clusters import Connection
 from ..options import SliceOptions
 
 
-class OnCluster:
+class ClusterAccess:
     """A backend's cluster: looked at, scaled and closed."""
 
     _connection: Connection
