@@ -1,4 +1,4 @@
-"""Kinds of cluster: one file each, found by entry points."""
+"""Kinds of cluster, which are found by entry points, and connections to clusters."""
 
 from .base import ClusterConfig, ClusterKind
 from .clients import check_client

@@ -1,4 +1,4 @@
-"""Is a merged result the one that a single machine would have returned?"""
+"""Whether a merged result is the one that a single machine would have returned."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MAY_DIFFER = frozenset(
 
 
 def differences(ours: Result, theirs: Result, *, rtol: float = 0.0) -> list[str]:
-    """Where two results differ: data, order, shots, seeds, headers and metadata; nothing if they are one.
+    """The differences between two results: data, order, shots, seeds, headers and metadata. Empty if they are equal.
 
     Args:
-        ours: merged result.
-        theirs: of one AerSimulator.
-        rtol: relative tolerance of floating-point data; 0 demands every bit.
+        ours: The merged result.
+        theirs: The result of one AerSimulator.
+        rtol: The relative tolerance for floating-point data. 0 demands that every bit is equal.
     """
     found = []
     if (ours.success, ours.status) != (theirs.success, theirs.status):

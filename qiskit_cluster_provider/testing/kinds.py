@@ -13,14 +13,14 @@ from .compare import differences
 
 
 def check_cluster_kind(kind: ClusterKind, config: ClusterConfig) -> None:
-    """Run a small batch on a cluster of ``kind`` and check what :class:`ClusterKind` promises.
+    """Run a small batch on a cluster of ``kind``, and check what :class:`ClusterKind` promises.
 
-    The kind has a description and settings of its own type, nothing starts before the first run, the result
-    is the one of an AerSimulator, ``connect`` can be entered again after it was left, and what it started is
-    gone afterwards.
+    The kind has a description, and settings of its own type. Nothing starts before the first run. The result is that
+    of an AerSimulator. ``connect`` can be entered again after it was left. Everything that it started is gone
+    afterwards.
 
     Raises:
-        AssertionError: a promise is broken; the message says which.
+        AssertionError: A promise is broken. The message says which.
     """
     assert kind.description, "a kind needs a description; `qiskit-cluster backends` shows it"
     assert isinstance(config, kind.Config), f"the settings must be a {kind.Config.__name__}"

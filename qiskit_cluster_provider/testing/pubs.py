@@ -1,4 +1,4 @@
-"""Is the result of a primitive the one that ``qiskit_aer.primitives`` would have returned?"""
+"""Whether a result of a primitive is the one that ``qiskit_aer.primitives`` would have returned."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from qiskit.primitives import BitArray, PrimitiveResult
 
 
 def pub_differences(ours: PrimitiveResult[Any], theirs: PrimitiveResult[Any], *, atol: float = 1e-12) -> list[str]:
-    """Where two results of a primitive differ: PUBs, shapes, types, data, shots, precision; nothing if they are one.
+    """The differences between two results of a primitive: PUBs, shapes, types, data, shots and precision.
+
+    The list is empty if the results are equal.
 
     Args:
-        ours: of a primitive of this package.
-        theirs: of Aer's.
-        atol: absolute tolerance of expectation values, because Aer's own sums have no fixed order; bits and
-            standard errors must be equal in any case.
+        ours: The result of a primitive of this package.
+        theirs: The result of Aer's primitive.
+        atol: The absolute tolerance for expectation values, because Aer's own sums have no fixed order. Bits and
+            standard errors must always be equal.
     """
     if len(ours) != len(theirs):
         return [f"{len(ours)} != {len(theirs)} PUBs"]
