@@ -34,7 +34,7 @@ ALLOWED = {
     "clusters/connection.py": {"_OPEN": _AT_EXIT},
     "clusters/lifecycle.py": {"_ENDS": _AT_EXIT, "_sigterm_process": "a process has one handler of a signal"},
     "clusters/portable.py": {"_LOCK": _RESTORED, "_RESTORED": _RESTORED},
-    "dispatch/transports/activity.py": {"_ACTIVITIES": _FOR_OTHERS, "_LOCK": _FOR_OTHERS},
+    "dispatch/transports/executor_health.py": {"_ACTIVITIES": _FOR_OTHERS, "_LOCK": _FOR_OTHERS},
     "dispatch/transports/dask/blobs.py": {"_say_no_blobs": _ONCE},
     "dispatch/transports/dask/scheduler_view.py": {"_VIEWS": _FOR_OTHERS, "_LOCK": _FOR_OTHERS},
     "dispatch/transports/executor.py": {"_folder": "the folder of this process for markers of cancelled jobs"},

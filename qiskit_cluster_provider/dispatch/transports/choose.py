@@ -1,4 +1,4 @@
-"""Which transport a run takes."""
+"""Chooses the transport of a run. It is the one file that knows all transports."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .base import Transport
 
 
 def choose_transport(executor: Any, connection: Connection) -> Transport:
-    """The transport for a run.
+    """The transport for a run. A transport is imported when it is first chosen.
 
     Args:
         executor: the user's executor or ``distributed.Client``, or ``None``.
-        connection: the backend's own; used only if there is no executor.
+        connection: of the backend; used if there is no executor.
     """
     if executor is None:
         from .dask.transport import DaskTransport

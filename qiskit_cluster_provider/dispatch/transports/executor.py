@@ -1,4 +1,4 @@
-"""Slices on any ``concurrent.futures`` executor: threads, processes, or somebody's own."""
+"""Slices on any ``concurrent.futures`` executor: threads, processes, or one of the user's own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
 from dataclasses import replace
 from functools import cache
@@ -26,34 +26,35 @@ from ...worker import run_slice
 from ...worker.sandbox.call import Call
 from ...worker.sandbox.exit_status import shortage
 from ...worker.sandbox.processes import unreadable_main
-from .activity import Activity, activity_of
 from .base import Capacity, Future, Health, Started, Transport
+from .executor_health import ExecutorHealth
 
 _PREFIX = "qiskit-cluster-"
-_STALE = 86_400.0  # seconds; the processes of a container that shares our folder are not to be seen
+_STALE = 86_400.0  # seconds; a container that shares the folder may have processes that cannot be seen from here
 _CLOSED = re.compile(r"shut ?down|closed|broken|cannot schedule", re.IGNORECASE)
 
 
 class ExecutorTransport(Transport):
-    """Each slice is one call of ``executor.submit``.
+    """Makes one call of ``executor.submit`` for each slice.
 
-    An executor has no way to end what runs: a file that appears does (on this machine).
+    An executor has no way to end a call that runs. A slice that runs on this machine ends when its marker appears: a
+    file that the worker looks for several times a second.
     """
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._name = type(executor).__name__
-        self._health = _ExecutorHealth(self._name, activity_of(executor))
+        self._health = ExecutorHealth(executor)
         self._job_id = ""
         self._closed = False
 
     @property
     def health(self) -> Health:
-        """Whether the executor does anything."""
+        """Tells whether the executor does anything with its slices."""
         return self._health
 
     def check(self) -> None:
-        """What the executors of Python and of Dask tell; any other is left to fail in the job."""
+        """Refuse an executor of Python or of Dask that is closed. Any other executor fails in the job."""
         executor = self._executor
         client = EXECUTOR_CLIENT.of(executor, None)
         if hasattr(client, "scheduler_info"):
@@ -74,17 +75,17 @@ class ExecutorTransport(Transport):
             )
 
     def open(self, job_id: str, threads: int, started: Started) -> None:
-        """Nothing to connect to."""
+        """Remember the job. There is nothing to connect to."""
         self._job_id = job_id
 
     def capacity(self) -> Capacity:
-        """The executor's workers, if it tells; else the machine's CPUs, since most executors are on this machine."""
+        """One slot for each worker of the executor; for each CPU if the executor does not tell its workers."""
         workers = MAX_WORKERS.of(self._executor, None)
         slots = workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
         return Capacity(slots=slots, overhead=OVERHEAD_LOCAL)
 
     def submit(self, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
-        """Send one slice; an executor keeps nothing, so its blobs go with it."""
+        """Send one slice with its blobs, since an executor keeps nothing."""
         if self._closed:
             raise ClusterClosedError(f"slice {call.slice} cannot be submitted: job {call.job_id} has ended.")
         call = call._replace(marker=str(self._marker()))
@@ -107,13 +108,11 @@ class ExecutorTransport(Transport):
         return future
 
     def settled(self, future: Any) -> None:
-        """The executor has one slice less."""
+        """Take note that the executor has one slice less."""
         self._health.ended(future)
 
     def outcome(self, error: BaseException) -> tuple[Outcome, Reason]:
-        """A future that somebody cancelled is sent again, and so is one whose thread was interrupted; what else goes
-        wrong in an executor is final.
-        """
+        """Send a slice again if its future was cancelled or its thread interrupted. Any other error is final."""
         if isinstance(error, BrokenExecutor):
             said = f"the {self._name} is broken, as when one of its processes was killed ({error})"
             hint = "make a new one"
@@ -132,59 +131,31 @@ class ExecutorTransport(Transport):
         return Outcome.ERROR if isinstance(error, Exception) else Outcome.LOST, Reason.of(error)
 
     def cancel(self) -> None:
-        """Let the marker appear."""
+        """Let the marker of the job appear."""
         _make(_folder(os.getpid()))
         self._marker().touch()
 
     def close(self) -> None:
-        """The marker of a cancelled job stays until this process ends: what was ended may still have to see it."""
+        """Accept no more slices. The marker of a cancelled job stays, since a worker may still have to see it."""
         self._closed = True
 
     def _marker(self) -> Path:
         return _folder(os.getpid()) / self._job_id
 
 
-class _ExecutorHealth(Health):
-    """Whether an executor does anything with the slices that it has.
-
-    Args:
-        name: of the executor.
-        activity: what all jobs of this process know of it.
-    """
-
-    def __init__(self, name: str, activity: Activity) -> None:
-        self._name = name
-        self._activity = activity
-        self._patience = 0.0
-
-    def given(self, future: Any, timeout: float) -> None:
-        """The executor has one more slice, which may take ``timeout`` seconds."""
-        self._patience = max(self._patience, timeout)
-        self._activity.given(future)
-
-    def ended(self, future: Any) -> None:
-        """The executor has one slice less."""
-        self._activity.ended(future)
-
-    def trouble(self, inflight: Collection[Any], running: bool) -> str | None:
-        """Whether the executor leaves what it was given. The results that it returns tell the rest."""
-        if not inflight or not self._activity.is_stalled(self._patience):
-            return None
-        return f"the {self._name} runs none of the {len(inflight)} slices that it has (is it busy with other work?)"
-
-
 @cache
 def _folder(process: int) -> Path:
-    """One folder of this process, and not of its forks. It is made for the first marker, which few processes need."""
+    """The name of the folder for the markers of this process, and not of its forks."""
     return Path(tempfile.gettempdir(), f"{_PREFIX}{process}-{secrets.token_hex(8)}")
 
 
 def _make(folder: Path) -> None:
+    """Make the folder for the first marker, and remove folders of processes that were killed."""
     if folder.exists():
         return
     folder.mkdir(mode=0o700)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # What was killed could not remove its own. A number may be that of another process now; then a later one does it.
+    # If another process has the number of a killed one now, a later process removes the folder.
     for other in folder.parent.glob(f"{_PREFIX}*"):
         try:
             stale = time.time() - other.stat().st_mtime > _STALE and not _is_alive(other.name.split("-")[2])
@@ -201,6 +172,6 @@ def _is_alive(process: str) -> bool:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):  # of somebody else, or no number of a process
+    except (PermissionError, OverflowError):  # another user's process, or not the number of a process
         pass
     return True

@@ -28,15 +28,18 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @cache
 def _say_no_blobs() -> None:
-    """Dask warns when a worker leaves with results; of blobs that is no news: they are made again."""
+    """Drop Dask's warning that a worker leaves with results where all of these are blobs, which are made again."""
     logging.getLogger("distributed.scheduler").addFilter(_is_news)
 
 
 class Blobs:
-    """Those of one connection, by content; the least recently used go first.
+    """The blobs of one connection, by content; the least recently used go first.
 
     Args:
-        limit: bytes of those that are kept.
+        limit: bytes of the blobs that are kept.
+
+    Attributes:
+        kept: the Dask tasks that hold them, by name.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:

@@ -49,11 +49,11 @@ class SchedulerView:
     Attributes:
         comm: the connection.
         threads: of each worker, by address.
-        memory: MB of the largest worker; 0 if nobody knows.
+        memory: MB of the largest worker; 0 if that is not known.
         resource: bytes of :data:`MEMORY` that the best worker declares; 0 unless all declare some.
         blobs: that stay on the workers.
         load: slices that the workers have.
-        topic: Dask's, under which the workers tell that they have begun a slice; empty until somebody listens.
+        topic: the Dask topic under which workers tell that they have begun a slice; empty until a job listens.
     """
 
     def __init__(self, comm: Any) -> None:
@@ -73,9 +73,9 @@ class SchedulerView:
         self._lock = threading.Lock()
 
     def listen(self, client: Any, job_id: str, started: Callable[[int, str], None]) -> None:
-        """Call ``started(slice index, worker)`` for each slice of a job that begins, until it is forgotten.
+        """Call ``started(slice index, worker)`` for each slice of a job that begins, until the job is forgotten.
 
-        There is one topic for all jobs: neither client nor scheduler forgets one that it once had.
+        There is one topic for all jobs, since neither client nor scheduler forgets a topic that it once had.
         """
         with self._lock:
             self._listeners[job_id] = started
@@ -84,7 +84,7 @@ class SchedulerView:
                 client.subscribe_topic(self.topic, self._on_event)
 
     def forget(self, job_id: str) -> None:
-        """Do not call for this job any more."""
+        """Do not tell this job what begins any more."""
         self._listeners.pop(job_id, None)
 
     def _on_event(self, event: tuple[float, Mapping[str, Any]]) -> None:
@@ -93,7 +93,7 @@ class SchedulerView:
             started(event[1]["index"], event[1]["worker"])
 
     def look(self, client: Any) -> str | None:
-        """Ask the scheduler for its workers, at most once a second; says what is the matter, if anything is.
+        """Ask the scheduler for its workers, at most once a second. Returns what is wrong, or ``None``.
 
         Raises:
             ClusterVersionError: the scheduler or a worker does not fit to this process.
@@ -126,7 +126,7 @@ class SchedulerView:
         return None
 
     def paused(self, client: Any) -> str | None:
-        """Whether all workers have stopped to take up tasks, as of at most a second ago: Dask's word is "paused"."""
+        """Why no worker takes up tasks, as of a second ago, or ``None``: Dask pauses workers whose memory is full."""
         with self._lock:
             if time.monotonic() - self._states[0] >= _ASK_EVERY:
                 try:
@@ -166,7 +166,7 @@ class SchedulerView:
         self.memory = max(limits) // 2**20 if limits and all(limits) else 0
 
     def _check_scheduler(self, client: Any, where: str) -> None:
-        """It reads the tasks that pass through it, for which it needs this package, and nothing else of ours."""
+        """Compare what the scheduler needs to read the tasks that pass through it: Python and the wire format."""
         try:
             theirs = client.run_on_scheduler(versions.report, callback_timeout=_ANSWER_WITHIN)
         except ImportError as error:

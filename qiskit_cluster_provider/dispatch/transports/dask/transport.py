@@ -1,4 +1,4 @@
-"""Slices on a Dask cluster. Dask schedules, spreads the blobs, and runs again what a lost worker had."""
+"""Slices on a Dask cluster. Dask schedules them, spreads the blobs, and runs again what a lost worker had."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _END_WITHIN = 10.0  # seconds for the workers to be told that a job was cancelle
 
 
 class DaskTransport(Transport, Health):
-    """Each slice is one Dask task with ``bytes`` for arguments; each blob is a task that others depend on.
+    """Makes one Dask task with ``bytes`` for arguments of each slice. Each blob is a task that slices depend on.
 
     Args:
-        connect: gives the client, the same one until it is lost; raises if there is none.
-        check: raises if there never will be one.
-        grows_to: gives the workers that there may be under load, 0 if there are no more than there are.
+        connect: returns the client, which is the same one until it is lost, or raises if there is none.
+        check: raises if there will never be a client again.
+        grows_to: returns the number of workers that there may be under load; 0 if it does not change by itself.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class DaskTransport(Transport, Health):
         return self
 
     def check(self) -> None:
-        """As the cluster or its client says."""
+        """Refuse a cluster or a client that is closed."""
         self._check()
 
     def open(self, job_id: str, threads: int, started: Started) -> None:
@@ -69,13 +69,13 @@ class DaskTransport(Transport, Health):
         self._job_id, self._threads, self._started = job_id, threads, started
         client = self._reach()
         if client.status == "connecting":
-            return  # it has lost its scheduler: the looks tell, as they do when that happens later
+            return  # the client has lost its scheduler, which trouble() tells, as it does when that happens later
         if client.status != "running":
-            self._check()  # closed meanwhile by who started it, who knows better
+            self._check()  # whatever started the client may have closed it meanwhile, and says why
             raise ClusterConnectionError(
                 f"the distributed.Client is {client.status}", hint="hand over a client that is connected."
             )
-        self._view.look(client)  # what may pass, such as a scheduler that has just gone, the later looks tell
+        self._view.look(client)  # trouble() tells what may pass, such as a scheduler that is away for a moment
         if too_small := self._too_small():
             raise ClusterConnectionError.because(too_small)
 
@@ -110,7 +110,7 @@ class DaskTransport(Transport, Health):
         except Exception as error:
             if client.status == "running":
                 raise
-            # It was lost since we looked, perhaps replaced by another job on the same cluster.
+            # The client was lost a moment ago, and another job may have replaced it already.
             raise ClusterConnectionError("the connection to the scheduler is lost") from error
 
     def _send(self, client: Any, call: Call, payload: bytes, blobs: Mapping[str, bytes], avoid: str) -> Future:
@@ -120,10 +120,10 @@ class DaskTransport(Transport, Health):
         if too_small := self._too_small():
             raise ClusterConnectionError.because(too_small)
         fit = [a for a, n in workers.items() if n >= self._threads] if self._threads > 1 else []
-        # Never more than the best worker has: no worker would ever take it, and Aer refuses it with its figures.
+        # With more than the best worker has, no worker would ever take the slice. Aer refuses it, and says its needs.
         memory = min(call.memory * 2**20, self._view.resource)
         should: list[str] = []
-        if not memory:  # Dask overlooks resources where it overlooks what should be
+        if not memory:  # a task that may go to other workers than the named ones may overlook resources too
             should = [a for a in fit or workers if a != avoid] if avoid else []
             if len(workers) > 1 and not (fit or should):
                 load = self._view.load
@@ -145,7 +145,7 @@ class DaskTransport(Transport, Health):
         return future
 
     def settled(self, future: Any) -> None:
-        """Its worker has room for another one."""
+        """Take note that the slice's worker has room for another one."""
         load, address = self._places.pop(future.key, (None, ""))
         if load is not None:
             load.give_back(address)
@@ -164,22 +164,24 @@ class DaskTransport(Transport, Health):
         return said or (self._view.paused(client) if inflight and not running else None)
 
     def is_stranded(self, future: Any) -> bool:
-        """Whether all workers have left that were named for it, and no other has it.
+        """Whether all workers that were named for the slice have left, and no other worker has it.
 
-        Dask does not send such a task to a worker that comes later, even if the names were only a wish.
+        Dask does not send such a task to a worker that comes later, even if other workers were allowed.
         """
         named = self._named.get(future.key)
         if named is None or any(address in self._view.threads for address in named):
             return False
-        # "lost": it was done, and nobody had fetched it.
+        # "lost": the task was done, and its result had not been fetched.
         return future.status in ("pending", "lost") and self._view.is_nowhere(self._client, future.key)
 
     def is_slow(self, future: Any) -> bool:
-        """Unless it was the task that raised it."""
+        """Whether fetching the value timed out. If the task itself raised the error, its status is ``error``."""
         return bool(future.status != "error")
 
     def outcome(self, error: BaseException) -> tuple[Outcome, Reason]:
-        """Dask gives up a task whose workers died several times, and cancels all when the scheduler is lost."""
+        """Tell Dask's errors apart: it gives up a task whose workers died several times, and cancels all tasks when
+        the scheduler is lost.
+        """
         if isinstance(error, KilledWorker):
             knows = getattr(getattr(self._client, "cluster", None), "deaths", None)  # a cluster of ours that can ask
             why = (knows() if knows else "") or (
@@ -199,7 +201,7 @@ class DaskTransport(Transport, Health):
         return Outcome.ERROR, Reason.of(error)
 
     def is_running(self, future: Any) -> bool:
-        """Dask's events tell, see :meth:`open`."""
+        """No: Dask's events tell what has begun, see :meth:`open`."""
         return False
 
     def cancel(self) -> None:
@@ -210,7 +212,7 @@ class DaskTransport(Transport, Health):
     def close(self) -> None:
         """Stop listening, and let Dask forget the blobs that are not kept for later jobs."""
         self._closed = True
-        self._started = _nobody_listens  # the job holds us, and its results are large: they go when it goes
+        self._started = _nobody_listens  # it holds the job, whose results are large and have to go with it
         self._blobs.clear()
         self._view.forget(self._job_id)
         for load, address in self._places.values():
@@ -218,7 +220,7 @@ class DaskTransport(Transport, Health):
         self._places.clear()
 
     def _reach(self) -> Any:
-        """The client; one that is new, or has lost its scheduler meanwhile, is prepared for this job."""
+        """The client. A client that is new, or that was connected again, is prepared for this job first."""
         client: Any = self._connect()
         if client.status == "closing":
             raise ClusterConnectionError("the connection to the scheduler is lost")
@@ -250,4 +252,4 @@ class DaskTransport(Transport, Health):
 
 
 def _nobody_listens(index: int, worker: str) -> None:
-    """For events of a job that is not open."""
+    """Ignore the events of a job that is not open."""

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 
 class WorkerLoad:
-    """The slices that each worker of a connection was given, of all jobs, and that have not come back.
+    """Counts the slices of all jobs that each worker of a connection has.
 
-    Dask sends a task to a worker that holds what it needs, and moves it later if others are idle. What a slice needs
-    is a few kB that one worker happens to hold first, so that of two slices of a second both would go there. So each
-    slice is given to the worker with the fewest; Dask may still move it.
+    Dask sends a task to a worker that holds what the task needs, and moves it later if other workers are idle. What a
+    slice needs is a few kB, which one worker happens to hold first, so that two slices of a second each would both go
+    there. So each slice is meant for the worker that has the fewest. Dask may still move it.
     """
 
     def __init__(self) -> None:
