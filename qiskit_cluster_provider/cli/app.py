@@ -30,20 +30,24 @@ app = typer.Typer(
 app.add_typer(clusters.app)
 _DIFFERENCES = 10  # that are printed
 
-Workers = Annotated[int | None, typer.Option(help="Dask workers of aer-local; default: one for each CPU.")]
+Workers = Annotated[
+    int | None, typer.Option(help="The number of Dask workers of aer-local; default: one for each CPU.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")]
 
 
 @app.command()
 def demo(
-    circuits: Annotated[int, typer.Option(min=1, help="Circuits, or parameter sets, of all workloads.")] = 200,
-    shots: Annotated[int, typer.Option(min=1, help="Shots of each.")] = 4096,
+    circuits: Annotated[
+        int, typer.Option(min=1, help="The number of circuits or parameter sets in all workloads together.")
+    ] = 200,
+    shots: Annotated[int, typer.Option(min=1, help="The number of shots of each circuit.")] = 4096,
     workers: Workers = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of circuits and simulations.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the circuits and of the simulations.")] = 7,
 ) -> None:
     """Run real circuits on a local cluster and on one AerSimulator, and compare the results.
 
-    Exit code 1 if anything is not identical.
+    The exit code is 1 if any result is not identical.
     """
     with reported(), _provider() as provider:
         from qiskit_aer import AerSimulator
@@ -73,7 +77,7 @@ def demo(
 
 @app.command()
 def backends() -> None:
-    """List the backends: the installed kinds of cluster, profiles, and plugins that cannot be loaded."""
+    """List the backends: the installed kinds of cluster, the profiles, and the plugins that cannot be loaded."""
     with reported(), _provider() as provider:
         from qiskit.exceptions import QiskitError
         from rich.table import Table
@@ -96,24 +100,31 @@ def backends() -> None:
 
 @app.command()
 def run(
-    files: Annotated[list[Path], typer.Argument(help="OpenQASM 2, OpenQASM 3 or QPY.", metavar="FILE")],
+    files: Annotated[list[Path], typer.Argument(help="Files of OpenQASM 2, OpenQASM 3, or QPY.", metavar="FILE")],
     backend: Annotated[
-        str | None, typer.Option(help="A kind or a profile; default: $QISKIT_CLUSTER_BACKEND or aer-local.")
+        str | None,
+        typer.Option(help="A kind or a profile, by name; default: $QISKIT_CLUSTER_BACKEND or aer-local."),
     ] = None,
-    shots: Annotated[int | None, typer.Option(min=1, help="Shots of each circuit; default: the backend's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the simulation; default: one is drawn.")] = None,
+    shots: Annotated[
+        int | None, typer.Option(min=1, help="The number of shots of each circuit; default: the backend's.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of the simulation; default: one is drawn.")] = None,
     workers: Workers = None,
     as_json: AsJson = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw histograms into this file, for example out.png.")] = None,
-    report: Annotated[bool, typer.Option("--report", help="Print to stderr what happened to the job.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw histograms of the counts into this file, for example out.png.")
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Print to stderr, after the run, what happened to the job.")
+    ] = False,
 ) -> None:
     """Run circuits from files on a backend and print their counts.
 
-    The content of a file decides what it is. Files are parsed, never executed.
-    Circuits are transpiled with optimization level 0: library gates run.
+    The format of a file is recognised by its content. Files are parsed, and never executed.
+    Circuits are transpiled with optimization level 0, so that gates of Qiskit's library run.
 
-    Exit code 1 if a circuit failed (the others' counts are printed),
-    2 if the input is wrong and nothing ran.
+    The exit code is 1 if a circuit failed (the counts of the others are printed),
+    and 2 if the input is wrong and nothing ran.
     """
     with reported(), _provider() as provider:
         from .files.reading import printable
@@ -148,11 +159,12 @@ def run(
 @app.command()
 def job_script(
     backend: Annotated[
-        str | None, typer.Argument(help="Such as aer-slurm, or a profile; default: $QISKIT_CLUSTER_BACKEND.")
+        str | None,
+        typer.Argument(help="A kind such as aer-slurm, or a profile; default: $QISKIT_CLUSTER_BACKEND."),
     ] = None,
     option: clusters.Options = None,
 ) -> None:
-    """Print the script that is submitted to the batch system for each worker, and submit nothing."""
+    """Print the script that would be submitted to the batch system for each worker. Nothing is submitted."""
     with reported(), _provider() as provider:
         from ..clusters.batch.kinds import job_script
         from .settings import settings

@@ -21,25 +21,30 @@ app = typer.Typer()
 
 _MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
 Options = Annotated[
-    list[str] | None, typer.Option("--option", "-o", help="A setting of get_backend.", metavar="KEY=VALUE")
+    list[str] | None,
+    typer.Option("--option", "-o", help="A setting of the backend, as in get_backend.", metavar="KEY=VALUE"),
 ]
-Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Only this one; default: all that you see.")]
+Namespace = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", help="Look at this namespace only; default: all namespaces that you may see."),
+]
 
 
 @app.command()
 def doctor(
     backend: Annotated[
-        str | None, typer.Argument(help="A kind or a profile; default: $QISKIT_CLUSTER_BACKEND or aer-local.")
+        str | None,
+        typer.Argument(help="A kind or a profile, by name; default: $QISKIT_CLUSTER_BACKEND or aer-local."),
     ] = None,
     option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")] = False,
 ) -> None:
-    """Look whether a backend could work, without starting anything.
+    """Check whether a backend can work, without starting anything.
 
-    Each line is a tick, or says what is wrong and what mends it. A question mark is what cannot be
-    known from here, or may be meant.
+    Each line begins with a tick, or says what is wrong and which command mends it. A question mark stands
+    where the answer cannot be known from this machine, or where the setting may be intended.
 
-    Exit code 1 if anything is wrong, 2 if there is no such backend.
+    The exit code is 1 if anything is wrong, and 2 if there is no such backend.
     """
     with reported():
         from ..clusters.doctor.examination import examine
@@ -62,7 +67,7 @@ def clusters(
     namespace: Namespace = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON to stdout and nothing else.")] = False,
 ) -> None:
-    """List the clusters in Kubernetes that aer-k8s has created, and whether anybody uses them."""
+    """List the clusters in Kubernetes that aer-k8s has created, and whether they are in use."""
     with reported():
         found = _found(namespace)
         if as_json:
@@ -76,12 +81,12 @@ def clusters(
 @app.command()
 def reap(
     namespace: Namespace = None,
-    everybody: Annotated[bool, typer.Option("--all-owners", help="Those of other users too.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    everybody: Annotated[bool, typer.Option("--all-owners", help="Also delete the clusters of other users.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete the clusters in Kubernetes that aer-k8s has created and nobody is connected to.
+    """Delete the clusters in Kubernetes that aer-k8s has created and to which no client is connected.
 
-    A cluster that was to be kept (keep=True) is never among them.
+    A cluster that is to be kept (keep=True) is never deleted.
     """
     with reported():
         from ..clusters.kubernetes.api import connected
