@@ -24,7 +24,7 @@ MAY_DIFFER = frozenset(
 
 
 def differences(ours: Result, theirs: Result, *, rtol: float = 0.0) -> list[str]:
-    """The differences between two results: data, order, shots, seeds, headers and metadata. Empty if they are equal.
+    """The differences between two results: data, order, shots, seeds, headers and metadata; empty if equal.
 
     Args:
         ours: The merged result.

@@ -1,4 +1,4 @@
-"""Fails a job that is silent for too long, so that a hang is a failure with a name and not a test run without end."""
+"""Fails a job that is silent for too long, so that a hang becomes a failure with a name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..dispatch import unfinished
 class Watchdog:
     """While the context lasts, cancels each job of this process that has had no event for ``limit`` seconds.
 
-    Whoever waits for such a job gets a ``ClusterJobCancelledError``; the job's slices and all stacks are printed.
+    Code that waits for such a job gets a ``ClusterJobCancelledError``. The job's slices and all stacks are printed.
 
     Args:
-        limit: seconds; longer than the longest slice.
-        every: seconds between two looks.
+        limit: The seconds without an event. They must be longer than the longest slice.
+        every: The seconds between two looks.
 
     Attributes:
-        bitten: ids of the jobs that were cancelled.
+        bitten: The ids of the jobs that were cancelled.
     """
 
     def __init__(self, limit: float, every: float = 1.0) -> None:
