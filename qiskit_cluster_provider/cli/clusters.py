@@ -47,7 +47,7 @@ def doctor(
     The exit code is 1 if anything is wrong, and 2 if there is no such backend.
     """
     with reported():
-        from ..clusters.doctor.examination import examine
+        from ..clusters.examination import examine
         from .settings import settings
 
         name = backend or os.environ.get("QISKIT_CLUSTER_BACKEND") or "aer-local"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from local_kubernetes import LocalKubernetes
 from qiskit_cluster_provider import ClusterProvider
 from qiskit_cluster_provider.cli.app import app
-from qiskit_cluster_provider.clusters.doctor.examination import examine
+from qiskit_cluster_provider.clusters.examination import examine
 from qiskit_cluster_provider.clusters.kubernetes import api, rights
 from qiskit_cluster_provider.clusters.kubernetes.forward import Forward
 from qiskit_cluster_provider.clusters.kubernetes.rights import RIGHTS

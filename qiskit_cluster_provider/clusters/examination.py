@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...errors import ClusterConfigError, nearest
-from ..profiles import load_profiles
-from ..registry import find_kinds
-from .findings import Finding
+from ..errors import ClusterConfigError, nearest
+from .doctor.findings import Finding
+from .profiles import load_profiles
+from .registry import find_kinds
 
 
 def examine(name: str, given: Mapping[str, Any]) -> Iterator[Finding]:
