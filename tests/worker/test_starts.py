@@ -19,7 +19,7 @@ from qiskit_cluster_provider.errors import ClusterConnectionError
 from qiskit_cluster_provider.wire import decode_result
 from qiskit_cluster_provider.worker import run_slice
 from qiskit_cluster_provider.worker.reply import unpacked
-from qiskit_cluster_provider.worker.sandbox import frames, processes
+from qiskit_cluster_provider.worker.sandbox import child_process, frames, processes
 from qiskit_cluster_provider.worker.sandbox import pool as children
 from qiskit_cluster_provider.worker.sandbox.pool import ChildPool
 from tests.descriptors import descriptors, left_open
@@ -148,7 +148,7 @@ def test_too_little_memory_for_the_imports(pool, folder):
 
 
 def test_imports_that_take_too_long(pool, folder, monkeypatch):
-    monkeypatch.setattr(children, "_START_TIMEOUT", 0.3)
+    monkeypatch.setattr(child_process, "_START_TIMEOUT", 0.3)
     (folder / "sitecustomize.py").write_text(
         "import signal, sys\nif 'qiskit_cluster_provider.worker.child' in sys.orig_argv:\n    signal.pause()\n"
     )

@@ -1,226 +1,19 @@
-"""Long-lived child processes that simulate, one for each slice that runs at the same time.
-
-Plain ``subprocess`` and a socket: a Dask worker may be daemonic, and daemonic processes may not have children by
-``multiprocessing``. A child costs this process three descriptors: the socket, the lifeline, and what it says.
-"""
+"""Long-lived child processes, one for each slice that runs at the same time."""
 
 from __future__ import annotations
 
 import atexit
 import os
-import socket
-import subprocess
-import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
-from typing import BinaryIO
+from collections.abc import Mapping
 
-from ...outcomes import Reason
-from . import frames, processes
 from .call import Call
-from .environment import child_environment
-from .exit_status import exit_status, last_words, written
-from .failures import NotStarted, SliceCancelled, SliceCrashed, SliceError, SliceTimedOut
-from .memory import memory_kills
-from .threads import started
+from .child_process import POLL, Child, Unwanted
+from .failures import NotStarted, SliceCancelled, SliceError
 
-_POLL = 0.1  # seconds between looks whether a slice is still wanted
-_START_TIMEOUT = 120.0  # seconds for the imports of a new child
-_EXIT_WITHIN = 10.0  # seconds between the end of a child's connection and its own
 _PAUSES = (0.2, 1.0)  # seconds before a child is started again that could not be
-
-_CHILD = "qiskit_cluster_provider.worker.child"
-
-Unwanted = Callable[[], bool] | None
-
-
-class Child:
-    """One process that runs slices, one after the other."""
-
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self.worker = ""  # that it was last busy for
-        self.cancelled = False
-        self.timed_out = False
-        self.killed = False
-        self.ready = False
-        self._kills = memory_kills()
-        self._written = 0  # bytes that it wrote before its present slice
-        try:
-            self._begin(threads)
-        except (OSError, processes.NoPython) as error:
-            raise NotStarted.because(error) from error
-
-    def _begin(self, threads: int) -> None:
-        command = processes.command(_CHILD)
-        self._python = command[0]
-        with ExitStack() as temporary, ExitStack() as kept:
-            ours, theirs = socket.socketpair()
-            kept.callback(ours.close)
-            temporary.callback(theirs.close)
-            self._stderr: BinaryIO = kept.enter_context(tempfile.TemporaryFile())
-            lifeline, self._lifeline = os.pipe()
-            kept.callback(os.close, self._lifeline)
-            temporary.callback(os.close, lifeline)
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(lifeline)],
-                stdin=subprocess.DEVNULL,
-                stdout=self._stderr,  # what libraries print is no frame
-                stderr=self._stderr,
-                pass_fds=[theirs.fileno(), lifeline],
-                env=child_environment(threads),
-                start_new_session=True,  # a Ctrl-C in the terminal is the client's, not the child's
-            )
-            kept.pop_all()  # until close()
-        channel = ours.detach()
-        self._replies: BinaryIO = open(channel, "rb")  # noqa: SIM115
-        self._requests: BinaryIO = open(channel, "wb", closefd=False)  # noqa: SIM115
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can take another slice."""
-        return not self.killed and self._process.poll() is None
-
-    def run(
-        self,
-        call: Call,
-        payload: bytes,
-        blobs: Mapping[str, bytes],
-        memory: int = 0,
-        unwanted: Unwanted = None,
-    ) -> bytes:
-        """Run a slice; see :func:`..entry.run_slice`.
-
-        Args:
-            call: what is known of it.
-            payload: its message.
-            blobs: messages that it may ask for.
-            memory: MB that Aer may use; 0 leaves it to Aer.
-            unwanted: it ends early once this is true.
-        """
-        self._written = written(self._stderr)
-        try:
-            with self._limit(call.timeout):
-                letter, parts = self._converse(payload, blobs, memory, unwanted)
-        except (EOFError, ConnectionError, frames.FrameError) as error:
-            if self.cancelled:
-                raise SliceCancelled from None
-            if self.timed_out:
-                raise SliceTimedOut(self._told(f"it took longer than {call.timeout:g} s")) from None
-            raise SliceCrashed(
-                self._told(f"the simulating process {self._end(error)}", silent=", without a word")
-            ) from error
-        if letter == frames.ERROR:
-            raise SliceError(Reason(*(part.decode() for part in parts)))
-        return parts[0]
-
-    def wait_until_ready(self, unwanted: Unwanted = None) -> None:
-        """Wait for the end of its imports, which have nothing to do with the circuit that it is to run.
-
-        Raises:
-            NotStarted: it ended, or was not ready in time.
-            SliceCancelled: nobody wants it any more.
-        """
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not frames.waits(self._replies, _POLL):
-            if unwanted is not None and unwanted():
-                self.cancelled = True
-                self.kill()
-            elif time.monotonic() > deadline:
-                raise NotStarted(self._told(f"it was not ready after {_START_TIMEOUT:.0f} s"))
-        try:
-            frames.read(self._replies)
-        except (EOFError, ConnectionError, frames.FrameError) as error:
-            if self.cancelled:
-                raise SliceCancelled from None
-            reason = self._told(f"it {self._end(error)}", silent=", without a word")
-            hint = f"try there: {self._python} -c 'import qiskit_aer'"
-            raise NotStarted(replace(reason, hint=hint)) from error
-        self.ready = True
-
-    def _end(self, error: Exception) -> str:
-        """How it ended, for a message; the pool ends it if it has not."""
-        if isinstance(error, frames.FrameError):
-            return f"broke its connection: {error}"
-        try:
-            return exit_status(self._process.wait(_EXIT_WITHIN), memory_kills() > self._kills)
-        except subprocess.TimeoutExpired:
-            return "closed its connection"
-
-    def _converse(
-        self, payload: bytes, blobs: Mapping[str, bytes], memory: int, unwanted: Unwanted
-    ) -> tuple[bytes, list[bytes]]:
-        path = "\0".join(processes.search_path()).encode(errors="surrogateescape")
-        frames.write(self._requests, frames.RUN, payload, str(memory).encode(), path)
-        while True:
-            self._wait(unwanted)
-            letter, parts = frames.read(self._replies)
-            if letter != frames.NEED:
-                return letter, parts
-            frames.write(self._requests, frames.BLOBS, *(blobs[part.decode()] for part in parts))
-
-    @contextmanager
-    def _limit(self, seconds: float) -> Iterator[None]:
-        """End the child after ``seconds``. A timer, since a stopped child may block a read and a write alike."""
-        if not seconds:
-            yield
-            return
-
-        def end() -> None:
-            self.timed_out = True
-            self.kill()
-
-        def alarm() -> threading.Timer:
-            timer = threading.Timer(seconds, end)
-            timer.daemon = True
-            return timer
-
-        timer = started(alarm)
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.killed = True
-        self._process.kill()
-
-    def let_go(self) -> None:
-        """Close this process's copy of the lifeline, so that a fork does not keep the child alive."""
-        os.close(self._lifeline)
-
-    def close(self) -> None:
-        """End it and let go of its pipes."""
-        self._process.kill()
-        self._process.wait()
-        with suppress(ConnectionError):  # bytes that it never read
-            self._requests.close()
-        self._replies.close()
-        self._stderr.close()
-        os.close(self._lifeline)
-
-    def _wait(self, unwanted: Unwanted) -> None:
-        if unwanted is None:
-            return
-        while not frames.waits(self._replies, _POLL):
-            if unwanted():
-                self.cancelled = True
-                self.kill()
-
-    def _told(self, message: str, silent: str = "") -> Reason:
-        """``message`` with what the child wrote last, or with ``silent`` if it wrote nothing."""
-        last, whole = last_words(self._stderr, self._written)
-        return Reason(f"{message}; its last words: {last}" if last else f"{message}{silent}", detail=whole)
 
 
 class ChildPool:
@@ -348,7 +141,7 @@ class ChildPool:
                 if not (reason.scarce and any(child.threads == threads for child in self._busy)):
                     self._hopeless = True
                     raise reason
-            self._pause(_POLL, unwanted)
+            self._pause(POLL, unwanted)
 
     def _idle_one(self, job_id: str, worker: str, threads: int) -> Child | None:
         with self._lock:
@@ -366,7 +159,7 @@ class ChildPool:
 
     def _start(self, job_id: str, worker: str, threads: int, unwanted: Unwanted) -> Child:
         starts = self._starts
-        while not starts.acquire(timeout=_POLL):
+        while not starts.acquire(timeout=POLL):
             self._pause(0, unwanted)
         try:
             with self._lock:
