@@ -53,9 +53,8 @@ def _layers(contract: Mapping[str, str]) -> Iterator[str]:
 
 
 def _forbidden(contract: Mapping[str, str]) -> Iterator[str]:
-    yield f"These modules:\n\n{_codes(contract, 'source_modules')}\n"
-    yield f"must not import{'' if _indirectly(contract) else ', not even indirectly'}:\n"
-    yield f"{_codes(contract, 'forbidden_modules')}\n"
+    how = "directly" if _indirectly(contract) else "directly or indirectly"
+    yield f"{_codes(contract, 'source_modules')} must not import, {how}: {_codes(contract, 'forbidden_modules')}.\n"
     yield from _exceptions(contract)
 
 
