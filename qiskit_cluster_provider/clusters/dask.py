@@ -94,8 +94,11 @@ class DaskKind(ClusterKind):
             address = config.address
         else:
             raise ClusterConfigError(
-                "aer-dask does not know which cluster: give address='tcp://host:8786', client= or scheduler_file= "
-                "to get_backend, or set QISKIT_CLUSTER_ADDRESS."
+                "aer-dask does not know which cluster:",
+                hint=(
+                    "give address='tcp://host:8786', client= or scheduler_file= to get_backend, or set "
+                    "QISKIT_CLUSTER_ADDRESS."
+                ),
             )
         client = _connected(address, _security(config), config.timeout)
         try:

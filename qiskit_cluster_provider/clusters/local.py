@@ -97,7 +97,9 @@ def _check_main_module() -> None:
     if dask.config.get("distributed.worker.multiprocessing-method", "spawn") == "fork":
         return
     if imports_main():
-        raise ClusterConnectionError(f"a process of a worker has run this program: its work must be below {_GUARD}.")
+        raise ClusterConnectionError(
+            "a process of a worker has run this program:", hint=f"its work must be below {_GUARD}."
+        )
     if (path := processes.unreadable_main()) is not None:
         raise ClusterConnectionError(
             "processes=True starts processes that import the main module, and "

@@ -193,7 +193,7 @@ class SliceTracker:
         """How often it did not come back."""
         return len(self._outcomes.get(index, ()))
 
-    def refuse(self, items: Mapping[int, str]) -> list[int]:
+    def refuse(self, items: Mapping[int, Reason]) -> list[int]:
         """Note down why the experiments of ``items`` (index -> reason) are not sent; returns their slices."""
         refused = []
         for piece in self.plan.slices if items else ():
@@ -207,7 +207,7 @@ class SliceTracker:
                 item = work.manifest.item_of(self.plan.slices[index].experiments[0])
                 self._suspected.discard(index)
                 if item in items:
-                    self.poison[index] = Reason(items[item])
+                    self.poison[index] = items[item]
                     self._set(index, state=SliceState.FAILED)
                     refused.append(index)
         return refused

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..outcomes import Reason
 from .calibration import Calibration
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def too_big(self, work: Work, limit: int = 0) -> dict[int, str]:
+    def too_big(self, work: Work, limit: int = 0) -> dict[int, Reason]:
         """Items of ``work`` that fit on no worker, and why: the end of a sentence that begins with the circuit.
 
         Args:

@@ -59,7 +59,7 @@ def test_what_fits_on_no_worker_is_refused_with_the_figures_and_costs_nobody_els
     assert (first.name, first.index, second.name, second.index) == ("too big", 2, "bigger", 4)
     assert "needs 16 * 2**40 bytes (16,777,216 MB) for 40 qubits with method 'statevector'" in first.message
     assert "the largest worker has" in first.message
-    assert "matrix_product_state" in first.message
+    assert "matrix_product_state" in first.hint
     refused = {e.index for e in events if isinstance(e, SliceFailed)}
     assert len(refused) == 2
     assert not refused & {e.index for e in events if isinstance(e, SliceStarted)}, "they were never sent"
@@ -210,7 +210,7 @@ def test_aer_drops_qubits_that_nobody_looks_at_and_so_do_we(backend):
     assert too_big(work_of([circuit], method="statevector"), 1000) == {}
     assert backend.run(circuit, method="statevector").result(timeout=60).success
     whole = work_of([circuit], method="statevector", enable_truncation=False)
-    assert "60 qubits" in too_big(whole, 1000)[0]
+    assert "60 qubits" in too_big(whole, 1000)[0].message
 
 
 def test_a_users_own_limit_is_left_to_aer():
@@ -246,7 +246,7 @@ def test_what_a_worker_of_1_gib_holds_beside_python_qiskit_aer_and_what_is_saved
     found = too_big(work_of([circuit], method=method), 1024)
     assert (not found) == fits, found
     if not fits:
-        assert "150 MB for Python, Qiskit and Aer, and the largest worker has 1,024 MB" in found[0]
+        assert "150 MB for Python, Qiskit and Aer, and the largest worker has 1,024 MB." in found[0].message
 
 
 def test_aer_is_told_of_what_the_processes_leave(monkeypatch):

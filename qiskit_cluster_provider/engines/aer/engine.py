@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...outcomes import Reason
 from ...plan import Calibration, Engine, Placement, ResourceEstimate, Work
 from .memory import too_big
 from .placement import place
@@ -20,7 +21,7 @@ class AerEngine(Engine):
         """As of :class:`.resources.AerEstimate`."""
         return AerEstimate(work, calibration)
 
-    def too_big(self, work: Work, limit: int = 0) -> dict[int, str]:
+    def too_big(self, work: Work, limit: int = 0) -> dict[int, Reason]:
         """As of :func:`.memory.too_big`."""
         return too_big(work, limit)
 

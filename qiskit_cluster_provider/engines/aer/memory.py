@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from qiskit.circuit import QuantumCircuit
 
+from ...outcomes import Reason
 from ...plan.model import Item, Work
 from ...versions import PROCESSES
 from .gates import SAVED_NUMBERS
@@ -22,6 +23,8 @@ _ADVICE = (
     "method='matrix_product_state' simulates many qubits with little entanglement, 'stabilizer' Clifford circuits"
 )
 
+_LARGER = "Take workers with more memory; "
+
 
 class State(NamedTuple):
     """The state of an experiment, stored in full: ``number`` bytes times 2 ** ``exponent``."""
@@ -36,19 +39,21 @@ class State(NamedTuple):
         """Its size."""
         return self.number << self.exponent
 
-    def lacks(self, room: str, beside: str = "") -> str:
-        """What to say of it: the end of a sentence that begins with the circuit.
+    def lacks(self, room: str, beside: str = "", first: str = "") -> Reason:
+        """Why it does not fit: the end of a sentence that begins with the circuit.
 
         Args:
-            room: what there is, for example ``the largest worker has 8,000 MB``.
+            room: what there is, for example ``the largest worker has 8,000 MB.``
             beside: what is needed beside it, as a part of the sentence.
+            first: what to do before all else.
         """
         smaller = ""
         if self.method == "density_matrix":
             smaller = f"method='statevector' needs {self.number} * 2**{self.qubits} bytes, "
-        return (
+        return Reason(
             f"needs {self.number} * 2**{self.exponent} bytes ({self.bytes >> 20:,} MB) for {self.qubits} qubits with "
-            f"method {self.method!r}{beside}, and {room}; {smaller}{_ADVICE}."
+            f"method {self.method!r}{beside}, and {room}",
+            hint=f"{first}{smaller}{_ADVICE}.",
         )
 
 
@@ -68,7 +73,7 @@ def full_state(item: Item, work: Work, method: str, more_than: int) -> State | N
     return state if state.bytes > more_than else None
 
 
-def too_big(work: Work, limit: int = 0) -> dict[int, str]:
+def too_big(work: Work, limit: int = 0) -> dict[int, Reason]:
     """Items that do not fit on any worker -> why.
 
     Of those whose method Aer chooses, only what it would crash on: without a limit of memory it tries any size.
@@ -78,19 +83,19 @@ def too_big(work: Work, limit: int = 0) -> dict[int, str]:
         limit: MB of the largest worker; 0 if nobody knows.
     """
     own_limit = limit << 20 if limit and "max_memory_mb" not in work.options else 0  # else the user knows better
-    found: dict[int, str] = {}
-    known: dict[int, str] = {}
+    found: dict[int, Reason] = {}
+    known: dict[int, Reason | None] = {}
     for index, item in enumerate(work.items):
         key = id(item.circuit)
         if key not in known:
             known[key] = _lacks(item, work, own_limit)
-        if known[key]:
-            found[index] = known[key]
+        if (reason := known[key]) is not None:
+            found[index] = reason
     return found
 
 
-def _lacks(item: Item, work: Work, limit: int) -> str:
-    """What ``item`` needs and no worker has, as the end of a sentence; empty if it fits.
+def _lacks(item: Item, work: Work, limit: int) -> Reason | None:
+    """What ``item`` needs and no worker has, as the end of a sentence; ``None`` if it fits.
 
     Args:
         item: of the work.
@@ -102,21 +107,22 @@ def _lacks(item: Item, work: Work, limit: int) -> str:
     if state is not None:
         return state.lacks("no machine has as much")
     if not limit:
-        return ""
+        return None
     saved = saved_bytes(item, work)
-    room = f"the largest worker has {limit >> 20:,} MB. Take workers with more memory"
+    room = f"the largest worker has {limit >> 20:,} MB."
     if method is not None:
         state = full_state(item, work, method, max(limit - PROCESSES - saved, min(limit, _LITTLE)))
         if state is not None:
             copies = f", {saved >> 20:,} MB for what it saves" if saved >> 20 else ""
-            return state.lacks(room, f"{copies} and {PROCESSES >> 20} MB for Python, Qiskit and Aer")
+            return state.lacks(room, f"{copies} and {PROCESSES >> 20} MB for Python, Qiskit and Aer", _LARGER)
     # What is saved is there twice when it is sent, whatever method computed it.
     if 2 * saved > max(limit - PROCESSES, min(limit, _LITTLE)):
-        return (
+        return Reason(
             f"saves {saved >> 20:,} MB, which are there twice when they are sent, beside {PROCESSES >> 20} MB for "
-            f"Python, Qiskit and Aer, and {room}; save less, for example the expectation values."
+            f"Python, Qiskit and Aer, and {room}",
+            hint=f"{_LARGER}save less, for example the expectation values.",
         )
-    return ""
+    return None
 
 
 def saved_bytes(item: Item, work: Work) -> int:
