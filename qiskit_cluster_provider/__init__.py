@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backend import ClusterBackend
-    from .jobs.circuit_job import ClusterJob
-    from .jobs.primitive_job import ClusterPrimitiveJob
+    from .jobs import ClusterJob, ClusterPrimitiveJob
     from .primitives import EstimatorV2, SamplerV2
     from .provider import ClusterProvider
     from .quantum_instance import QuantumInstance
@@ -34,8 +33,8 @@ __all__ = [
 # Loaded when asked for: a Dask scheduler imports this package to pass our tasks on, and has no qiskit.
 _HOMES = {
     "ClusterBackend": ".backend",
-    "ClusterJob": ".jobs.circuit_job",
-    "ClusterPrimitiveJob": ".jobs.primitive_job",
+    "ClusterJob": ".jobs",
+    "ClusterPrimitiveJob": ".jobs",
     "ClusterProvider": ".provider",
     "EstimatorV2": ".primitives",
     "QuantumInstance": ".quantum_instance",
