@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from .private import Attribute, Symbol
@@ -23,6 +24,13 @@ LAYOUT = Attribute(
     reason="to leave out of a copy what only a transpiler wants, and what is large",
     tried=TRIED,
     without="The copy keeps it.",
+)
+DATA = Attribute(
+    "qiskit",
+    "QuantumCircuit._data",
+    reason="to count the instructions of the 26,000 circuits in the noise of a large device",
+    tried=TRIED,
+    without="len() of each circuit counts them, a twelfth more slowly.",
 )
 
 _EAGER = "Experiments of a result are made at once, and not when they are read."
@@ -46,6 +54,14 @@ def appender(circuit: Any) -> Callable[[Any], Any]:
     """What appends an instruction to ``circuit``, which takes it as it is: the object and no copy."""
     quick = getattr(circuit, APPEND.key, None)
     return partial(circuit.append, copy=False) if quick is None else quick
+
+
+def sizes(circuits: Iterable[Any]) -> list[int]:
+    """The number of instructions of each circuit."""
+    try:
+        return [*map(len, map(attrgetter(DATA.key), circuits))]
+    except AttributeError:
+        return [*map(len, circuits)]
 
 
 def drop_layout(circuit: Any) -> None:

@@ -286,6 +286,13 @@ def test_copies_of_circuits(here, same, without, monkeypatch, record):
     assert opened, "a template was made"
 
 
+def test_the_sizes_of_circuits(without):
+    given = [*bound(2), QuantumCircuit(1)]
+    assert qiskit.sizes(given) == [6, 6, 0]
+    without(qiskit.DATA)
+    assert qiskit.sizes(given) == [6, 6, 0]
+
+
 @pytest.mark.parametrize(
     "record", [qiskit.GET_EXPERIMENT, qiskit.METADATA, qiskit.DATA_ATTRIBUTES], ids=lambda record: record.key
 )

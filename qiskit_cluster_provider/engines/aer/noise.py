@@ -33,6 +33,7 @@ from ..._compat.aer_noise import (
     passes_of,
     put_parts,
 )
+from ..._compat.qiskit import sizes
 from ...plan.cache import ByteCache
 from ...plan.model import Batch
 from ...plan.outputs import Parities
@@ -245,7 +246,7 @@ class _Reader(NamedTuple):
 
 def _circuits(error: Any) -> tuple[Hashable, ...]:
     """The numbers of a QuantumError, and its circuits by their length."""
-    return _bytes(error.probabilities), *(len(circuit.data) for circuit in error.circuits)
+    return _bytes(error.probabilities), *sizes(error.circuits)
 
 
 def _steps(error: Any) -> Sorts:
