@@ -41,16 +41,16 @@ class ClusterProvider:
         with ClusterProvider() as provider:
             backend = provider.get_backend("aer-local", workers=4)
 
-    Settings: keyword arguments, then the environment (``QISKIT_CLUSTER_WORKERS=4``), then a profile, then
-    defaults. Leaving the context, or :meth:`close`, closes every cluster that this provider started and none
-    that it was handed.
+    Settings come from keyword arguments, then from the environment (``QISKIT_CLUSTER_WORKERS=4``), then from a
+    profile, and then from defaults. Leaving the context, or :meth:`close`, closes every cluster that this provider
+    has started. It does not close a client that you gave to it.
 
     Args:
-        profiles: the TOML file with profiles; default: ``$QISKIT_CLUSTER_PROFILES`` or
+        profiles: The TOML file with profiles; default: ``$QISKIT_CLUSTER_PROFILES`` or
             ``~/.qiskit/cluster.toml`` (:mod:`qiskit_cluster_provider.clusters.profiles`).
 
     Raises:
-        ClusterConfigError: the profiles cannot be read.
+        ClusterConfigError: The profiles cannot be read.
     """
 
     version = 1
@@ -95,9 +95,9 @@ class ClusterProvider:
         """The backends of kinds whose requirements are installed, and of the profiles. Nothing is started.
 
         Args:
-            name: only the one of this name.
-            filters: only those for which it returns True.
-            kwargs: only those whose attribute, or whose configuration's, has this value.
+            name: Return only the backend of this name.
+            filters: Return only backends for which this function returns True.
+            kwargs: Return only backends with these values of attributes, or of their configuration.
         """
         names = [n for n, kind in self._kinds.items() if not kind.missing()]
         names += [n for n, profile in self._profiles.items() if profile.kind in names]
@@ -123,36 +123,37 @@ class ClusterProvider:
         Two backends of one name and the same cluster settings share a cluster.
 
         Args:
-            name: default: ``$QISKIT_CLUSTER_BACKEND`` or ``aer-local``. ``name=`` by keyword means the same if it
-                is given alone; beside a backend's name it is a setting, the cluster's own name.
-            from_backend: a device whose target and noise it takes over, as ``AerSimulator.from_backend`` does.
-            options: settings of the kind (``workers=4``), and options of the backend (``shots=100``).
+            name: The name of a kind or of a profile; default: ``$QISKIT_CLUSTER_BACKEND`` or ``aer-local``. The
+                keyword ``name=`` means the same if it is given alone. In addition to a name, it is a setting, the
+                cluster's own name.
+            from_backend: A device whose target and noise the backend gets, as from ``AerSimulator.from_backend``.
+            options: Settings of the kind (``workers=4``), and options of the backend (``shots=100``).
 
         Raises:
-            QiskitBackendNotFoundError: with the nearest names and what is installed.
-            UnknownOptionError: neither the kind nor the backend has such an option.
-            ClusterConfigError: a value is wrong.
-            ClusterConnectionError: for kinds that look first, ``aer-k8s`` among them: what is missing, and how to
-                mend it.
+            QiskitBackendNotFoundError: There is no such backend. The message lists similar names.
+            UnknownOptionError: Neither the kind nor the backend has such an option.
+            ClusterConfigError: A value is wrong.
+            ClusterConnectionError: A kind that makes checks first, such as ``aer-k8s``, cannot work. The message
+                says what is missing, and how to mend it.
         """
         if name is None and "name" in options:
             name = options.pop("name")
         return self._make(name, from_backend, checked=True, **options)
 
     def attach(self, name: str, *, kind: str = "aer-k8s", **options: Any) -> ClusterBackend:
-        """A backend on a cluster that runs already, by the name that it has there. It is left running.
+        """A backend on a running cluster, by the name of the cluster. The cluster is left running.
 
-        ``attach("lab", namespace="physics")`` is ``get_backend("aer-k8s", name="lab", keep=True, ...)``, and
-        refuses to start a cluster if there is none of that name.
+        ``attach("lab", namespace="physics")`` is the same as ``get_backend("aer-k8s", name="lab", keep=True, ...)``,
+        but it never starts a cluster.
 
         Args:
-            name: of the cluster, for example of the ``DaskCluster`` in Kubernetes.
-            kind: a kind or a profile whose clusters have names.
-            options: as for :meth:`get_backend`.
+            name: The name of the cluster, for example of the ``DaskCluster`` in Kubernetes.
+            kind: A kind or a profile whose clusters have names.
+            options: Settings and options, as for :meth:`get_backend`.
 
         Raises:
-            UnknownOptionError: clusters of this kind have no names.
-            ClusterConnectionError: there is no such cluster.
+            UnknownOptionError: Clusters of this kind have no names.
+            ClusterConnectionError: There is no such cluster.
         """
         kind_name, _ = self._resolve(kind)
         if "create" not in self._kinds[kind_name].Config.model_fields:

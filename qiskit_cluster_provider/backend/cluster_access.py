@@ -21,9 +21,9 @@ class ClusterAccess:
 
     @property
     def cluster(self) -> Any:
-        """Dask's own object of the cluster: a ``LocalCluster``, a ``KubeCluster``, a ``SLURMCluster``, ...
+        """Dask's own cluster object, such as a ``LocalCluster``, a ``KubeCluster``, or a ``SLURMCluster``.
 
-        ``None`` before it is started, and where only a scheduler's address or a client is known.
+        It is ``None`` before the cluster is started, and if only a scheduler's address or a client is known.
         """
         return getattr(self._connection.client(), "cluster", None) if self._connection.started else None
 

@@ -17,13 +17,13 @@ class SliceInfo:
     """The state of one slice, as ``job.slices()`` shows it.
 
     Attributes:
-        index: of the slice.
-        experiments: ``(start, stop)``, global numbers.
-        shots: ``(start, stop)`` if it is a part of one experiment, else ``None``.
-        state: as :class:`~..outcomes.SliceState` has it.
-        attempts: how often it was begun.
-        worker: who began it last.
-        seconds: wall time on the worker, when done.
+        index: The index of the slice.
+        experiments: ``(start, stop)``, in the numbers of the whole run.
+        shots: ``(start, stop)`` if the slice is a part of one experiment, otherwise ``None``.
+        state: The state of the slice.
+        attempts: How often the slice was started.
+        worker: The worker that started it last.
+        seconds: The wall time on the worker, if the slice is done.
     """
 
     index: int
@@ -40,16 +40,19 @@ class Attempt:
     """One try of a slice.
 
     Attributes:
-        slice: its index.
-        experiments: ``(start, stop)`` that it was then.
-        worker: who had it; empty if nobody began, or if nobody tells (executors).
-        submitted, started, ended: seconds since the job began; ``started`` is ``None`` if nobody began or tells.
-            If it has not ended, ``ended`` is now.
-        outcome: as :class:`~..outcomes.Outcome` has it. An attempt that has not ended is ``queued`` or ``running``.
-        reason: in one line, unless it is done.
-        detail: the last words or the traceback of the process that simulated, if there are any.
-        action: what was done about it, for example ``sent again``; empty if nothing had to be.
-        seconds: wall time on the worker, when done.
+        slice: The index of the slice.
+        experiments: ``(start, stop)`` of the slice at that time.
+        worker: The worker that had the slice. It is empty if no worker started it, or if an executor does not report
+            one.
+        submitted: When the slice was sent, in seconds since the job began.
+        started: When a worker started the slice, in the same seconds, or ``None`` if none did or if this is not
+            reported.
+        ended: When the try ended, in the same seconds, or now if it has not ended.
+        outcome: How the try ended. A try that has not ended is ``queued`` or ``running``.
+        reason: Why it ended in this way, in one line. It is empty for a try that is done.
+        action: What followed, for example ``sent again``. It is empty if nothing had to follow.
+        seconds: The wall time on the worker, if the try is done.
+        detail: The last output or the traceback of the simulating process, if there is any.
     """
 
     slice: int

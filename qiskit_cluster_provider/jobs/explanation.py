@@ -17,30 +17,30 @@ from ..wire import Encoder, example_address
 class Explanation:
     """The plan of a run. ``print`` it; a notebook shows it as a table.
 
-    Times are estimates: right within a factor of two or so, and better once slices of the same method have run.
+    Times are estimates. They are right within a factor of about two, and better once slices of the same method have run.
 
     Attributes:
-        where: name of the backend.
-        here: it is simulated in this process, and not on the cluster.
-        why_there: why it is simulated where it is.
-        experiments: of the run.
-        circuits: as given, or PUBs.
-        templates: different circuits among them, each of which travels once to each worker.
-        rows: experiments that are rows of parameter values for a circuit with parameters.
-        shots: the numbers of shots, in order.
-        methods: simulation method that is expected -> number of experiments.
-        slices: of the run.
-        slice_sizes: the fewest and the most experiments in a slice.
-        slice_seconds: the shortest and the longest slice.
-        why_size: why slices have this size.
-        capacity: the workers that it is cut for.
-        tasks_bytes: of all messages that go to one worker each.
-        blobs: what goes to each worker once: name -> bytes.
-        seconds: of simulation on one thread.
-        overhead: seconds that are spent besides.
-        wall: seconds from the first slice to the last on all workers.
-        memory: MB that the largest slice needs; 0 if it is too little to count.
-        learned_from: slices of the same methods whose time is known from earlier runs.
+        where: The name of the backend.
+        here: Whether the run is simulated in this process, and not on the cluster.
+        why_there: Why it is simulated where it is.
+        experiments: The number of experiments.
+        circuits: The number of circuits, as given, or of PUBs.
+        templates: The number of different circuits among them. Each of these travels once to each worker.
+        rows: The number of experiments that are rows of parameter values for a circuit with parameters.
+        shots: The numbers of shots, in order.
+        methods: For each simulation method that is expected, the number of experiments.
+        slices: The number of slices.
+        slice_sizes: The fewest and the most experiments in a slice.
+        slice_seconds: The seconds of the shortest and of the longest slice.
+        why_size: Why the slices have this size.
+        capacity: The workers for which the run is cut.
+        tasks_bytes: The bytes of all messages that go to one worker each.
+        blobs: For each message that goes to every worker once, its name and its bytes.
+        seconds: The seconds of simulation on one thread.
+        overhead: The seconds that are needed in addition.
+        wall: The seconds from the first slice to the last, on all workers.
+        memory: The MB that the largest slice needs, or 0 if this is too little to count.
+        learned_from: The number of slices of the same methods whose time is known from earlier runs.
     """
 
     where: str
@@ -67,7 +67,7 @@ class Explanation:
 
     @property
     def bytes(self) -> int:
-        """That are sent: all tasks, and each blob to each worker, or to each slice where no worker keeps it."""
+        """The bytes that are sent. Each blob counts once for each worker, or for each slice if no worker keeps it."""
         return self.tasks_bytes + (self.capacity.workers or self.slices) * sum(self.blobs.values())
 
     def __str__(self) -> str:

@@ -27,11 +27,11 @@ class WorkerUse:
     """What one worker did for a job.
 
     Attributes:
-        name: its address, or the process id on an executor that tells.
-        attempts: tries of slices that it has begun.
-        lanes: how many of them it ran at the same time, at most.
-        busy: seconds that they took together.
-        utilisation: ``busy`` as a share of what its lanes had, from the first slice of the job to the last.
+        name: The worker's address, or the process id on an executor that reports it.
+        attempts: The number of tries of slices that the worker has started.
+        lanes: The greatest number of slices that it ran at the same time.
+        busy: The seconds that these tries took together.
+        utilisation: ``busy`` as a share of the time that its lanes had, from the first slice of the job to the last.
     """
 
     name: str
@@ -46,20 +46,26 @@ class Report:
     """What happened to a job until the report was made. ``print`` it; a notebook shows it with a picture.
 
     Attributes:
-        job_id: whose.
-        where: name of the backend.
-        status: name of the ``JobStatus``.
-        seconds: since the job began, until its end or now.
-        experiments, experiments_done, experiments_failed: numbers; what is neither is still to come, or never will.
-        slices, slices_done, slices_failed: the same.
-        attempts: every try of a slice, in the order in which they ended; after them those that have not.
-        troubles: ``(begin, end, reason)`` of each time when no slice could run, in seconds since the job began.
-        poison: ``job.errors()``, of those circuits alone that no child survives or outlasts.
-        failures: ``job.errors()``.
-        error: what ended the job before its slices could run, or empty.
-        here: why it is simulated in this process; empty if it is not.
-        remembered: what the processes that simulated it needed: kind of thing -> how often one had it already, from
-            an earlier slice or job, and how often it had to be made. ``assembled``: circuits as Aer's C++ has them.
+        job_id: The id of the job.
+        where: The name of the backend.
+        status: The name of the ``JobStatus``.
+        seconds: The seconds from the begin of the job to its end, or to now if it has not ended.
+        experiments: The number of experiments.
+        experiments_done: The number of experiments with a result.
+        experiments_failed: The number of experiments that failed. Experiments that are neither done nor failed have
+            not been run yet, or were given up.
+        slices: The number of slices.
+        slices_done: The number of slices with a result.
+        slices_failed: The number of slices that failed.
+        attempts: Every try of a slice, in the order in which the tries ended, and then the tries that have not ended.
+        troubles: ``(begin, end, reason)`` of each period in which no slice could run, in seconds since the job began.
+        poison: Those of ``job.errors()`` whose circuits ended their process, or took too long, in every try.
+        failures: The same as ``job.errors()``.
+        error: The error that ended the job before its slices could run, or an empty text.
+        here: Why the job was simulated in this process. It is empty if it was not.
+        remembered: For each kind of thing that the simulating processes needed, two numbers: how often a process had
+            it already, from an earlier slice or job, and how often it had to be made. ``assembled`` counts circuits
+            in the form of Aer's C++.
     """
 
     job_id: str
