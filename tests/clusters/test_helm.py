@@ -335,7 +335,8 @@ def test_a_command_that_dask_has_no_more(reason, restarts):
     }
     (trouble,) = seen([pod], [], Advice("less", "worker.image", "memory")).troubles
     assert trouble.text.endswith("cannot be started: there is no dask-worker in its image")
-    assert "Dask removed this command in 2026.6; deploy/Dockerfile makes an image that has it. Check worker.image" in trouble.mend
+    removed = "Dask removed this command in 2026.6; deploy/Dockerfile makes an image that has it. Check worker.image"
+    assert removed in trouble.mend
     assert trouble.final
 
 
