@@ -33,7 +33,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 autodoc_class_signature = "mixed"
-autodoc_type_aliases = {"SamplerPubLike": "SamplerPubLike", "EstimatorPubLike": "EstimatorPubLike"}
 
 html_theme = "qiskit-ecosystem"
 html_title = f"{project} {release}"

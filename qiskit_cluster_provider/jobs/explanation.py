@@ -17,7 +17,8 @@ from ..wire import Encoder, example_address
 class Explanation:
     """The plan of a run. ``print`` it; a notebook shows it as a table.
 
-    Times are estimates. They are right within a factor of about two, and better once slices of the same method have run.
+    Times are estimates. They are right within a factor of about two, and better once slices of the same method have
+    run.
 
     Attributes:
         where: The name of the backend.

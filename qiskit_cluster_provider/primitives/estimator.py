@@ -72,9 +72,10 @@ class EstimatorV2(RunsOnBackend, BaseEstimatorV2):
         """Estimate each PUB; returns at once.
 
         Args:
-            pubs: tuples ``(circuit, observables, parameter values, precision)``; the last two may be left out.
-                Parameter values and observables are broadcast against each other, as numpy does.
-            precision: of PUBs that do not say; default: the options'.
+            pubs (Iterable[EstimatorPubLike]): Tuples ``(circuit, observables, parameter values, precision)``, of which
+                the last two elements may be left out. Parameter values and observables are broadcast against each
+                other, as numpy does.
+            precision: The precision of PUBs without one; default: that of the options.
 
         Returns:
             A job whose result has, for each PUB, ``data.evs`` and ``data.stds``: float64 of the PUB's shape.
@@ -92,8 +93,8 @@ class EstimatorV2(RunsOnBackend, BaseEstimatorV2):
         """What :meth:`run` would do with the same arguments; as :meth:`ClusterBackend.explain`.
 
         Args:
-            pubs: as for :meth:`run`.
-            precision: as for :meth:`run`.
+            pubs (Iterable[EstimatorPubLike]): As for :meth:`run`.
+            precision: As for :meth:`run`.
         """
         _, backend, work, slice_options, _ = self._prepared(pubs, precision)
         return backend.execution.explain(work, slice_options)

@@ -78,8 +78,9 @@ class SamplerV2(RunsOnBackend, BaseSamplerV2):
         """Sample each PUB; returns at once.
 
         Args:
-            pubs: circuits, or tuples ``(circuit, parameter values, shots)``; the last two may be left out.
-            shots: of PUBs that do not say; default: ``default_shots``.
+            pubs (Iterable[SamplerPubLike]): Circuits, or tuples ``(circuit, parameter values, shots)``, of which the
+                last two elements may be left out.
+            shots: The shots of PUBs without a number of shots; default: ``default_shots``.
 
         Returns:
             A job whose result has, for each PUB and each of its classical registers, a ``BitArray`` of the
@@ -98,8 +99,8 @@ class SamplerV2(RunsOnBackend, BaseSamplerV2):
         """What :meth:`run` would do with the same arguments; as :meth:`ClusterBackend.explain`.
 
         Args:
-            pubs: as for :meth:`run`.
-            shots: as for :meth:`run`.
+            pubs (Iterable[SamplerPubLike]): As for :meth:`run`.
+            shots: As for :meth:`run`.
         """
         _, backend, work, options = self._prepared(pubs, shots)
         return backend.execution.explain(work, options)
