@@ -72,9 +72,9 @@ class EstimatorV2(RunsOnBackend, BaseEstimatorV2):
         """Estimate each PUB; returns at once.
 
         Args:
-            pubs (Iterable[EstimatorPubLike]): Tuples ``(circuit, observables, parameter values, precision)``, of which
-                the last two elements may be left out. Parameter values and observables are broadcast against each
-                other, as numpy does.
+            pubs (Iterable[EstimatorPubLike]): Tuples ``(circuit, observables, parameter values, precision)``, of
+                which the last two elements may be left out. Parameter values and observables are broadcast
+                against each other, as numpy does.
             precision: The precision of PUBs without one; default: that of the options.
 
         Returns:

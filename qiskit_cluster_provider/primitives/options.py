@@ -46,9 +46,10 @@ class SimulatorOptions(_Checked):
     """``options.simulator`` of ``qiskit_ibm_runtime``.
 
     Attributes:
-        noise_model: a ``qiskit_aer.noise.NoiseModel``.
-        seed_simulator: base seed.
-        coupling_map, basis_gates: of the target.
+        noise_model: A ``qiskit_aer.noise.NoiseModel``.
+        seed_simulator: The base seed.
+        coupling_map: The coupling map of the target.
+        basis_gates: The gates of the target.
     """
 
     noise_model: Any = None
@@ -66,9 +67,9 @@ class PrimitiveOptions(_Checked):
     """What both primitives have.
 
     Attributes:
-        backend_options: options of the backend for this primitive alone, as for ``AerSimulator(...)``.
-        run_options: options of ``backend.run``, Aer's (``seed_simulator``) and ours (``max_job_size``).
-        simulator: the same under the names of ``qiskit_ibm_runtime``.
+        backend_options: Options of the backend for this primitive alone, as for ``AerSimulator(...)``.
+        run_options: Options of ``backend.run``, both Aer's (``seed_simulator``) and ours (``max_job_size``).
+        simulator: Such options under the names of ``qiskit_ibm_runtime``.
     """
 
     _refused: ClassVar[Mapping[str, str]] = {}
@@ -110,7 +111,7 @@ class SamplerOptions(PrimitiveOptions):
     """Options of :class:`SamplerV2`.
 
     Attributes:
-        default_shots: of PUBs that do not say.
+        default_shots: The shots of PUBs without a number of shots.
     """
 
     _refused: ClassVar[Mapping[str, str]] = {
@@ -126,12 +127,12 @@ class EstimatorOptions(PrimitiveOptions):
     """Options of :class:`EstimatorV2`.
 
     Attributes:
-        default_precision: of PUBs that do not say; default 0 for exact values, 1/64 for ``"shots"``.
-        default_shots: the same as a number of shots: a precision of ``1 / sqrt(default_shots)``.
+        default_precision: The precision of PUBs without one; default: 0 for exact values, 1/64 for ``"shots"``.
+        default_shots: The same as a number of shots, which gives a precision of ``1 / sqrt(default_shots)``.
         estimation: ``"exact"`` computes expectation values and adds normal noise of the PUB's precision, as
             ``qiskit_aer.primitives.EstimatorV2`` does; ``"shots"`` measures ``ceil(1 / precision**2)`` shots
             of each group of Paulis, as hardware and ``qiskit.primitives.BackendEstimatorV2`` do.
-        abelian_grouping: for ``"shots"``: measure Paulis that commute qubit by qubit together.
+        abelian_grouping: Whether ``"shots"`` measures Paulis that commute qubit by qubit together.
     """
 
     _refused: ClassVar[Mapping[str, str]] = {
