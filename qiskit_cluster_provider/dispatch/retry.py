@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from ..outcomes import Outcome
 
-DEATHS = 2
-"""Deaths of its child after which a slice is not tried again as it is."""
+_CRASHES = 2
+"""Crashes after which a slice is not tried again as it is."""
 LOSSES = 30
 """Tries in a row, over all slices, that are lost with their workers before the cluster is not believed in any more.
 An experiment at fault among a thousand needs about ten until it is alone and given up."""
@@ -47,14 +47,14 @@ def decide(outcomes: Sequence[Outcome], size: int, retries: int, suspected: bool
     if last is Outcome.DISCONNECTED:
         return Action.AGAIN if counts[last] <= _DISCONNECTIONS else Action.GIVE_UP
     if last is Outcome.LOST and size > 1:
-        return Action.SPLIT if suspected or counts[last] >= min(DEATHS, retries + 1) else Action.AGAIN
+        return Action.SPLIT if suspected or counts[last] >= min(_CRASHES, retries + 1) else Action.AGAIN
     if last in (Outcome.LOST, Outcome.UNREADY):
         return Action.AGAIN if counts[last] <= retries else Action.GIVE_UP
     if last not in (Outcome.CRASHED, Outcome.TIMED_OUT):
         return Action.GIVE_UP
     if size > 1:
-        if last is Outcome.TIMED_OUT or suspected or counts[Outcome.CRASHED] >= min(DEATHS, retries + 1):
+        if last is Outcome.TIMED_OUT or suspected or counts[Outcome.CRASHED] >= min(_CRASHES, retries + 1):
             return Action.SPLIT
         return Action.AGAIN
     ended = counts[Outcome.CRASHED] + counts[Outcome.TIMED_OUT]
-    return Action.AGAIN if ended < min(DEATHS, retries + 1) else Action.POISON
+    return Action.AGAIN if ended < min(_CRASHES, retries + 1) else Action.POISON
