@@ -126,7 +126,7 @@ def overriding(*names: Private, needed: bool = True) -> Callable[[C], C]:
 
     Args:
         names: of them.
-        needed: whether the class is useless without one; else whoever makes its objects asks first.
+        needed: whether the class is useless without one; else the code that makes its objects asks first.
 
     Raises:
         LibraryVersionError: one is needed, and missing.

@@ -16,7 +16,7 @@ from ...._compat import aer
 from ....plan.circuits.instructions import matrix_of
 from ..gates import PASSED_ON, READS_AND_RESETS, SAVES
 
-# Bound once, since they are called for each gate. Whoever assembles has asked aer.runs_directly().
+# Bound once, since they are called for each gate. Their caller has asked aer.runs_directly().
 _assemble_op: Any = aer.ASSEMBLE_OP.found
 _AerCircuit: Any = aer.AER_CIRCUIT.found
 _CircuitHeader: Any = aer.CIRCUIT_HEADER.found
