@@ -38,7 +38,8 @@ class SliceOptions:
             backend's own cluster.
         placement: ``"cluster"`` sends the run to the cluster, and ``"here"`` simulates it in this process. ``"auto"``
             simulates it here if that takes less time than sending it. The answer is the same.
-        retries: How often a slice is sent again after its worker was lost.
+        retries: How often a slice is sent again after its worker was lost, its simulating process crashed, or none
+            could be started. A slice of several experiments is split at the second loss or crash.
         slice_timeout: The seconds that a slice may take on its worker. ``None`` allows 50 times the estimated time,
             and ten minutes more.
         no_workers_timeout: The seconds that a job waits for a worker, or for a lost scheduler, before it gives up.

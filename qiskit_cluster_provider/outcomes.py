@@ -36,7 +36,8 @@ class SliceState(StrEnum):
     """The state of a slice."""
 
     WAITING = "waiting"
-    """It is in this process, to be sent for the first time or again. QUEUED follows, or CANCELLED."""
+    """It is in this process, to be sent for the first time or again. QUEUED follows, or
+    CANCELLED, or FAILED if it can never be sent."""
     QUEUED = "queued"
     """It is on its way to a worker. RUNNING follows, one of the ends, or WAITING if it does not come back."""
     RUNNING = "running"
@@ -65,14 +66,15 @@ class Outcome(StrEnum):
     crashes alone is at fault."""
     TIMED_OUT = "timed out"
     """It took longer than ``slice_timeout``, and its simulating process was ended. The slice is split at once; an
-    experiment that times out alone is tried twice, and is at fault."""
+    experiment that times out alone is tried once more, unless ``retries=0``, and is at fault then."""
     UNREADY = "unready"
     """No simulating process could be started for it. The slice is sent again, ``retries`` times, then given up."""
     LOST = "lost"
     """Its worker ended with it, or answered with something else than a result. The slice is sent again, then split;
     an experiment that is lost alone is sent again ``retries`` times, then given up."""
     DISCONNECTED = "disconnected"
-    """The scheduler forgot it, or the connection to the scheduler ended. It is sent again; no retry is counted."""
+    """The scheduler forgot it, or the connection to the scheduler ended. It is sent again up to
+    20 times, which are not counted as retries, then given up."""
     TOO_SMALL = "small"
     """Only as the answer of a worker that has too few threads. The attempt counts as DISCONNECTED."""
     UNFIT = "unfit"

@@ -1,4 +1,4 @@
-"""Where a run is simulated, and by what."""
+"""Chooses this process or the cluster for a run, and creates the dispatch."""
 
 from __future__ import annotations
 

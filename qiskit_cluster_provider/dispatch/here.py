@@ -1,4 +1,4 @@
-"""A dispatch that goes nowhere: its thread simulates the slices itself, one after the other."""
+"""A dispatch that simulates in the user's process: its thread runs the slices, one after the other."""
 
 from __future__ import annotations
 

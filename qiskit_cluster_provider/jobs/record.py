@@ -1,4 +1,4 @@
-"""What a job is read from."""
+"""The protocol that jobs need from a running dispatch, or from what was stored of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``run_slice(bytes)``: the only place that simulates.
+"""``run_slice``: the task that a Dask worker or an executor runs for each slice.
 
 Importing this package needs the standard library alone, so that a Dask scheduler, which reads the tasks
 that pass through it, needs neither qiskit nor qiskit-aer.

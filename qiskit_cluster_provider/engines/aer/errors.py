@@ -1,4 +1,4 @@
-"""Errors of ours that stand for one of Aer's are that too, for code that catches those.
+"""Makes errors of this package that stand for one of Aer's catchable as ``AerError``.
 
 ``errors`` is loaded where Aer is not, by the command line and by what only connects to clusters, and Aer takes a
 second to load. So the classes get their base when the first backend is made. They stay the same classes: a pickle of

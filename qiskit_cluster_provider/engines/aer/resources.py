@@ -1,4 +1,4 @@
-"""What slices need, roughly: seconds, to cut by and for a limit that only an endless one meets, and memory."""
+"""Estimates a slice's run time, for slicing and for default timeouts, and its peak memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...plan.engine import Cost, ResourceEstimate
 from ...plan.model import Item, Slice, Work
 from ...plan.slice_time import LITTLE_MEMORY
 from .memory import DENSE
-from .seconds import cost_of, noise_seconds
+from .seconds import MOST_DENSE, cost_of, noise_seconds
 from .shapes import Shape, shape_of
 
 LEAST_TIMEOUT = 600.0
@@ -21,7 +21,6 @@ UNPREDICTABLE = 86_400.0
 """Seconds for methods whose time nobody knows before."""
 _MANY_BITS = 2**20
 _GENEROUS = 50.0  # times the estimate, which is good to a factor of 2 on the machine where it was fitted
-_MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever the method says
 
 _Key = tuple[int, int, int, bool, bool]
 
@@ -164,7 +163,7 @@ def _state_bytes(shape: Shape, options: Mapping[str, Any], noisy: bool) -> float
     if method == "automatic":
         method = "statevector" if noisy and shape.automatic == "stabilizer" else shape.automatic
     power = DENSE.get(method, 0)
-    if not power or power * qubits > _MOST_DENSE:
+    if not power or power * qubits > MOST_DENSE:
         return 0.0
     number = 8 if str(options.get("precision", "double")) == "single" else 16
     return number * 2.0 ** (power * qubits)

@@ -22,7 +22,8 @@ _TERM = 5e-5  # of a quantum error, which Aer converts for each of its calls
 _FEW = 9  # qubits: what a gate costs besides its amplitudes is most of it
 _FUSED = 14  # qubits: with more, Aer makes one gate of several
 _FUSION = 0.15  # of the time of plain gates that it takes then
-_MOST_DENSE = 50  # qubits: more is not simulated densely by anybody, whatever the method says
+MOST_DENSE = 50
+"""Qubits: nothing simulates more than that densely, whatever the method says."""
 
 
 def cost_of(shape: Shape, item: Item, shots: int, work: Work) -> Cost:
@@ -105,7 +106,7 @@ def _run(shape: Shape, shots: int, work: Work) -> tuple[str, float, bool]:
 
 
 def _size(shape: Shape) -> float:
-    return float(2.0 ** min(shape.qubits, _MOST_DENSE))
+    return float(2.0 ** min(shape.qubits, MOST_DENSE))
 
 
 def _terms(noise_model: Any) -> int:

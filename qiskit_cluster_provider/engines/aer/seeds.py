@@ -2,7 +2,7 @@
 
 Aer gives experiment ``i`` of a run the seed ``s + 2113 i`` (``src/controllers/controller_execute.hpp``
 of qiskit-aer) and, where it simulates shot by shot, shot ``t`` of it the seed ``s + 2113 i + t``. A slice
-that starts at global experiment ``k`` and shot ``t`` and runs with ``s + 2113 k + t`` therefore draws
+that starts at experiment ``k`` of its batch and shot ``t`` and runs with ``s + 2113 k + t`` therefore draws
 the very numbers of one undivided run.
 """
 

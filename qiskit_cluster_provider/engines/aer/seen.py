@@ -1,4 +1,4 @@
-"""Circuits as Aer would see them now.
+"""Copies of circuits, where they are needed, that hold what Aer would see of the circuits at this moment.
 
 Aer reads the operations of a circuit as Python objects, and so sees what somebody has changed in one: the matrix of a
 gate, an angle, a block of control flow. Qiskit keeps numbers, matrices and blocks a second time, as they were when

@@ -8,9 +8,8 @@ from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
 from ...plan.circuits.instructions import instructions
-from .gates import AMPLITUDES, BESIDE_GATES, BRANCHES, BY_SHOT, CLIFFORD, IDLE, METHOD_FOR, SAVED_STATES, SAVES
+from .gates import AMPLITUDES, BESIDE_GATES, BRANCHES, BY_SHOT, CLIFFORD, IDLE, METHOD_FOR, READS, SAVED_STATES, SAVES
 
-_AFTER_SAMPLING = IDLE | {"measure"}
 _NARROW = 8  # qubits: so few that it does not matter how many of them are idle
 
 
@@ -94,7 +93,7 @@ def _measures_last(circuit: QuantumCircuit, measurements: int) -> bool:
             measurements -= 1
             if not measurements:
                 return True
-        elif name not in _AFTER_SAMPLING and not name.startswith(SAVES):
+        elif name not in READS and not name.startswith(SAVES):
             return False
     return True
 

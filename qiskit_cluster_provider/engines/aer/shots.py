@@ -21,7 +21,7 @@ from ...outcomes import Reason
 from ...plan.circuits.instructions import instructions
 from ...plan.model import Batch, Item, Work
 from ...plan.outputs import ExpectationValues, Parities, measured
-from .gates import IDLE, SAVES
+from .gates import READS, SAVES
 
 TRAJECTORY_METHODS = ("automatic", "statevector", "matrix_product_state", "stabilizer")
 """Methods that simulate quantum noise shot by shot."""
@@ -29,7 +29,6 @@ COLLAPSE_METHODS = (*TRAJECTORY_METHODS, "density_matrix")
 """Methods that simulate a measurement in the middle of a circuit shot by shot."""
 Noisy = dict[str, set[tuple[int, ...]] | None]
 LOOPS = (ForLoopOp, WhileLoopOp)
-_PASSIVE = IDLE | {"measure"}
 
 
 def check_divisible(work: Work) -> None:
@@ -120,7 +119,7 @@ def _measures_in_the_middle(kept: Sequence[CircuitInstruction]) -> bool:
             return True
         if operation.name == "measure":
             measured.update((*instruction.qubits, *instruction.clbits))
-        elif operation.name in _PASSIVE or operation.name.startswith(SAVES):
+        elif operation.name in READS or operation.name.startswith(SAVES):
             continue
         elif not measured.isdisjoint(instruction.qubits):
             return True
@@ -129,7 +128,7 @@ def _measures_in_the_middle(kept: Sequence[CircuitInstruction]) -> bool:
 
 def _measures_and_acts(loop: ControlFlowOp) -> bool:
     names = {operation.name for block in loop.blocks for operation in instructions(block)}
-    return "measure" in names and bool(names - {"measure", *_PASSIVE, "break_loop", "continue_loop"})
+    return "measure" in names and bool(names - {"measure", *READS, "break_loop", "continue_loop"})
 
 
 def _has_passes(noise_model: Any) -> bool:

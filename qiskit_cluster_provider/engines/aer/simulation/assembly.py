@@ -22,6 +22,7 @@ import numpy.typing as npt
 from qiskit.circuit import CircuitInstruction, Delay, Gate, Parameter, ParameterExpression, QuantumCircuit
 
 from ...._compat import aer
+from ....plan.circuits.snapshots import is_free
 from .native import native_of
 from .relaxation import Errors, Relaxed, has_free_delays, weight_of
 
@@ -164,7 +165,7 @@ def _by_aer(
     for end, instruction in zip(ends, compiled.data, strict=True):
         measured |= instruction.name == "measure"
         for index, value in enumerate(instruction.params):
-            if _is_free(value):
+            if is_free(value):
                 place = _place(instruction, end)
                 if place is None or (measured and _sorts_first()):
                     return None
@@ -183,7 +184,7 @@ def _assembled(
 ) -> Assembled:
     expressions: dict[Any, int] = {}
     placed = tuple((place, expressions.setdefault(value, len(expressions))) for place, value in slots)
-    phase_index = expressions.setdefault(phase, len(expressions)) if _is_free(phase) else None
+    phase_index = expressions.setdefault(phase, len(expressions)) if is_free(phase) else None
     count = ends[-1] + 1 if ends else 0
     parameters = tuple(circuit.parameters)
     return Assembled(native, parameters, tuple(expressions), placed, phase_index, delays, count, errors)
@@ -212,10 +213,6 @@ def tables(entries: Sequence[Entry]) -> list[Table]:
             table = [[place, [one.native.global_phase_angle] * entry.rows]]
         found.append(table)
     return found[::-1]
-
-
-def _is_free(value: Any) -> bool:
-    return isinstance(value, ParameterExpression) and bool(value.parameters)
 
 
 def _place(instruction: CircuitInstruction, end: int) -> int | None:
