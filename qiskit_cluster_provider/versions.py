@@ -16,7 +16,7 @@ from .outcomes import Reason
 WIRE_VERSION = 1
 """Version of the format of all messages."""
 
-PROCESSES = 150 * 2**20
+PROCESS_BYTES = 150 * 2**20
 """Bytes that a worker of these versions needs before it simulates, so that they are no room for a state. Measured: 90
 MB of a Dask worker and 61 MB of its child with Qiskit and Aer, without the files that both have mapped."""
 

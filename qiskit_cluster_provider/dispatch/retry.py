@@ -33,9 +33,9 @@ def decide(outcomes: Sequence[Outcome], size: int, retries: int, suspected: bool
     """The rule for a slice whose tries ended with ``outcomes``, the newest last.
 
     A slice that crashes twice, or times out once, is split until the experiment at fault is alone. A slice that is
-    lost with its worker twice is split too: where the kernel ends a whole container, the worker ends with the child. But a lost
-    worker proves nothing, so that a single experiment is given up then, and not blamed. Nor is a slice blamed for
-    which no child could be started.
+    lost with its worker twice is split too: where the kernel ends a whole container, the worker ends with the child.
+    But a lost worker proves nothing, so that a single experiment is given up then, and not blamed. Nor is a slice
+    blamed for which no child could be started.
 
     Args:
         outcomes: as in :class:`.tracker.Attempt`, with those of Dask's own tries.

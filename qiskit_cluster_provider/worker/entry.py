@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..outcomes import Outcome, Reason
-from ..versions import PROCESSES, key, report
+from ..versions import PROCESS_BYTES, key, report
 from .fair_semaphore import FairSemaphore, Threads
 from .reply import Reply, packed, shared
 from .sandbox.call import Call
@@ -87,7 +87,7 @@ def _memory(worker: Any) -> FairSemaphore:
     if not _MEMORY:
         limit = getattr(getattr(worker, "memory_manager", None), "memory_limit", None) or memory_limit()
         # What the processes themselves need is no room for a state; Aer is told of the rest.
-        _MEMORY.append(FairSemaphore(max(1, max(int(limit) - PROCESSES, int(limit) // 2) // 2**20)))
+        _MEMORY.append(FairSemaphore(max(1, max(int(limit) - PROCESS_BYTES, int(limit) // 2) // 2**20)))
     return _MEMORY[0]
 
 

@@ -23,7 +23,7 @@ from qiskit_cluster_provider.errors import PubsFailedError
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import cut
 from qiskit_cluster_provider.progress import SliceFailed, SliceStarted
-from qiskit_cluster_provider.versions import PROCESSES
+from qiskit_cluster_provider.versions import PROCESS_BYTES
 from qiskit_cluster_provider.worker import entry
 from qiskit_cluster_provider.worker.fair_semaphore import FairSemaphore
 from qiskit_cluster_provider.worker.sandbox.exit_status import exit_status
@@ -277,8 +277,8 @@ print(anonymous("VmHWM") - mapped)
 def test_what_a_process_with_aer_needs_beside_its_state():
     done = subprocess.run([sys.executable, "-c", WITHIN], capture_output=True, text=True, check=True, timeout=60)
     before, height = map(int, done.stdout.split())
-    assert 30 * 2**20 < before < PROCESSES
-    assert 2**23 * 16 + before - 8 * 2**20 < height < 2**23 * 16 + PROCESSES
+    assert 30 * 2**20 < before < PROCESS_BYTES
+    assert 2**23 * 16 + before - 8 * 2**20 < height < 2**23 * 16 + PROCESS_BYTES
 
 
 @pytest.mark.parametrize(

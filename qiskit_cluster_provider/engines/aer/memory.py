@@ -8,7 +8,7 @@ from qiskit.circuit import QuantumCircuit
 
 from ...outcomes import Reason
 from ...plan.model import Item, Work
-from ...versions import PROCESSES
+from ...versions import PROCESS_BYTES
 from .gates import SAVED_NUMBERS
 from .shapes import shape_of
 from .shots import views
@@ -111,14 +111,14 @@ def _lacks(item: Item, work: Work, limit: int) -> Reason | None:
     saved = saved_bytes(item, work)
     room = f"the largest worker has {limit >> 20:,} MB."
     if method is not None:
-        state = full_state(item, work, method, max(limit - PROCESSES - saved, min(limit, _LITTLE)))
+        state = full_state(item, work, method, max(limit - PROCESS_BYTES - saved, min(limit, _LITTLE)))
         if state is not None:
             copies = f", {saved >> 20:,} MB for what it saves" if saved >> 20 else ""
-            return state.lacks(room, f"{copies} and {PROCESSES >> 20} MB for Python, Qiskit and Aer", _LARGER)
+            return state.lacks(room, f"{copies} and {PROCESS_BYTES >> 20} MB for Python, Qiskit and Aer", _LARGER)
     # What is saved is there twice when it is sent, whatever method computed it.
-    if 2 * saved > max(limit - PROCESSES, min(limit, _LITTLE)):
+    if 2 * saved > max(limit - PROCESS_BYTES, min(limit, _LITTLE)):
         return Reason(
-            f"saves {saved >> 20:,} MB, which are there twice when they are sent, beside {PROCESSES >> 20} MB for "
+            f"saves {saved >> 20:,} MB, which are there twice when they are sent, beside {PROCESS_BYTES >> 20} MB for "
             f"Python, Qiskit and Aer, and {room}",
             hint=f"{_LARGER}save less, for example the expectation values.",
         )
