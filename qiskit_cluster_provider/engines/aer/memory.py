@@ -118,8 +118,8 @@ def _lacks(item: Item, work: Work, limit: int) -> Reason | None:
     # What is saved is there twice when it is sent, whatever method computed it.
     if 2 * saved > max(limit - PROCESS_BYTES, min(limit, _LITTLE)):
         return Reason(
-            f"saves {saved >> 20:,} MB, which are there twice when they are sent, beside {PROCESS_BYTES >> 20} MB for "
-            f"Python, Qiskit and Aer, and {room}",
+            f"saves {saved >> 20:,} MB, which are there twice when they are sent, beside {PROCESS_BYTES >> 20} MB "
+            f"for Python, Qiskit and Aer, and {room}",
             hint=f"{_LARGER}save less, for example the expectation values.",
         )
     return None
