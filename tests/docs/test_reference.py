@@ -103,6 +103,22 @@ def test_the_changelog_needs_no_history(tmp_path, monkeypatch):
     assert "Bug fixes\n---------\n\n* It works.\n  Again.\n" in text
 
 
+def test_a_note_with_an_unknown_section_is_not_left_out_silently(tmp_path, monkeypatch):
+    from from_code import changelog
+
+    (tmp_path / "a-note-0123456789abcdef.yaml").write_text(yaml.safe_dump({"other": ["It works."]}))
+    monkeypatch.setattr(changelog, "NOTES", tmp_path)
+    monkeypatch.setattr(changelog, "_has_history", lambda: False)
+    with pytest.raises(ValueError, match="other"):
+        changelog.restructured_text()
+
+
+def test_all_notes_can_be_written():
+    from from_code import changelog
+
+    assert changelog.restructured_text().count("\n* ") > 80
+
+
 def test_nothing_of_this_needs_sphinx():
     code = "import sys; sys.modules['sphinx'] = sys.modules['docutils'] = None; from from_code import settings, code"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT / "docs/_ext", check=True)

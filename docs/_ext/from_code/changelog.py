@@ -21,8 +21,15 @@ NOTES = ROOT / "releasenotes" / "notes"
 
 
 def restructured_text() -> str:
-    """A section for each release, the newest first, with a section for each kind of change."""
+    """A section for each release, the newest first, with a section for each kind of change.
+
+    Raises:
+        ValueError: a note has a section that ``releasenotes/config.yaml`` does not know.
+    """
     config = yaml.safe_load((ROOT / "releasenotes" / "config.yaml").read_text())
+    known = {"prelude", *(key for key, _ in config["sections"])}
+    if unknown := {key for notes in releases().values() for note in notes for key in note} - known:
+        raise ValueError(f"release notes have unknown sections: {', '.join(sorted(unknown))}")
     lines = []
     for release, notes in releases().items():
         lines += [release, "=" * len(release), ""]
