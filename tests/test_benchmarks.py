@@ -49,6 +49,7 @@ def test_ratios_are_formed_within_a_round():
     assert asked == [OURS, SINGLE, SINGLE, OURS, OURS, SINGLE]
 
 
+@pytest.mark.slow
 def test_who_takes_too_long_is_not_asked_again():
     asked = []
     everybody = {
@@ -62,6 +63,7 @@ def test_who_takes_too_long_is_not_asked_again():
     assert row.part[NAIVE] == 0.1
 
 
+@pytest.mark.slow
 def test_a_later_call_is_compared_with_the_others_of_its_round():
     asked = []
     everybody = {
@@ -183,6 +185,7 @@ def tables(printed):
     return [part.splitlines() for part in printed.split("\n\n") if part.startswith("|")]
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys):
     files = tmp_path / "figures.json", tmp_path / "plot.svg"
     arguments = ["--quick", "--rounds", "2", "--workers", "1", "--only", "tiny"]

@@ -204,6 +204,7 @@ def test_in_a_child_process(aer):
     assert found == aer.run([quick()] * 3, seed_simulator=5).result().get_counts()
 
 
+@pytest.mark.slow
 def test_in_a_notebook():
     """A kernel runs an event loop; a refused call leaves it as it was."""
     cells = [

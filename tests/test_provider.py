@@ -277,6 +277,7 @@ def test_a_copied_backend_shares_its_cluster(own):
     assert sum(twin.run(quick()).result().get_counts().values()) == 5
 
 
+@pytest.mark.slow
 def test_a_program_that_closes_nothing_ends_without_a_word(tmp_path):
     import subprocess
     import sys

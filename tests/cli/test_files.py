@@ -299,6 +299,7 @@ def test_whole_registers_within_the_limit_are_read(write, monkeypatch):
     assert read_circuits(write(QASM2 + "h q[0]; x q[1];"))[0].size() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -312,6 +312,7 @@ def test_a_submission_without_an_answer_ends(slurm, settings, provider, monkeypa
     assert "1 of 1 jobs were refused: no answer within 0.2 s" in failure(provider, **settings)
 
 
+@pytest.mark.slow
 def test_a_refusal_under_load_is_tried_again(slurm, settings, provider, monkeypatch):
     """Where the number of workers changes, a refusal may be the batch system's bad moment."""
     monkeypatch.setattr(batch_jobs, "_SUBMIT_AGAIN", 0.1)

@@ -140,6 +140,7 @@ def test_without_the_right_to_scale(kubernetes, release):
     release.scale(1, timeout=30)  # its name is the chart's, and its number that of its pods
 
 
+@pytest.mark.slow
 def test_workers_that_do_not_come(kubernetes):
     install("full")
     kubernetes.quota("full", pods=2)
@@ -401,6 +402,7 @@ def workers_of(release):
         return {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [cut, delete_scheduler])
 def test_a_job_survives(kubernetes, release, aer, harm):
     circuits = [quick(f"circuit {index}") for index in range(12)]

@@ -77,6 +77,7 @@ def test_a_file_without_a_guard(tmp_path):
     assert "a process of a worker has run this program" in done.stderr, "what the process itself says"
 
 
+@pytest.mark.slow
 def test_what_works(tmp_path):
     (tmp_path / "program.py").write_text(GUARDED)
     for arguments in ([str(tmp_path / "program.py")], ["-m", "program"], ["-c", PLAIN]):

@@ -41,7 +41,7 @@ STATEMENTS = {
     "logging.getLogger('qiskit_aer').addHandler(logging.NullHandler())": "calls Logger.addHandler",
     "logging.getLogger('distributed').setLevel(1)": "logger distributed",
     "sys.excepthook = print": "sys.excepthook",
-    "os.environ['OMP_NUM_THREADS'] = '1'": "os.environ",
+    "os.environ['OMP_NUM_THREADS'] = '37'": "os.environ",
     "sys.path.append('x')": "sys.path",
     "dask.config.set({'distributed.nothing': 1})": "dask.config",
     "threading.Timer(60, print).start()": "threads",

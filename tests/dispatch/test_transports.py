@@ -176,7 +176,12 @@ class ClosesOnce(Tiny):
         (OneAnswerForAll, transports.slices_come_back_with_the_right_bits, "is not its result"),
         (Raises, transports.an_error_comes_back_as_an_outcome, "must return what goes wrong"),
         (Waits, transports.a_wait_has_an_end, "an endless slice has a result"),
-        (DoesNotCancel, transports.cancel_stops_what_runs_and_what_waits, "a future that was cancelled has no end"),
+        pytest.param(
+            DoesNotCancel,
+            transports.cancel_stops_what_runs_and_what_waits,
+            "a future that was cancelled has no end",
+            marks=pytest.mark.slow,
+        ),
         (StaysOpen, transports.a_closed_transport_refuses_slices, "must raise a ClusterClosedError"),
         (ClosesOnce, transports.close_can_be_repeated_and_leaves_no_process, "it is closed already"),
     ],

@@ -27,7 +27,16 @@ def write_files(document, folder):
             (folder / found[1]).write_text(body)
 
 
-@pytest.mark.parametrize("document", [d for d in DOCUMENTS if commands(d)], ids=lambda d: d.name)
+_MANY = 4  # commands: a document with more takes long
+
+
+def documents():
+    for document in DOCUMENTS:
+        if number := len(commands(document)):
+            yield pytest.param(document, id=document.name, marks=[pytest.mark.slow] if number > _MANY else [])
+
+
+@pytest.mark.parametrize("document", list(documents()))
 def test_shell_blocks_run(document, tmp_path):
     write_files(document, tmp_path)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("QISKIT_CLUSTER_")}

@@ -235,6 +235,7 @@ def test_workers_that_come_late(provider, aer):
     assert troubles[-1] == ""
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_its_last_worker(provider):
     circuit, shots = busy(0.2)
     with cluster(workers=1) as processes:
@@ -248,6 +249,7 @@ def test_a_cluster_that_loses_its_last_worker(provider):
         assert backend.run(quick(), no_workers_timeout=60).result(timeout=90).success
 
 
+@pytest.mark.slow
 def test_slices_that_no_worker_can_take(provider, backend):
     with pytest.raises(ClusterConnectionError, match=r"max_parallel_threads=64, but the largest worker has \d+ thr"):
         backend.run(quick(), max_parallel_threads=64).result(timeout=60)

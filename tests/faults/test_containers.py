@@ -65,6 +65,7 @@ def states(client):
     return [one["status"] for one in client.scheduler_info(n_workers=-1)["workers"].values()]
 
 
+@pytest.mark.slow
 def test_workers_that_are_all_paused(paused):
     """Dask keeps tasks for them without limit and without a word."""
     troubles = []

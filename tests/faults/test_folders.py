@@ -38,6 +38,7 @@ def environment(folder):
     return {**os.environ, "TMPDIR": str(folder), "QISKIT_CLUSTER_PLACEMENT": "cluster", "QISKIT_CLUSTER_WORKERS": "1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_leaves_none(tmp_path, number):
     with (tmp_path / "endless.qpy").open("wb") as file:
@@ -53,6 +54,7 @@ def test_the_command_leaves_none(tmp_path, number):
     assert of_dask(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_what_a_program_left_is_removed_when_a_cluster_starts(tmp_path, number):
     """A signal ends it at once; the folders are Dask's, which looks for such as nobody uses when it starts."""

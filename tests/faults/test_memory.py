@@ -339,6 +339,7 @@ def test_large_slices_wait_for_each_other():
         assert granted == 1000, "what asks for more than there is gets all, and Aer refuses it with its figures"
 
 
+@pytest.mark.slow
 def test_a_worker_gives_its_children_its_own_limit_and_resources_are_used():
     """Aer itself takes the machine's memory for its own, and knows neither Dask nor cgroups."""
     with cluster(workers=0) as processes, ClusterProvider() as provider:

@@ -67,6 +67,7 @@ def test_several_culprits_among_many(backend, aer):
         assert ours.results[index].data.memory == expected.results[index].data.memory
 
 
+@pytest.mark.slow
 def test_a_circuit_that_never_ends(backend, aer):
     batch = healthy(9)
     expected = aer.run(batch, **OPTIONS).result()
@@ -104,6 +105,7 @@ def test_every_slice_has_a_limit(backend):
     assert unpredictable == 86_400
 
 
+@pytest.mark.slow
 def test_a_stopped_child_is_replaced(backend, aer, same):
     """SIGSTOP: it neither answers nor dies."""
     batch, retried = healthy(4), []
@@ -139,6 +141,7 @@ def test_the_worker_lives_on(backend):
     assert backend.run(quick()).result(60).success
 
 
+@pytest.mark.slow
 def test_a_part_of_the_shots_that_dies(backend):
     job = backend.run([endless(), quick()], max_shot_size=50, shots=100, slice_timeout=2, seed_mode="independent")
     result = job.result(timeout=100)

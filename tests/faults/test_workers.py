@@ -82,6 +82,7 @@ def test_without_a_seed_the_rerun_uses_the_same_one(on_cluster, client, aer):
     assert differences(ours, theirs) == []
 
 
+@pytest.mark.slow
 def test_templates_and_noise_survive_the_worker_that_held_them(on_cluster, client, aer):
     """Blobs are tasks, so that the scheduler makes them again."""
     from qiskit.circuit import Parameter

@@ -71,6 +71,7 @@ def test_a_job_says_the_same_as_the_plan_before(backend):
     assert "that ran" in str(learned)
 
 
+@pytest.mark.slow
 def test_a_job_without_a_plan_is_asked_again_later():
     from qiskit_cluster_provider.errors import ClusterJobError
 

@@ -345,6 +345,7 @@ def test_our_copies_of_circuits_are_emptied_when_their_results_are_there(backend
     assert [one.header["name"] for one in job.partial_result().results][-1] == "shared"
 
 
+@pytest.mark.slow
 def test_the_watchdog_bites_a_silent_job_and_no_other(backend):
     from concurrent.futures import Executor, Future
 

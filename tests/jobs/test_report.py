@@ -267,7 +267,10 @@ def loud(name, words, last):
 WORDS = "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n"
 
 
-@pytest.mark.parametrize(("last", "fact"), [(os.abort, "SIGABRT"), (signal.pause, "longer than 6 s")])
+@pytest.mark.parametrize(
+    ("last", "fact"),
+    [(os.abort, "SIGABRT"), pytest.param(signal.pause, "longer than 6 s", marks=pytest.mark.slow)],
+)
 def test_the_last_words_come_with_the_error(backend, last, fact):
     job = backend.run([quick(), loud("loud", WORDS, last)], max_job_size=1, retries=0, slice_timeout=6)
     status = job.result(timeout=100).results[1].status

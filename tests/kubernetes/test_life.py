@@ -66,6 +66,7 @@ def test_with_backend_and_again_afterwards(lab, step):
         assert provider.get_backend("aer-k8s", workers=1, **lab.settings) is not backend
 
 
+@pytest.mark.slow
 def test_two_at_once(lab, aer, backend):
     with ClusterProvider() as provider:
         other = provider.get_backend("aer-k8s", workers=1, **lab.settings)
@@ -91,6 +92,7 @@ def test_the_limit_of_the_pod_counts_and_not_the_memory_of_its_node(backend, aer
     assert ours.get_memory(0) == theirs.get_memory(0)
 
 
+@pytest.mark.slow
 def test_the_rights_that_are_needed_are_enough(lab, monkeypatch):
     """Without those that doctor only asks about."""
     rules = ROLE
@@ -118,6 +120,7 @@ def test_a_name_that_is_taken(lab, backend):
     assert name in lab.clusters()
 
 
+@pytest.mark.slow
 def test_kept_attached_and_left_alone(lab, step, aer):
     settings = {**lab.settings, "name": "kept", "keep": True}
     with ClusterProvider() as provider, step("start"):

@@ -75,6 +75,7 @@ def runs(process):
         return False
 
 
+@pytest.mark.slow
 def test_a_cluster_from_its_start_to_its_end(kubernetes):
     began = time.monotonic()
     with start("whole", n_workers=2) as cluster:
@@ -106,6 +107,7 @@ def test_a_killed_worker_comes_back(kubernetes, client):
     assert client.submit(os.getpid, pure=False).result(timeout=30)
 
 
+@pytest.mark.slow
 def test_the_operator_can_be_away(kubernetes, cluster, client):
     def operator():
         [item] = kubernetes.objects("deployments", "dask-operator")

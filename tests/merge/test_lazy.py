@@ -322,6 +322,7 @@ def memory_of_a_million_shots():
     return peak, kept
 
 
+@pytest.mark.slow
 def test_a_million_shots_are_no_million_strings():
     peak, kept = alone(memory_of_a_million_shots)
     assert peak < 20 * 2**20  # as lists of texts it is 64 MB

@@ -154,6 +154,7 @@ def shots_pubs(circuit, rows):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grouping", [True, False])
 @pytest.mark.parametrize("size", [1, 3, None])
 def test_shots_with_noise_are_those_of_the_backend_estimator(backend, grouping, size):

@@ -100,6 +100,7 @@ def test_models_of_all_sorts(backend, data, method):
     assert differences(ours, AerSimulator(max_parallel_threads=1).run([circuit], **options).result()) == []
 
 
+@pytest.mark.slow
 def test_readouts_of_an_estimator_meet_more_than_the_circuit(device, backend):
     """Measurements that an estimator adds stand on qubits on which the circuit does nothing."""
     circuit = QuantumCircuit(4)
@@ -176,6 +177,7 @@ def test_one_of_each_sort_stays():
     assert list(part._local_readout_errors) == [(5,)]
 
 
+@pytest.mark.slow
 def test_what_a_later_release_adds_is_sent_as_it_is(device):
     whole = _whole(device)
     circuit = QuantumCircuit(1)

@@ -1,6 +1,7 @@
 """The progress bar, where people see it."""
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.slow import quick
@@ -18,6 +19,7 @@ with ClusterProvider() as provider:
 """
 
 
+@pytest.mark.slow
 def test_in_a_notebook():
     """One bar, drawn anew in its place, with nothing but a kernel installed."""
     cells = [nbformat.v4.new_code_cell(source) for source in (CELL, "backend", "job")]

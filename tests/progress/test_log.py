@@ -171,6 +171,7 @@ def test_without_logging_a_job_with_a_retry_says_nothing():
     assert script(QUIET.format(tests=os.path.dirname(os.path.dirname(__file__)))) == ("", [])
 
 
+@pytest.mark.slow
 def test_without_logging_a_job_that_waits_says_so_once():
     stdout, (line,) = script(WAITING)
     assert "has no workers; start some" in line
