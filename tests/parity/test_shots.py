@@ -72,6 +72,22 @@ def test_the_same_answer_or_refused(backend, batch, noise, method, shots, size):
     assert [f for f in found if "metadata" not in f] == []
 
 
+def test_what_aer_cannot_load_fails_alone(backend):
+    """Aer 0.18.2 drops an idle qubit, and then looks for the one that only a branch acts on in its old place."""
+    lost = QuantumCircuit(4, 2, name="lost")
+    lost.h(0)
+    lost.measure(0, 0)
+    with lost.if_test((0, 1)):
+        lost.x(3)
+    lost.h(0)
+    lost.measure([0, 2], [0, 1])
+    options = {"shots": 20, "seed_simulator": 8, "memory": True, "method": "statevector", "noise_model": None}
+    result = backend.run([dynamic(), lost, dynamic()], max_shot_size=7, **options).result()
+    assert [one.success for one in result.results] == [True, False, True]
+    assert "circuit 'lost' (index 1): Failed to load circuits" in result.results[1].status
+    assert wrong(result, [dynamic(), lost, dynamic()], options) == []
+
+
 def test_the_method_is_not_left_to_the_number_of_shots(backend):
     """One measured qubit: 20 shots are a density matrix for Aer, and 2 shots are trajectories."""
     circuit = QuantumCircuit(6, 1)
