@@ -152,16 +152,16 @@ def test_the_only_worker_dies_before_its_result_is_fetched(provider, monkeypatch
     """Dask has the slice run again, and whoever asks for the result waits for that: nobody else may have to."""
     circuit, shots = busy(0.2)
     with cluster(workers=1) as processes:
-        taken, seen = DaskTransport.taken, []
+        settled, seen = DaskTransport.settled, []
 
         def kill_at_the_third(self, future):  # the last that happens before the fetch
-            taken(self, future)
+            settled(self, future)
             seen.append(future.key)
             if len(seen) == 3:
                 processes.all[1].kill()
                 processes.all[1].wait()
 
-        monkeypatch.setattr(DaskTransport, "taken", kill_at_the_third)
+        monkeypatch.setattr(DaskTransport, "settled", kill_at_the_third)
         backend = provider.get_backend("aer-dask", address=processes.address, timeout=2)
         job = backend.run([circuit] * 20, shots=shots, no_workers_timeout=5, **OPTIONS)
         with pytest.raises(ClusterConnectionError, match="no_workers_timeout=5"):
