@@ -63,6 +63,9 @@ def test_a_task_on_a_worker_is_somewhere(client):
     client.cluster.scale(1)
     client.wait_for_workers(1, timeout=30)
     future = client.submit(wait, key="running", pure=False)
+    deadline = time.monotonic() + 30
+    while not any(client.processing().values()):  # it is on its way to the scheduler
+        assert time.monotonic() < deadline
     view._processing = 0.0, frozenset()
     view.look(client)
     assert not view.is_nowhere(client, "running")
