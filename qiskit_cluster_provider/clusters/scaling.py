@@ -70,7 +70,7 @@ def await_workers(
         ClusterClosedError: The backend was closed meanwhile.
     """
     start = asked = time.monotonic()
-    while timeout and not done():
+    while timeout and not _are_there(done):
         check_wanted()
         now = time.monotonic()
         if now - start > timeout:
@@ -79,6 +79,14 @@ def await_workers(
             asked = now
             again()
         stopping().wait(every)
+
+
+def _are_there(done: Callable[[], bool]) -> bool:
+    try:
+        return done()
+    except Exception:
+        check_wanted()  # a client that is being closed fails in ways of its own
+        raise
 
 
 def adapt(client: Any, minimum: int, maximum: int) -> None:

@@ -1,5 +1,6 @@
 """Another number of workers, and where to watch them."""
 
+import threading
 import urllib.request
 
 import pytest
@@ -7,7 +8,10 @@ from distributed import Client, LocalCluster
 from qiskit.circuit import QuantumCircuit
 
 from qiskit_cluster_provider import ClusterProvider
+from qiskit_cluster_provider.clusters.lifecycle import STOPPING
+from qiskit_cluster_provider.clusters.scaling import await_workers
 from qiskit_cluster_provider.errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
+from qiskit_cluster_provider.outcomes import Reason
 
 
 @pytest.fixture
@@ -98,3 +102,27 @@ def test_blobs_that_leave_with_their_worker_are_no_news(own, caplog):
         after = backend.run(batch, max_job_size=1, seed_simulator=1).result()
     assert [before.get_counts(i) for i in range(6)] == [after.get_counts(i) for i in range(6)]
     assert "already computed" not in caplog.text
+
+
+def test_what_fails_because_the_backend_is_closed_says_so():
+    """A client that is being closed has no scheduler to ask any more."""
+    closed = threading.Event()
+
+    def done():
+        closed.set()
+        raise AttributeError("'NoneType' object has no attribute 'ncores'")
+
+    token = STOPPING.set(closed)
+    try:
+        with pytest.raises(ClusterClosedError):
+            await_workers(done, 10, lambda _: Reason("they are late"))
+    finally:
+        STOPPING.reset(token)
+
+
+def test_what_fails_by_itself_is_told_as_it_is():
+    def done():
+        raise AttributeError("a bug")
+
+    with pytest.raises(AttributeError, match="a bug"):
+        await_workers(done, 10, lambda _: Reason("they are late"))
