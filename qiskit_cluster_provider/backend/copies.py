@@ -54,7 +54,16 @@ class Copied:
         return cls(connection_of(*connection), simulator=simulator, **ours)  # type: ignore[call-arg]
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
-        """A backend on the same cluster with further options; this one stays as it is."""
+        """A backend on the same cluster with further options; this one stays as it is.
+
+        Args:
+            options: as for :meth:`ClusterBackend.set_options`, by name. The values stay the same objects.
+
+        Raises:
+            UnknownOptionError: nobody knows an option; the message names the nearest.
+            ClusterConfigError: a value is out of its range.
+            TypeError: a value has the wrong type.
+        """
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         other._aer = twin(self._aer)
@@ -62,6 +71,10 @@ class Copied:
         return other
 
     def with_simulator(self, simulator: AerSimulator) -> Self:
-        """A backend on the same cluster that stands in for ``simulator``, with this one's slice options."""
+        """A backend on the same cluster that stands in for another simulator, with this one's slice options.
+
+        Args:
+            simulator: the ``AerSimulator``, whose target, noise and options hold in place of this one's.
+        """
         ours = {name: getattr(self._slice_options, name) for name in SLICE_OPTION_NAMES}
         return type(self)(self._connection, provider=self.provider, simulator=simulator, **ours)  # type: ignore[call-arg]

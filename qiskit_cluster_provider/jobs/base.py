@@ -181,9 +181,10 @@ class JobHandle(ABC):
             seconds_left=0.0 if ended else (worked / spent * left / at_once if spent else None),
         )
 
-    @abstractmethod
     def errors(self) -> Sequence[Any]:
-        """What failed so far."""
+        """What failed so far; empty until the plan is made."""
+        plan, results, missing = self._record.snapshot()
+        return [] if plan is None else self._failures(plan, results, missing)
 
     @abstractmethod
     def _failures(

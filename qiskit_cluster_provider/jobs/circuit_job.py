@@ -78,8 +78,7 @@ class ClusterJob(JobHandle, JobV1):
 
     def errors(self) -> list[Failure]:
         """The experiments that failed so far, with circuit name, global index and message."""
-        plan, results, missing = self._record.snapshot()
-        return [] if plan is None else self._failures(plan, results, missing)
+        return list(super().errors())
 
     def _failures(
         self, plan: Planned, results: Mapping[int, SliceResult], missing: Mapping[int, Reason]

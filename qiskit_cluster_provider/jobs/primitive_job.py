@@ -152,8 +152,7 @@ class ClusterPrimitiveJob(JobHandle, BasePrimitiveJob[PrimitiveResult[Any], JobS
 
     def errors(self) -> list[PubFailure]:
         """The parameter sets that failed so far, in order, with PUB, circuit name and message."""
-        plan, results, missing = self._record.snapshot()
-        return [] if plan is None else self._failures(plan, results, missing)
+        return list(super().errors())
 
     def _failures(
         self, plan: Planned, results: Mapping[int, SliceResult], lost: Mapping[int, Reason]

@@ -93,6 +93,8 @@ def restricted(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> 
         return copy.deepcopy(noise_model), None  # which the user may change as soon as run() has returned
     plain = all(map(_relaxes, parts.passes))
     named = {*parts.default_quantum, *parts.local_quantum}
+    # Delays and barriers meet no error of a model that does not name them, and a scheduled circuit has them on every
+    # qubit of the device. What a pass makes of a delay stands in no table of the model.
     qubits = frozenset(_used(batches, IDLE - named if plain else frozenset()))
     if not plain:
         # Nobody knows on what the function of a LocalNoisePass depends.
@@ -285,10 +287,6 @@ def sorts_in(error: Any) -> Sorts:
     found = _READERS[_class_of(error)].sorts(error)
     _READ[key] = weakref.ref(error, lambda _: _READ.pop(key, None)), content, found
     return found
-
-
-"""What meets no error of a model that names it not. A scheduled circuit has them on every qubit of the device, and
-what a pass makes of a delay stands in no table of the model."""
 
 
 def _used(batches: Iterable[Batch], passive: frozenset[str]) -> Iterator[int]:
