@@ -1,0 +1,264 @@
+"""A circuit as columns: read once, and then looked at without an object for each of its gates.
+
+An instruction is a code: the place of its word in the circuit's vocabulary. The word says what its instructions have
+in common: name, label, widths. What differs lies in columns, one instruction after the other: qubits and clbits by
+their numbers, the numbers of gates as float64, matrices as complex128, and operands for all else.
+
+Columns are data and nothing else: numbers, texts, tuples and arrays, which nobody changes. Equal circuits have equal
+columns in every process.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.uint32]
+Matrices = npt.NDArray[np.complex128]
+
+
+class Kind:
+    """What sort of operation a word is; those that are not here are named by who writes them.
+
+    Attributes:
+        GATE: one of Qiskit's standard gates, with numbers.
+        UNITARY: a matrix, complex128 of shape ``(2**n, 2**n)`` for ``n`` qubits.
+        MEASURE, RESET, BARRIER: what their names say, with nothing beside their bits.
+        PICKLE: an operation that only pickle carries; its operand is a :class:`Pickled`.
+    """
+
+    GATE = "gate"
+    UNITARY = "unitary"
+    MEASURE = "measure"
+    RESET = "reset"
+    BARRIER = "barrier"
+    PICKLE = "pickle"
+
+
+WITHOUT_OPERAND = frozenset({Kind.GATE, Kind.UNITARY, Kind.MEASURE, Kind.RESET, Kind.BARRIER})
+"""Kinds whose instructions have none."""
+
+
+class Word(NamedTuple):
+    """What the instructions of one code have in common.
+
+    Attributes:
+        kind: of :class:`Kind`, or another one, which has operands.
+        name: as Qiskit has it; Aer knows operations by it.
+        label: the user's, or ``None``.
+        qubits, clbits: how many of them each instruction has.
+        numbers: how many numbers each has in the column of numbers.
+    """
+
+    kind: str
+    name: str
+    label: str | None
+    qubits: int
+    clbits: int
+    numbers: int
+
+
+class Register(NamedTuple):
+    """A register of bits.
+
+    Attributes:
+        name: of the register.
+        bits: numbers of its bits, in its order.
+        owns: whether they are bits that the register has made, and not bits that were there before.
+    """
+
+    name: str
+    bits: tuple[int, ...]
+    owns: bool
+
+
+class Symbol(NamedTuple):
+    """A parameter.
+
+    Attributes:
+        name: of the parameter, or of the vector of which it is an element.
+        place, size: place in that vector, and length of the vector; -1 and 0 for one that is of no vector.
+    """
+
+    name: str
+    place: int = -1
+    size: int = 0
+
+    @property
+    def text(self) -> str:
+        """As Qiskit names it."""
+        return self.name if self.place < 0 else f"{self.name}[{self.place}]"
+
+
+class Pickled(NamedTuple):
+    """An operation that only pickle carries.
+
+    Attributes:
+        data: of it; bits, parameters and variables of the circuit are told by their numbers.
+        numbers: those of its parameters that are plain, for checks.
+        about: its class.
+    """
+
+    data: bytes
+    numbers: tuple[Any, ...]
+    about: str
+
+
+Expression = int | tuple[Any, ...]
+"""Over parameters: the number of one, or steps; see :mod:`.expressions`."""
+
+
+class Scope(NamedTuple):
+    """How the bits of a block are numbered in the whole circuit.
+
+    Attributes:
+        qubits, clbits: for each bit of the block its number. Those from the width of the outermost circuit on are
+            bits of blocks alone.
+    """
+
+    qubits: tuple[int, ...]
+    clbits: tuple[int, ...]
+
+
+_no_integers: Any = partial(np.empty, 0, np.uint32)
+_no_floats: Any = partial(np.empty, 0, np.float64)
+_no_matrices: Any = partial(np.empty, 0, np.complex128)
+_no_places: Any = partial(np.empty, (0, 2), np.uint32)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A circuit, or a block of control flow in one.
+
+    Attributes:
+        name: of the circuit.
+        num_qubits, num_clbits: its widths.
+        qregs, cregs: its registers.
+        words: its vocabulary, in the order in which its instructions first use it.
+        codes: of each instruction the place of its word in ``words``.
+        qubits, clbits: of all instructions, one after the other; as many of each as its word says.
+        numbers: of all instructions, one after the other. Where an expression stands, the number is 0.
+        matrices: of all instructions of kind :attr:`Kind.UNITARY`, flat and in C order.
+        operands: of all instructions whose kind has one, in order.
+        free: of shape ``(places, 2)``: places in ``numbers``, and the numbers of the expressions that stand there.
+        phase: the global phase; 0 if it is an expression.
+        phase_expression: the number of that expression.
+        parameters: first those of the circuit, in the order of ``QuantumCircuit.parameters``, which is the order of
+            the columns of its values; then those that loops bind. A block has those of the outermost circuit.
+        num_parameters: how many of them are the circuit's.
+        expressions: the distinct ones that stand anywhere in the circuit; a block has those of the outermost circuit.
+        variables: declarations of classical variables, as :mod:`.classical` writes them.
+        scope: of a block; ``None`` for the outermost circuit.
+        inner_bits: of the outermost circuit, how many qubits and clbits blocks have beside its own.
+        metadata: plain data; ``None`` where it stays at home.
+    """
+
+    name: str = ""
+    num_qubits: int = 0
+    num_clbits: int = 0
+    qregs: tuple[Register, ...] = ()
+    cregs: tuple[Register, ...] = ()
+    words: tuple[Word, ...] = ()
+    codes: Integers = field(default_factory=_no_integers)
+    qubits: Integers = field(default_factory=_no_integers)
+    clbits: Integers = field(default_factory=_no_integers)
+    numbers: Floats = field(default_factory=_no_floats)
+    matrices: Matrices = field(default_factory=_no_matrices)
+    operands: tuple[Any, ...] = ()
+    free: Integers = field(default_factory=_no_places)
+    phase: float = 0.0
+    phase_expression: int | None = None
+    parameters: tuple[Symbol, ...] = ()
+    num_parameters: int = 0
+    expressions: tuple[Expression, ...] = ()
+    variables: tuple[Any, ...] = ()
+    scope: Scope | None = None
+    inner_bits: tuple[int, int] = (0, 0)
+    metadata: Any = None
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How often each name occurs, without what is in blocks; as ``QuantumCircuit.count_ops`` has it."""
+        found: Counter[str] = Counter()
+        for word, count in zip(self.words, np.bincount(self.codes, minlength=len(self.words)).tolist(), strict=True):
+            found[word.name] += count
+        return found
+
+    def widths(self, which: str) -> Integers:
+        """Of each instruction, how many ``"qubits"``, ``"clbits"`` or ``"numbers"`` it has."""
+        return np.array([getattr(word, which) for word in self.words], dtype=np.uint32)[self.codes]
+
+    def steps(self) -> Iterator[Step]:
+        """The instructions, one by one: for what is not done for a whole column at once."""
+        qubits, clbits, numbers = self.qubits.tolist(), self.clbits.tolist(), self.numbers
+        qubit = clbit = number = entry = 0
+        operands = iter(self.operands)
+        for code in self.codes.tolist():
+            word = self.words[code]
+            operand: Any = None
+            if word.kind == Kind.UNITARY:
+                size = 2**word.qubits
+                operand = self.matrices[entry : entry + size * size].reshape(size, size)
+                entry += size * size
+            elif word.kind not in WITHOUT_OPERAND:
+                operand = next(operands)
+            yield Step(
+                word,
+                qubits[qubit : qubit + word.qubits],
+                clbits[clbit : clbit + word.clbits],
+                numbers[number : number + word.numbers],
+                operand,
+                number,
+            )
+            qubit += word.qubits
+            clbit += word.clbits
+            number += word.numbers
+
+    @property
+    def bytes(self) -> int:
+        """About what it holds."""
+        arrays = (self.codes, self.qubits, self.clbits, self.numbers, self.matrices, self.free)
+        return 1000 + sum(one.nbytes for one in arrays) + sum(map(_weight, self.operands))
+
+    def with_(self, **changes: Any) -> Columns:
+        """A copy in which some attributes are others."""
+        return replace(self, **changes)
+
+
+class Step(NamedTuple):
+    """An instruction of :meth:`Columns.steps`.
+
+    Attributes:
+        word: its own.
+        qubits, clbits: their numbers.
+        numbers: its part of the column.
+        operand: its own; for a matrix an array; ``None`` if its kind has none.
+        place: of its first number in the column.
+    """
+
+    word: Word
+    qubits: list[int]
+    clbits: list[int]
+    numbers: Floats
+    operand: Any
+    place: int
+
+
+def _weight(operand: Any) -> int:
+    if isinstance(operand, (np.ndarray, bytes, str)):
+        return operand.nbytes if isinstance(operand, np.ndarray) else len(operand)
+    if isinstance(operand, Columns):
+        return operand.bytes
+    if isinstance(operand, (tuple, list)):
+        return 16 + sum(map(_weight, operand))
+    return 16
