@@ -33,6 +33,22 @@ DATA = Attribute(
     without="len() of each circuit counts them, a twelfth more slowly.",
 )
 
+_PICKLED = "Gates with expressions over parameters are pickled."
+REPLAY = Attribute(
+    "qiskit",
+    "ParameterExpression._qpy_replay",
+    reason="to write expressions over parameters as data",
+    tried=TRIED,
+    without=_PICKLED,
+)
+VALUE = Symbol(
+    "qiskit",
+    "qiskit.circuit:ParameterExpression._Value",
+    reason="to read expressions that begin with a number",
+    tried=TRIED,
+    without=_PICKLED,
+)
+
 _EAGER = "Experiments of a result are made at once, and not when they are read."
 _of_result = partial(Symbol, "qiskit", tried=TRIED, without=_EAGER)
 GET_EXPERIMENT = _of_result(
@@ -54,6 +70,16 @@ def appender(circuit: Any) -> Callable[[Any], Any]:
     """What appends an instruction to ``circuit``, which takes it as it is: the object and no copy."""
     quick = getattr(circuit, APPEND.key, None)
     return partial(circuit.append, copy=False) if quick is None else quick
+
+
+def replay_of(expression: Any) -> Any | None:
+    """The steps by which Qiskit makes ``expression``; ``None`` if this Qiskit does not tell."""
+    return REPLAY.of(expression, None) if VALUE.there else None
+
+
+def value_of(number: Any) -> Any:
+    """``number`` as an expression."""
+    return VALUE.found(number)
 
 
 def sizes(circuits: Iterable[Any]) -> list[int]:

@@ -101,18 +101,49 @@ class Pickled(NamedTuple):
     """An operation that only pickle carries.
 
     Attributes:
-        data: of it; bits, parameters and variables of the circuit are told by their numbers.
+        data: of it; bits, parameters and variables of the circuit are told by their numbers. ``None`` if it cannot
+            be pickled.
+        about: its class, and why it cannot be pickled.
         numbers: those of its parameters that are plain, for checks.
-        about: its class.
     """
 
-    data: bytes
-    numbers: tuple[Any, ...]
+    data: bytes | None
     about: str
+    numbers: tuple[Any, ...] = ()
 
 
 Expression = int | tuple[Any, ...]
 """Over parameters: the number of one, or steps; see :mod:`.expressions`."""
+
+
+class Free(NamedTuple):
+    """An expression in an operand: its place in :attr:`Columns.expressions`."""
+
+    expression: int
+
+
+class Variable(NamedTuple):
+    """A classical variable, or a stretch.
+
+    Attributes:
+        name: of it.
+        type: as :mod:`.classical` writes types; of a stretch it is ``("Stretch",)``.
+    """
+
+    name: str
+    type: tuple[Any, ...]
+
+
+class Declaration(NamedTuple):
+    """What a circuit or a block says of a variable.
+
+    Attributes:
+        how: ``"input"``, ``"declared"`` or ``"captured"``.
+        variable: its place in :attr:`Columns.variables`.
+    """
+
+    how: str
+    variable: int
 
 
 class Scope(NamedTuple):
@@ -154,7 +185,8 @@ class Columns:
             the columns of its values; then those that loops bind. A block has those of the outermost circuit.
         num_parameters: how many of them are the circuit's.
         expressions: the distinct ones that stand anywhere in the circuit; a block has those of the outermost circuit.
-        variables: declarations of classical variables, as :mod:`.classical` writes them.
+        variables: of the outermost circuit and its blocks; a block has those of the outermost circuit.
+        declarations: the variables that this circuit, or this block, knows.
         scope: of a block; ``None`` for the outermost circuit.
         inner_bits: of the outermost circuit, how many qubits and clbits blocks have beside its own.
         metadata: plain data; ``None`` where it stays at home.
@@ -178,7 +210,8 @@ class Columns:
     parameters: tuple[Symbol, ...] = ()
     num_parameters: int = 0
     expressions: tuple[Expression, ...] = ()
-    variables: tuple[Any, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    declarations: tuple[Declaration, ...] = ()
     scope: Scope | None = None
     inner_bits: tuple[int, int] = (0, 0)
     metadata: Any = None

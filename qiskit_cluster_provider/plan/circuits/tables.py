@@ -1,0 +1,119 @@
+"""What the columns of a circuit and of its blocks have in common: the numbers of bits, parameters and variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qiskit.circuit import (
+    ClassicalRegister,
+    Clbit,
+    Parameter,
+    ParameterExpression,
+    ParameterVectorElement,
+    QuantumCircuit,
+    QuantumRegister,
+    Qubit,
+)
+from qiskit.circuit.classical import expr
+
+from .classical import STRETCH, type_data
+from .columns import Expression, Register, Symbol, Variable
+from .expressions import steps_of
+
+
+class Tables:
+    """Numbers for what is told by identity, in the order in which it is met: those of one circuit and its blocks.
+
+    Args:
+        circuit: the outermost one.
+        owned: remembers whether registers own their bits; of several circuits, whose registers are often the same.
+    """
+
+    def __init__(self, circuit: QuantumCircuit, owned: dict[Any, bool]) -> None:
+        self.qubits: dict[Qubit, int] = {bit: number for number, bit in enumerate(circuit.qubits)}
+        self.clbits: dict[Clbit, int] = {bit: number for number, bit in enumerate(circuit.clbits)}
+        self._owned = owned
+        self._parameters: dict[Parameter, int] = {}
+        if circuit.num_parameters:
+            self._parameters = {one: number for number, one in enumerate(circuit.parameters)}
+        self._places: dict[Any, int | None] = {}
+        self.expressions: list[Expression] = []
+        self._variables: dict[Any, int] = {}
+
+    @property
+    def parameters(self) -> tuple[Symbol, ...]:
+        """All that were met."""
+        return tuple(map(_symbol, self._parameters))
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """All that were met."""
+        return tuple(
+            Variable(one.name, STRETCH if isinstance(one, expr.Stretch) else type_data(one.type))
+            for one in self._variables
+        )
+
+    def qubit(self, bit: Qubit) -> int:
+        """The number of ``bit``."""
+        return self.qubits.setdefault(bit, len(self.qubits))
+
+    def clbit(self, bit: Clbit) -> int:
+        """The number of ``bit``."""
+        return self.clbits.setdefault(bit, len(self.clbits))
+
+    def registers(self, registers: Sequence[Any]) -> tuple[Register, ...]:
+        """Of a circuit."""
+        return tuple(map(self.register, registers))
+
+    def register(self, register: Any) -> Register:
+        """``register``, by the numbers of its bits."""
+        quantum = isinstance(register, QuantumRegister)
+        number = self.qubit if quantum else self.clbit
+        bits = [*register]
+        owns = self._owned.get(register)
+        if owns is None:
+            kind = QuantumRegister if quantum else ClassicalRegister
+            owns = self._owned[register] = [*kind(len(bits), register.name)] == bits
+        return Register(register.name, tuple(map(number, bits)), owns)
+
+    def parameter(self, parameter: Parameter) -> int:
+        """The number of ``parameter``."""
+        return self._parameters.setdefault(parameter, len(self._parameters))
+
+    def variable(self, variable: Any) -> int:
+        """The number of a variable or a stretch."""
+        return self._variables.setdefault(variable, len(self._variables))
+
+    def expression(self, value: ParameterExpression) -> int | None:
+        """The place of an expression among those of the circuit; ``None`` if only pickle carries it."""
+        # Equality of expressions forgives the last bits of numbers, which their texts tell.
+        key = value if isinstance(value, Parameter) else (value, str(value))
+        if key not in self._places:
+            self._places[key] = self._add(value)
+        return self._places[key]
+
+    def _add(self, value: ParameterExpression) -> int | None:
+        written = self.parameter(value) if isinstance(value, Parameter) else steps_of(value, self.parameter)
+        if written is None:
+            return None
+        self.expressions.append(written)
+        return len(self.expressions) - 1
+
+    def name_of(self, thing: Any) -> tuple[str, int] | None:
+        """How a pickled operation refers to ``thing``; ``None`` if it is nothing that has a number."""
+        if isinstance(thing, Qubit):
+            return ("qubit", self.qubit(thing)) if thing in self.qubits else None
+        if isinstance(thing, Clbit):
+            return ("clbit", self.clbit(thing)) if thing in self.clbits else None
+        if isinstance(thing, Parameter):
+            return "parameter", self.parameter(thing)
+        if isinstance(thing, (expr.Var, expr.Stretch)) and thing in self._variables:
+            return "variable", self.variable(thing)
+        return None
+
+
+def _symbol(parameter: Parameter) -> Symbol:
+    if isinstance(parameter, ParameterVectorElement):
+        return Symbol(parameter.vector.name, parameter.index, len(parameter.vector))
+    return Symbol(parameter.name)
