@@ -197,8 +197,7 @@ def memory(shots: int, number: int) -> Circuits:
             circuit.measure(check, 2 * turn + place)
             circuit.reset(check)
     circuit.measure(data, range(6, 9))
-    options = {"shots": shots, "noise_model": noise, "method": "stabilizer"}
-    return Circuits([circuit], options=options, ours={"max_shot_size": -(-shots // 8)})  # only cut if asked for
+    return Circuits([circuit], options={"shots": shots, "noise_model": noise, "method": "stabilizer"})
 
 
 def states(qubits: int, count: int, number: int) -> States:

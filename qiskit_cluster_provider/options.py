@@ -32,8 +32,9 @@ class SliceOptions:
     Attributes:
         max_job_size: The number of experiments in a slice (Aer's name). ``None`` cuts by the estimated time of the
             experiments.
-        max_shot_size: The number of shots of one experiment in a slice (Aer's name). ``None`` never cuts an
-            experiment.
+        max_shot_size: The number of shots of one experiment in a slice (Aer's name). ``None`` cuts the shots of a
+            long experiment where that changes no bit of its answer, unless ``max_job_size`` is given. A number that
+            is not below ``shots`` never cuts an experiment.
         executor: A ``concurrent.futures.Executor`` or ``distributed.Client`` that runs the slices in place of the
             backend's own cluster.
         placement: ``"cluster"`` sends the run to the cluster, and ``"here"`` simulates it in this process. ``"auto"``

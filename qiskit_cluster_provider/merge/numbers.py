@@ -68,7 +68,7 @@ def collect(plan: Planned, results: Mapping[int, SliceResult]) -> Collected:
             found.refused.setdefault(
                 experiment,
                 f"ERROR: simulated with {methods} from one random stream, so that its ranges of shots do not add "
-                "up to one run; leave max_shot_size out.",
+                "up to one run; set max_shot_size=shots.",
             )
     for experiment in found.refused:
         index = manifest.item_of(experiment)

@@ -35,7 +35,7 @@ def merge_heads(parts: Sequence[Experiment], *, by_shot: bool) -> Experiment:
     if by_shot and (len(methods) > 1 or any(part["metadata"].get("measure_sampling") for part in parts)):
         status = (
             f"ERROR: simulated with {', '.join(sorted(map(str, methods)))} from one random stream, so that its "
-            "ranges of shots do not add up to one run; leave max_shot_size out."
+            "ranges of shots do not add up to one run; set max_shot_size=shots."
         )
         return {**parts[0], "success": False, "status": status, "shots": 0}
     metadata = dict(parts[0]["metadata"])
@@ -45,12 +45,14 @@ def merge_heads(parts: Sequence[Experiment], *, by_shot: bool) -> Experiment:
     )
     if types:
         metadata.update(result_types=types, result_subtypes=subtypes)
-    shots = sum(part["shots"] for part in parts)
+    seconds = sum(part["time_taken"] for part in parts)
+    if "time_taken" in metadata:
+        metadata["time_taken"] = seconds
     return {
         **parts[0],
         "metadata": metadata,
-        "shots": shots,
-        "time_taken": sum(part["time_taken"] for part in parts),
+        "shots": sum(part["shots"] for part in parts),
+        "time_taken": seconds,
     }
 
 

@@ -9,7 +9,7 @@ from ..outcomes import Reason
 from .calibration import Calibration
 
 if TYPE_CHECKING:
-    from .model import Item, Slice, Work
+    from .model import Batch, Item, Slice, Work
 
 
 class Cost(NamedTuple):
@@ -114,6 +114,16 @@ class Engine(ABC):
         Args:
             work: of a run.
             calibration: of the place where it is to run; default: none, the estimates as they are.
+        """
+
+    @abstractmethod
+    def divisible(self, work: Work, batch: Batch, item: Item) -> bool:
+        """Whether any ranges of shots of an experiment of ``item`` are proven to give every bit of its answer.
+
+        Args:
+            work: of a run.
+            batch: of it.
+            item: of the batch.
         """
 
     @abstractmethod

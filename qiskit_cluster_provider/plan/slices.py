@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 
 from .engine import ResourceEstimate
-from .model import Batch, Plan, Run, Slice, Work
+from .model import Batch, Item, Plan, Run, Slice, Work
 from .seeds import IndependentSeeds
 from .slice_time import LITTLE_MEMORY, LONGEST, OVERHEAD_LOCAL, SliceTime, minimum_slice_time, target_slice_time
 
@@ -24,8 +24,9 @@ def cut(
 ) -> Plan:
     """Cut ``work`` into slices of about the same time.
 
-    Experiment slices may depend on ``slots``, the number of worker threads, and on how fast they have been: they
-    never change an answer. Shot slices depend on the work alone.
+    Slices may depend on ``slots``, the number of worker threads, and on how fast they have been, since they never
+    change an answer. Only ``max_shot_size`` may cut where an answer depends on how its shots are cut, and what it
+    cuts depends on the work alone.
 
     Args:
         work: of a run.
@@ -42,7 +43,7 @@ def cut(
         total, known = estimate.total()
         found = target_slice_time(total, slots, shortest + minimum_slice_time(estimate.per_call), longest, known)
     slices = []
-    for index, (start, stop, shots) in enumerate(_ranges(work, estimate, found)):
+    for index, (start, stop, shots) in enumerate(_ranges(work, estimate, found, shortest)):
         piece = Slice(
             index=index,
             item=work.manifest.item_of(start),
@@ -53,7 +54,7 @@ def cut(
         slices.append(estimate.with_cost(piece))
     if found is not None and len(slices) == work.experiments < round(estimate.total()[0] / found.seconds):
         found = found._replace(why="there are no more experiments")
-    return Plan(work, tuple(slices), _why(work, found))
+    return Plan(work, tuple(slices), _why(work, slices, found))
 
 
 def longest_first(slices: Sequence[Slice]) -> list[Slice]:
@@ -95,22 +96,32 @@ def parts(work: Work, piece: Slice, index: int, ends: Sequence[int] = ()) -> lis
 
 
 Shots = tuple[int, int] | None
+Range = tuple[int, int, Shots]
+"""First experiment, last + 1, and the range of shots, if it is a part of one experiment."""
 
 
-def _ranges(work: Work, estimate: ResourceEstimate, found: SliceTime | None) -> Iterator[tuple[int, int, Shots]]:
-    """``(first experiment, last + 1, range of shots)`` of each slice, in order."""
+def _ranges(work: Work, estimate: ResourceEstimate, found: SliceTime | None, least: float) -> Iterator[Range]:
+    """What each slice is, in order; ``least`` as of :func:`_by_seconds`."""
     for divided, group in groupby(work.batches, work.divided):
         batches = list(group)
-        if not divided:
-            bounds = _by_count(work, batches) if found is None else _by_seconds(estimate, batches, found.seconds)
-            for start, stop in pairwise([batches[0].first, *bounds, batches[-1].stop]):
+        if divided:
+            assert work.max_shot_size is not None
+            for batch in batches:
+                count = -(-batch.shots // work.max_shot_size)
+                bounds = [min(batch.shots, part * work.max_shot_size) for part in range(count + 1)]
+                yield from _of_shots(batch.first, batch.stop, bounds)
+        elif found is None:
+            for start, stop in pairwise([batches[0].first, *_by_count(work, batches), batches[-1].stop]):
                 yield start, stop, None
-            continue
-        assert work.max_shot_size is not None
-        for batch in batches:
-            for experiment in range(batch.first, batch.stop):
-                for first in range(0, batch.shots, work.max_shot_size):
-                    yield experiment, experiment + 1, (first, min(batch.shots, first + work.max_shot_size))
+        else:
+            yield from _by_seconds(estimate, batches, found.seconds, least)
+
+
+def _of_shots(start: int, stop: int, bounds: Sequence[int]) -> Iterator[Range]:
+    """Ranges of shots between ``bounds``, of each experiment."""
+    for experiment in range(start, stop):
+        for shots in pairwise(bounds):
+            yield experiment, experiment + 1, shots
 
 
 def _by_count(work: Work, batches: Sequence[Batch]) -> Iterator[int]:
@@ -119,30 +130,54 @@ def _by_count(work: Work, batches: Sequence[Batch]) -> Iterator[int]:
     yield from range(batches[0].first + work.max_job_size, batches[-1].stop, work.max_job_size)
 
 
-def _by_seconds(estimate: ResourceEstimate, batches: Sequence[Batch], seconds: float) -> Iterator[int]:
+def _by_seconds(
+    estimate: ResourceEstimate, batches: Sequence[Batch], seconds: float, least: float
+) -> Iterator[Range]:
     """The same for slices of about ``seconds``, and of so few bytes that they need no place of their own.
 
-    Each experiment takes a share of a slice, and belongs to the slice in which the middle of its share lies.
+    Each experiment takes a share of a slice, and belongs to the slice in which the middle of its share lies. One that
+    takes as long as several slices is several ranges of its shots, if that cannot change a bit; if its time is a
+    guess, each range is to take ``least`` seconds.
     """
-    filled, current = 0.0, 0
+    begun, filled, current = batches[0].first, 0.0, 0
+    seconds = max(seconds, 1e-9)
     for batch in batches:
         for item in batch.items:
-            share = max(
-                estimate.cost(item, batch.shots).each / max(seconds, 1e-9), estimate.kept(item) / LITTLE_MEMORY
-            )
+            cost = estimate.cost(item, batch.shots)
+            each = cost.each
+            count = min(batch.shots, round(each / (seconds if cost.known else max(seconds, least))))
+            if count > 1 and _may_divide(estimate.work, batch, item):
+                if item.first > begun:
+                    yield begun, item.first, None
+                begun, filled, current = item.first + item.experiments, 0.0, 0
+                yield from _of_shots(item.first, begun, [batch.shots * part // count for part in range(count + 1)])
+                continue
+            share = max(each / seconds, estimate.kept(item) / LITTLE_MEMORY)
             done = 0
             while done < item.experiments:
                 number = int(filled + (done + 0.5) * share)
-                if number != current and item.first + done > batches[0].first:
-                    yield item.first + done
+                if number != current and item.first + done > begun:
+                    yield begun, item.first + done, None
+                    begun = item.first + done
                 current = number
                 done = min(item.experiments, max(done + 1, math.ceil((number + 1 - filled) / share - 0.5)))
             filled += item.experiments * share
+    if batches[-1].stop > begun:
+        yield begun, batches[-1].stop, None
 
 
-def _why(work: Work, found: SliceTime | None) -> str:
+def _may_divide(work: Work, batch: Batch, item: Item) -> bool:
+    """Whether nobody has said how shots are cut, and no way to cut them changes a bit of the answer."""
+    return work.max_shot_size is None and work.engine.divisible(work, batch, item)
+
+
+def _why(work: Work, slices: Sequence[Slice], found: SliceTime | None) -> str:
     """Why slices have the size that they have."""
     said = [] if found is None else [found.why]
+    parts_of_one = sum(piece.shots is not None for piece in slices)
+    if parts_of_one and work.max_shot_size is None:
+        which = "they" if parts_of_one == len(slices) else f"{parts_of_one:,} of them"
+        said.append(f"{which} are ranges of the shots of one experiment, which changes no bit of its answer")
     if work.max_job_size is not None:
         said.append(f"max_job_size={work.max_job_size}")
     if any(map(work.divided, work.batches)):

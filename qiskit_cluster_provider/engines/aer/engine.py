@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ...outcomes import Reason
-from ...plan import Calibration, Engine, Placement, ResourceEstimate, Work
+from ...plan import Batch, Calibration, Engine, Item, Placement, ResourceEstimate, Work
 from .memory import too_big
 from .placement import place
 from .resources import AerEstimate
 from .seeds import aer_seed
+from .shots import changes_nothing
 
 
 class AerEngine(Engine):
@@ -20,6 +21,10 @@ class AerEngine(Engine):
     def estimate(self, work: Work, calibration: Calibration | None = None) -> AerEstimate:
         """As of :class:`.resources.AerEstimate`."""
         return AerEstimate(work, calibration)
+
+    def divisible(self, work: Work, batch: Batch, item: Item) -> bool:
+        """As of :func:`.shots.changes_nothing`."""
+        return changes_nothing(work, batch, item)
 
     def too_big(self, work: Work, limit: int = 0) -> dict[int, Reason]:
         """As of :func:`.memory.too_big`."""

@@ -15,13 +15,13 @@ from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp, WhileLoopOp
 
 from ..._compat.aer import SUBTYPE, UNKNOWN, quantum_error, saved_subtype
-from ..._compat.aer_noise import passes_of
+from ..._compat.aer_noise import parts_of, passes_of
 from ...errors import ShotSlicingError
 from ...outcomes import Reason
 from ...plan.circuits.instructions import instructions
 from ...plan.model import Batch, Item, Work
 from ...plan.outputs import ExpectationValues, Parities, measured
-from .gates import READS, SAVES
+from .gates import IDLE, METHOD_FOR, READS, SAVES
 
 TRAJECTORY_METHODS = ("automatic", "statevector", "matrix_product_state", "stabilizer")
 """Methods that simulate quantum noise shot by shot."""
@@ -29,6 +29,10 @@ COLLAPSE_METHODS = (*TRAJECTORY_METHODS, "density_matrix")
 """Methods that simulate a measurement in the middle of a circuit shot by shot."""
 Noisy = dict[str, set[tuple[int, ...]] | None]
 LOOPS = (ForLoopOp, WhileLoopOp)
+_EXACT = (None, "single", "c_single", "list", "c_list")
+"""Subtypes of saves that are put together without arithmetic, ``None`` for what saves nothing."""
+_UNUSUAL = ("batched_shots_gpu", "runtime_parameter_bind_enable")
+"""Options with which Aer takes other ways with the shots of an experiment."""
 
 
 def check_divisible(work: Work) -> None:
@@ -60,22 +64,36 @@ def check_divisible(work: Work) -> None:
                 )
 
 
+def changes_nothing(work: Work, batch: Batch, item: Item) -> bool:
+    """Whether ranges of shots of each experiment of ``item`` give every bit of the undivided answer.
+
+    That is more than :func:`check_divisible` asks for: an average of averages may be rounded otherwise.
+    """
+    if work.seed_mode != "aer" or work.options.get("device", "CPU") != "CPU" or any(map(work.options.get, _UNUSUAL)):
+        return False
+    if isinstance(item.output, ExpectationValues):
+        return False
+    if item.output is None and any(saved_subtype(one) not in _EXACT for one in instructions(item.circuit)):
+        return False
+    return _indivisible(item, batch, work, _noisy_operations(work.noise_model)) is None
+
+
 def _indivisible(item: Item, batch: Batch, work: Work, noisy: Noisy) -> Reason | None:
     method = str(work.options.get("method", "automatic"))
     independent = "leave max_shot_size out, or take seed_mode='independent'."
     if work.options.get("shot_branching_enable"):
         return Reason("shot_branching_enable shares random numbers between shots", independent)
     has_noise = bool(noisy) or bool(batch.channel_errors) or _has_passes(work.noise_model)
-    if has_noise and method == "automatic":
-        return Reason(
-            "with noise, method 'automatic' chooses by the number of shots, and a range of them would get another "
-            "method",
-            hint=f"set one, for example method='statevector', or {independent}",
-        )
     for kept in views(item):
         touched = _is_noisy(item.circuit, kept, noisy)
         collapses = _measures_in_the_middle(kept)
-        if not (touched and method in TRAJECTORY_METHODS) and not (collapses and method in COLLAPSE_METHODS):
+        if has_noise and method == "automatic" and not collapses and batch.shots > 2 ** _acted_on(kept):
+            return Reason(
+                "with noise, method 'automatic' chooses by the number of shots, and a range of them would get "
+                "another method",
+                hint=f"set one, for example method='statevector', or {independent}",
+            )
+        if not (touched and _by_trajectories(item, method)) and not (collapses and method in COLLAPSE_METHODS):
             return Reason(
                 f"with method {method!r} its shots are sampled from one final state, which is fast and is one "
                 "random stream",
@@ -107,6 +125,22 @@ def _kept(circuit: QuantumCircuit) -> list[CircuitInstruction]:
             kept.append(instruction)
             relevant.update(instruction.qubits)
     return kept[::-1]
+
+
+def _by_trajectories(item: Item, method: str) -> bool:
+    """Whether quantum noise is simulated shot by shot, as far as that is known of ``method``."""
+    if method == "automatic" and any(one.name in METHOD_FOR for one in instructions(item.circuit)):
+        return False  # it may take density matrices
+    return method in TRAJECTORY_METHODS
+
+
+def _acted_on(kept: Sequence[CircuitInstruction]) -> int:
+    """The number of qubits on which there is more than a measurement: Aer counts at least these.
+
+    With noise, its ``automatic`` takes density matrices for what it can sample, if there are more than two to that
+    power of shots. If there are not, no range of them has so many.
+    """
+    return len({qubit for one in kept if one.operation.name not in (*IDLE, "measure") for qubit in one.qubits})
 
 
 def _measures_in_the_middle(kept: Sequence[CircuitInstruction]) -> bool:
@@ -141,6 +175,9 @@ def _noisy_operations(noise_model: Any) -> Noisy:
     found: Noisy = {}
     if noise_model is None:
         return found
+    if parts := parts_of(noise_model):
+        local = ((name, set(errors)) for name, errors in parts.local_quantum.items() if errors)
+        return {**dict(local), **dict.fromkeys(parts.default_quantum)}
     for error in noise_model.to_dict().get("errors", []):
         if error.get("type") == "roerror":  # of the readout; all other types are drawn while a shot is simulated
             continue
