@@ -40,6 +40,7 @@ ALLOWED = {
     "dispatch/transports/executor.py": {"_folder": "the folder of this process for markers of cancelled jobs"},
     "dispatch/unfinished.py": {"_UNFINISHED": _AT_EXIT, "_leave_to_parent": _ONCE},
     "engines/aer/noise.py": {"_READ": _FOR_OTHERS},
+    "engines/aer/noise_data.py": {"gate_classes": _FACT, "operation_classes": _FACT},
     "engines/aer/options.py": {"_run_option_names": _FACT},
     "engines/aer/simulation/assembly.py": {"_sorts_first": _FACT, "available": _FACT},
     "engines/aer/simulation/here.py": {"_say_nothing_twice": _ONCE},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..outcomes import Reason
 from .calibration import Calibration
@@ -105,6 +106,15 @@ class Engine(ABC):
             base: of the batch.
             experiment: its number in the batch.
             first_shot: of a range of shots.
+        """
+
+    @abstractmethod
+    def noise_data(self, noise_model: Any, channel_errors: Iterable[Any]) -> Mapping[str, Any] | None:
+        """A noise model in plain Python and arrays, for the wire; ``None`` if it has parts that are not data.
+
+        Args:
+            noise_model: of a run, or ``None``.
+            channel_errors: of one of its batches.
         """
 
     @abstractmethod

@@ -1,16 +1,17 @@
 """Everything that crosses a process: bytes to plan types and back, versioned.
 
-Towards a worker, circuits that QPY cannot carry and noise models are pickled: a worker trusts its client, as
-every Dask worker does. On the way back nothing is pickled: results are msgpack with arrays.
+Towards a worker, circuits that QPY cannot carry are pickled, and noise models that are more than data: a worker
+trusts its client, as every Dask worker does. On the way back nothing is pickled: results are msgpack with arrays.
 """
 
 from .circuits import decode_circuits, encode_circuits
 from .envelope import VERSION
 from .experiments import PackedExperiments
 from .handover import Mailbox, example_address
+from .noise import decode_noise, encode_noise
 from .outputs import decode_output, encode_output
 from .results import check_result, decode_result, encode_result, is_handed_over
-from .task import Encoder, Piece, Task, TaskRun, decode_context, decode_noise, decode_task
+from .task import Encoder, Piece, Task, TaskRun, decode_context, decode_task
 
 __all__ = [
     "VERSION",
@@ -28,6 +29,7 @@ __all__ = [
     "decode_result",
     "decode_task",
     "encode_circuits",
+    "encode_noise",
     "encode_output",
     "encode_result",
     "example_address",

@@ -7,22 +7,20 @@ and sent once per worker; what only one slice needs lies in the task itself.
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
-from ..errors import WireError
 from ..plan import Batch, Item, Output, Plan, Simulator, Slice
 from .circuits import encode_circuits
 from .envelope import seal, unseal
 from .handover import Address
+from .noise import encode_noise
 from .outputs import encode_output
 
 _FEW = 16  # circuits
@@ -182,10 +180,10 @@ class Encoder:
     def _noise(self, key: Any, batch: Batch) -> bytes | str:
         work = self._plan.work
         if batch.channel_errors or work.interned_noise is None:
-            return self._once(("noise", key), _encode_noise, work.noise_model, batch.channel_errors)
+            return self._once(("noise", key), encode_noise, work.engine, work.noise_model, batch.channel_errors)
         if ("noise", key) not in self._made:
-            # To pickle a model takes ten times as long as to simulate a small circuit.
-            message = work.interned_noise.memoised("message", lambda model: _encode_noise(model, ()))
+            # To read a model takes longer than to simulate a small circuit.
+            message = work.interned_noise.memoised("message", lambda model: encode_noise(work.engine, model, ()))
             self._made["noise", key] = self._blob(message, stays=True)
         return self._made["noise", key]
 
@@ -253,17 +251,3 @@ def decode_context(message: bytes) -> tuple[dict[str, Any], Simulator]:
     """Aer's options, and the simulator to rebuild."""
     body = unseal(b"o", message)
     return body["options"], Simulator(body["method"], body["configuration"], tuple(body["basis_gates"]))
-
-
-def _encode_noise(noise_model: Any, channel_errors: Sequence[Any]) -> bytes:
-    try:
-        pickled = cloudpickle.dumps((noise_model, tuple(channel_errors)), protocol=pickle.HIGHEST_PROTOCOL)
-    except Exception as error:
-        raise WireError(f"the noise model cannot be sent: {error}") from error
-    return seal(b"n", pickled)
-
-
-def decode_noise(message: bytes) -> tuple[Any, tuple[Any, ...]]:
-    """The noise model (or ``None``) and the channel errors. Runs on workers only: it unpickles."""
-    noise_model, channel_errors = pickle.loads(unseal(b"n", message))
-    return noise_model, channel_errors

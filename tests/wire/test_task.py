@@ -7,6 +7,8 @@ from qiskit.circuit import Parameter, QuantumCircuit
 
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.settings import RunSettings
+from qiskit_cluster_provider.engines.aer.simulation.noise_objects import model_of
+from qiskit_cluster_provider.engines.aer.simulation.noise_sent import checked
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, cut
 from qiskit_cluster_provider.wire import Encoder, decode_circuits, decode_context, decode_noise, decode_task
@@ -69,17 +71,16 @@ def test_options_and_noise():
     from qiskit_aer.noise import NoiseModel, depolarizing_error
 
     noise = NoiseModel()
-    for number in range(60):  # for all qubits, so that all of it travels
-        noise.add_all_qubit_quantum_error(depolarizing_error(0.001 * (number + 1), 1), [f"gate{number}"])
+    for number in range(600):  # for all qubits, so that all of it travels
+        noise.add_all_qubit_quantum_error(depolarizing_error(0.0001 * (number + 1), 1), [f"gate{number}"])
     made = plan([template()], [{ANGLE: [1, 2]}], noise=noise, method="statevector", fusion_enable=False)
     encoder = Encoder(made)
     names, payload = encoder.encode(made.slices[0])
     task = decode_task(payload)
     (name,) = task.noises
     assert name in names
-    sent, errors = decode_noise(encoder.blobs[name])
-    assert sent == noise
-    assert errors == ()
+    sent = decode_noise(encoder.blobs[name])
+    assert model_of(checked(sent.data)) == noise
     options, simulator = decode_context(task.context)
     assert task.runs[0].widths == (2, 2)
     assert options == {"method": "statevector", "fusion_enable": False}

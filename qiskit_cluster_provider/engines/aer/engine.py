@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from ...outcomes import Reason
 from ...plan import Batch, Calibration, Engine, Item, Placement, ResourceEstimate, Work
 from .memory import too_big
+from .noise_data import Body, NotDataError, noise_data
 from .placement import place
 from .resources import AerEstimate
 from .seeds import aer_seed
@@ -17,6 +21,13 @@ class AerEngine(Engine):
     def seed(self, base: int, experiment: int, first_shot: int = 0) -> int:
         """As of :func:`.seeds.aer_seed`."""
         return aer_seed(base, experiment, first_shot)
+
+    def noise_data(self, noise_model: Any, channel_errors: Iterable[Any]) -> Body | None:
+        """As of :func:`.noise_data.noise_data`."""
+        try:
+            return noise_data(noise_model, channel_errors)
+        except NotDataError:
+            return None
 
     def estimate(self, work: Work, calibration: Calibration | None = None) -> AerEstimate:
         """As of :class:`.resources.AerEstimate`."""

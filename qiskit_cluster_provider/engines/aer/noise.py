@@ -88,10 +88,10 @@ def restricted(noise_model: Any, batches: Iterable[Batch], cache: ByteCache) -> 
     """
     if noise_model is None:
         return None, None
-    parts = _known(noise_model)
+    parts = known(noise_model)
     if parts is None:
         return copy.deepcopy(noise_model), None  # which the user may change as soon as run() has returned
-    plain = all(map(_relaxes, parts.passes))
+    plain = all(map(relaxes, parts.passes))
     named = {*parts.default_quantum, *parts.local_quantum}
     # Delays and barriers meet no error of a model that does not name them, and a scheduled circuit has them on every
     # qubit of the device. What a pass makes of a delay stands in no table of the model.
@@ -115,14 +115,14 @@ def relaxations(noise_model: Any) -> Sequence[Any]:
         LibraryVersionError: this Aer does not tell.
     """
     passes = passes_of(noise_model)
-    if not passes or _known(noise_model) is None:
+    if not passes or known(noise_model) is None:
         return ()
-    return list(takewhile(_relaxes, passes))
+    return list(takewhile(relaxes, passes))
 
 
-def _relaxes(one: Any) -> bool:
+def relaxes(one: Any) -> bool:
     """Whether a pass is Aer's own of relaxation, with its own function."""
-    if _class_of(one) != _RELAXATION:
+    if class_of(one) != _RELAXATION:
         return False
     func = pass_parts(one).func
     return getattr(func, "__self__", None) is one and getattr(func, "__name__", "") == RELAXATION_ERROR.key
@@ -163,27 +163,50 @@ def _pass(one: PassParts) -> tuple[Hashable, ...]:
     return *map(_bytes, (one.t1s, one.t2s, one.p1s)), one.dt, one.ops, one.method, id(one.target)
 
 
-def _class_of(thing: Any) -> tuple[str, str]:
+def class_of(thing: Any) -> tuple[str, str]:
     """Module and name of its class, which tell Aer's classes without an import of Aer."""
     return type(thing).__module__, type(thing).__qualname__
 
 
-def _known(model: Any) -> ModelParts | None:
+def known(model: Any) -> ModelParts | None:
     """What ``model`` is made of, if all that stands in it is of classes that this module can read; else ``None``."""
-    parts = None if _class_of(model) != _MODEL or has_more(model) else parts_of(model)
+    parts = None if class_of(model) != _MODEL or has_more(model) else parts_of(model)
     if parts is None:
         return None
     readable = (
-        {*map(_class_of, parts.quantum)} <= _READERS.keys()
-        and {_class_of(error) for error in parts.readouts if error is not None} <= {_READOUT}
-        and {*map(_class_of, parts.passes)} <= {_RELAXATION, _LOCAL}
+        {*map(class_of, parts.quantum)} <= _READERS.keys()
+        and {class_of(error) for error in parts.readouts if error is not None} <= {_READOUT}
+        and {*map(class_of, parts.passes)} <= {_RELAXATION, _LOCAL}
     )
     return parts if readable else None
 
 
+def is_known_error(error: Any) -> bool:
+    """Whether this module can read a quantum error."""
+    return class_of(error) in _READERS
+
+
+def foreign_part(model: Any) -> str:
+    """What :func:`known` cannot read: the end of a sentence about ``model``."""
+    parts = parts_of(model)
+    if class_of(model) != _MODEL or parts is None:
+        return f"it is a {class_of(model)[1]}, and not Aer's own NoiseModel"
+    if has_more(model):
+        return "it has attributes that Aer's own NoiseModel does not have"
+    for what, things, classes in (
+        ("an error", parts.quantum, _READERS.keys()),
+        ("a readout error", [error for error in parts.readouts if error is not None], {_READOUT}),
+        ("a pass", parts.passes, {_RELAXATION, _LOCAL}),
+    ):
+        for thing in things:
+            if class_of(thing) not in classes:
+                return f"it has {what} of the class {class_of(thing)[1]}, which is none of Aer's"
+    raise AssertionError("all of it can be read")
+
+
 def _content(error: Any) -> tuple[Hashable, ...]:
     """What could be changed in a quantum error."""
-    return _READERS[_class_of(error)].content(error)
+    return _READERS[class_of(error)].content(error)
 
 
 def _numbers(error: Any) -> Hashable:
@@ -284,7 +307,7 @@ def sorts_in(error: Any) -> Sorts:
     read = _READ.get(key)
     if read is not None and read[0]() is error and read[1] == content:
         return read[2]
-    found = _READERS[_class_of(error)].sorts(error)
+    found = _READERS[class_of(error)].sorts(error)
     _READ[key] = weakref.ref(error, lambda _: _READ.pop(key, None)), content, found
     return found
 

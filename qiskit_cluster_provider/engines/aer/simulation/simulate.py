@@ -19,6 +19,7 @@ from ..seeds import aer_seed
 from .expectations import from_states, takes_states
 from .jobs import Job, share_state, templates_of
 from .noise import Noise
+from .noise_sent import checked
 from .outputs import collect, plain
 from .simulator import BYTES_OF_CHILD, Aer, Experiment
 from .template import weight_of
@@ -51,7 +52,7 @@ class Simulation:
             bundles=[reader.decoded("circuits", part, wire.decode_circuits, _weight) for part in task.bundles],
             options={"max_memory_mb": memory, **options} if memory else options,
             simulator=simulator,
-            noises=[reader.decoded("noise models", part, _decode_noise)[0] for part in task.noises],
+            noises=[reader.decoded("noise models", part, _decode_noise, _noise_weight)[0] for part in task.noises],
             outputs=[reader.decoded("outputs", part, wire.decode_output) for part in task.outputs],
         )
         return wire.encode_result(simulate(task.index, task.runs, parts, self.cache, start), task.mailbox)
@@ -195,8 +196,14 @@ def _weight(circuits: Sequence[QuantumCircuit]) -> int:
 
 
 def _decode_noise(message: bytes) -> Noise:
-    noise_model, channel_errors = wire.decode_noise(message)
-    return with_channels(noise_model, channel_errors)
+    sent = wire.decode_noise(message)
+    if sent.data is not None:
+        return Noise(checked(sent.data))
+    return with_channels(*sent.unpickled())
+
+
+def _noise_weight(noise: Noise) -> int:
+    return noise.weight
 
 
 def with_channels(noise_model: NoiseModel | None, channel_errors: Iterable[Any]) -> Noise:

@@ -44,8 +44,6 @@ class Aer:
         self._cache = ByteCache(BYTES_OF_CHILD) if cache is None else cache
         self._basis_gates: tuple[str, ...] | None = None
         self._noise = noise
-        if noise is not None:
-            self._options["noise_model"] = noise.model
         self._aer = rebuilt(simulator, self._cache)
         usual = self._aer.options.__dict__
         # Aer looks at each option that it is given, which for a tiny circuit takes as long as to simulate it.
@@ -125,7 +123,8 @@ class Aer:
         chosen = {"seed_simulator": seed, "shots": shots}
         entries = self._entries(templates)
         if entries is None:
-            result = self._public(templates, {**self._options, **chosen})
+            noisy = {} if self._noise is None else {"noise_model": self._noise.model}
+            result = self._public(templates, {**self._options, **noisy, **chosen})
         else:
             result = self._direct(templates, entries, {**self._unusual, **chosen})
         if companion is not None:
@@ -232,7 +231,7 @@ class Aer:
 
     def _mixes_methods(self, circuits: Sequence[QuantumCircuit]) -> bool:
         """Whether Aer may choose another method for each circuit, and noise is at work."""
-        if self._options.get("noise_model") is None or len({id(c) for c in circuits}) == 1:
+        if self._noise is None or len({id(c) for c in circuits}) == 1:
             return False
         return bool(self._options.get("method", "automatic") == "automatic")
 
