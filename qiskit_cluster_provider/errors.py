@@ -19,6 +19,7 @@
         │   ├── ClusterClosedError                             closed for good: no retry can help
         │   └── ClusterVersionError                            a worker has other versions
         ├── WireError                       (ValueError)   bytes that this version cannot read or write
+        ├── PickleRefusedError              (ValueError)   what only a pickle carries, where pickles are switched off
         └── ClusterJobError                 (JobError)
             ├── ClusterJobTimeoutError      (JobTimeoutError, TimeoutError)  nothing is lost: ask again
             ├── ClusterJobCancelledError    (CancelledError)
@@ -203,6 +204,12 @@ class WireError(ClusterError, ValueError):
     """Bytes that cannot be written or read by this version."""
 
     code = "wire"
+
+
+class PickleRefusedError(ClusterError, ValueError):
+    """Something would have to be pickled, or was, where ``allow_pickle`` is off. Names the circuit and its index."""
+
+    code = "pickle_refused"
 
 
 class ClusterJobError(JobError, ClusterError):

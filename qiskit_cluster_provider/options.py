@@ -20,6 +20,7 @@ SEED_MODES = ("aer", "independent")
 PLACEMENTS = ("auto", "here", "cluster")
 LONGEST = 10.0**9
 """Seconds; locks take no more than ten times as many."""
+_YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 _WHOLE = ("shots", "seed_simulator")
 
 
@@ -46,6 +47,8 @@ class SliceOptions:
         no_workers_timeout: The seconds that a job waits for a worker, or for a lost scheduler, before it gives up.
         seed_mode: ``"aer"`` uses Aer's own seeds, which give the answer of one machine. ``"independent"`` gives each
             experiment and each range of shots a seed of its own from :class:`numpy.random.SeedSequence`.
+        allow_pickle: Whether operations and noise that are more than data, such as a noise function of your own, are
+            sent in a pickle, which a worker executes. ``False`` refuses them, and sends data only.
         progress: Whether to show a progress bar, in a terminal or in a notebook.
         callback: A function that is called with each event of :mod:`qiskit_cluster_provider.progress`.
     """
@@ -58,6 +61,7 @@ class SliceOptions:
     slice_timeout: float | None = None
     no_workers_timeout: float = 300.0
     seed_mode: str = "aer"
+    allow_pickle: bool = True
     progress: bool = False
     callback: Callable[[Any], None] | None = None
 
@@ -76,8 +80,10 @@ class SliceOptions:
                 raise ClusterConfigError(f"{name}={value!r} does not exist.", hint=nearest(str(value), known))
         if self.placement == "here":
             self._check_here()
-        if not isinstance(self.progress, bool):
-            raise ClusterConfigError(f"progress must be True or False, not {self.progress!r}.")
+        for name in ("allow_pickle", "progress"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ClusterConfigError(f"{name} must be True or False, not {value!r}.")
         if self.callback is not None and not callable(self.callback):
             raise ClusterConfigError(f"callback must be a function of one event, not {type(self.callback).__name__}.")
         if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
@@ -125,6 +131,18 @@ def _seconds(name: str, value: Any) -> float:
 
 def _at_most(value: Any) -> float:
     return LONGEST if value > LONGEST else float(value)
+
+
+def yes_or_no(text: str) -> bool:
+    """What an environment variable says.
+
+    Raises:
+        ValueError: neither.
+    """
+    word = text.strip().lower()
+    if word not in _YES | _NO:
+        raise ValueError(f"{text!r} is neither 1 nor 0")
+    return word in _YES
 
 
 def wait_of(name: str, value: Any) -> float | None:

@@ -18,15 +18,16 @@ from .clusters.base import ENV_PREFIX
 from .clusters.profiles import PROFILES_VARIABLE, Profile, load_profiles
 from .engines.aer.devices import simulator_from
 from .errors import ClusterConfigError, UnknownOptionError, nearest
-from .options import SLICE_OPTION_NAMES, check_names
+from .options import SLICE_OPTION_NAMES, check_names, yes_or_no
 
-FROM_ENVIRONMENT = {
+FROM_ENVIRONMENT: Mapping[str, Callable[[str], Any]] = {
     "max_job_size": int,
     "max_shot_size": int,
     "retries": int,
     "slice_timeout": float,
     "no_workers_timeout": float,
     "seed_mode": str,
+    "allow_pickle": yes_or_no,
     "placement": str,
 }
 """Our run options that ``QISKIT_CLUSTER_<NAME>`` sets."""
@@ -283,7 +284,7 @@ def _environment_options() -> dict[str, Any]:
             found[key] = convert(text)
         except ValueError as error:
             raise ClusterConfigError(
-                f"{ENV_PREFIX}{key.upper()}={text!r} is not a number of its kind ({convert.__name__})."
+                f"{ENV_PREFIX}{key.upper()}={text!r} is not a value of its kind ({convert.__name__})."
             ) from error
     return found
 

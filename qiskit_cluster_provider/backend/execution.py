@@ -14,6 +14,7 @@ from ..clusters import Connection
 from ..dispatch import Dispatch, create, preview
 from ..engines.aer.checks import check_work
 from ..engines.aer.options import settings_of
+from ..engines.aer.pickling import refuse_pickles
 from ..engines.aer.settings import RunSettings
 from ..jobs.explanation import Explanation, explain, sizes_of
 from ..options import SliceOptions
@@ -57,9 +58,10 @@ class Execution:
 
         Raises:
             InvalidCircuitError, InvalidPubError: a circuit that Aer would refuse, or crash or hang on.
+            PickleRefusedError: something would have to be pickled, and ``allow_pickle`` is off.
             ClusterConnectionError: the cluster or the executor is closed, or of another process.
         """
-        safe_in_process = self._check(work)
+        safe_in_process = self._check(work, options)
         job_id = str(uuid.uuid4())
         dispatch = create(job_id, work, options, self.connection, safe_in_process=safe_in_process)
         if options.callback is not None:
@@ -68,9 +70,12 @@ class Execution:
 
     def explain(self, work: Work, options: SliceOptions) -> Explanation:
         """How ``work`` would be run. Raises what :meth:`create` raises."""
-        found = preview(work, options, self.connection, safe_in_process=self._check(work))
+        found = preview(work, options, self.connection, safe_in_process=self._check(work, options))
         sizes = (0, {}) if found.placement.here else sizes_of(found.plan, found.estimate)
         return explain(found.plan, found.estimate, found.placement, self.name, found.capacity, *sizes)
 
-    def _check(self, work: Work) -> bool:
-        return check_work(work, self.aer.configuration().basis_gates if is_from_device(self.aer) else None)
+    def _check(self, work: Work, options: SliceOptions) -> bool:
+        safe_in_process = check_work(work, self.aer.configuration().basis_gates if is_from_device(self.aer) else None)
+        if not options.allow_pickle:  # wherever it is simulated, so that the answer does not depend on that
+            refuse_pickles(work)
+        return safe_in_process

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
+from itertools import islice
 
 from ..dispatch import Capacity
 from ..plan import Placement, Plan, ResourceEstimate, longest_first
 from ..wire import Encoder, example_address
+
+_SHOWN = 3  # parts that are pickled
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Explanation:
         capacity: The workers for which the run is cut.
         tasks_bytes: The bytes of all messages that go to one worker each.
         blobs: For each message that goes to every worker once, its name and its bytes.
+        pickled: For each part of the run that only a pickle carries, which a worker executes: where it is, and what
+            in it is more than data. All else travels as data.
         seconds: The seconds of simulation on one thread.
         overhead: The seconds that are needed in addition.
         wall: The seconds from the first slice to the last, on all workers.
@@ -60,6 +65,7 @@ class Explanation:
     capacity: Capacity
     tasks_bytes: int
     blobs: Mapping[str, int]
+    pickled: Mapping[str, str]
     seconds: float
     overhead: float
     wall: float
@@ -94,6 +100,7 @@ class Explanation:
         yield "circuits", self._shared()
         if not self.here:
             yield "bytes", self._sent()
+            yield "pickled", self._pickled()
         yield "seconds", self._time()
         yield "memory", f"{self.memory:,} MB for the largest slice" if self.memory else "too little to count"
 
@@ -115,6 +122,13 @@ class Explanation:
         workers = self.capacity.workers
         who = f"{_many(workers, 'worker')} once" if workers else f"{_many(self.slices, 'slice')}"
         return f"{text}, and {_bytes(sum(self.blobs.values()))} to each of {who}"
+
+    def _pickled(self) -> str:
+        if not self.pickled:
+            return "nothing"
+        first = [f"{where}: {reason}" for where, reason in islice(self.pickled.items(), _SHOWN)]
+        more = len(self.pickled) - len(first)
+        return "; ".join([*first, *([f"and {more:,} more"] if more else [])])
 
     def _time(self) -> str:
         basis = f"from {_many(self.learned_from, 'slice')} that ran" if self.learned_from else "by formulas alone"
@@ -171,6 +185,7 @@ def explain(
         capacity=capacity,
         tasks_bytes=tasks_bytes,
         blobs=dict(blobs),
+        pickled={part.where: part.reason for part in work.engine.pickled_parts(work)},
         seconds=sum(costs),
         overhead=extra * len(plan.slices),
         wall=_wall(plan, capacity.slots, extra),

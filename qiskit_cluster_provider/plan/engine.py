@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..outcomes import Reason
@@ -41,6 +42,22 @@ class Placement(NamedTuple):
 
     here: bool
     why: str
+
+
+@dataclass(frozen=True)
+class PickledPart:
+    """A part of a run that only a pickle carries.
+
+    Attributes:
+        where: the circuit, the PUB or the noise model.
+        reason: what in it is not data: the end of a sentence.
+        circuit, index: name and index of a circuit or PUB.
+    """
+
+    where: str
+    reason: str
+    circuit: str | None = None
+    index: int | None = None
 
 
 class ResourceEstimate(ABC):
@@ -116,6 +133,10 @@ class Engine(ABC):
             noise_model: of a run, or ``None``.
             channel_errors: of one of its batches.
         """
+
+    @abstractmethod
+    def pickled_parts(self, work: Work) -> Iterable[PickledPart]:
+        """What of ``work`` would have to be pickled to be sent."""
 
     @abstractmethod
     def estimate(self, work: Work, calibration: Calibration | None = None) -> ResourceEstimate:

@@ -19,6 +19,11 @@ from .outputs import Output, Parities
 T = TypeVar("T")
 
 
+def pub_name(index: int, name: str) -> str:
+    """How errors call a PUB."""
+    return f"PUB {index} (circuit {name!r})"
+
+
 @dataclass(frozen=True, eq=False)
 class Item:
     """One circuit of a run and its parameter sets: a template and a matrix, never bound copies.
@@ -58,6 +63,13 @@ class Item:
     def experiments(self) -> int:
         """How many experiments this item is: its parameter sets, or one, times its variants."""
         return (1 if self.values is None else len(self.values)) * self.variants
+
+    @property
+    def where(self) -> str:
+        """How errors call it: the circuit, or the PUB, from which it comes."""
+        if self.output is None:
+            return f"circuit {self.name!r} (index {self.source})"
+        return pub_name(self.source, self.name)
 
     def memoised(self, name: str, make: Callable[[QuantumCircuit], T]) -> T:
         """What follows from ``circuit`` alone, remembered as long as that."""

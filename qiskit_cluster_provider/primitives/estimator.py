@@ -16,7 +16,6 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from ..backend.cluster_backend import ClusterBackend
 from ..engines.aer.estimates import exact_work, shots_work
-from ..engines.aer.pubs import pub_name
 from ..engines.aer.settings import RunSettings
 from ..errors import ClusterConfigError, InvalidPubError
 from ..jobs.explanation import Explanation
@@ -24,6 +23,7 @@ from ..jobs.primitive_job import ClusterPrimitiveJob, Merge
 from ..merge.pubs import merge_estimator
 from ..options import SliceOptions
 from ..plan import Work
+from ..plan.model import pub_name
 from .base import RunsOnBackend, begin, coerced, effective
 from .options import EstimatorOptions
 from .resolve import backend_of

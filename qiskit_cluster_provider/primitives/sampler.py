@@ -13,7 +13,7 @@ from qiskit.primitives.containers import DataBin, SamplerPubLike
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ..backend.cluster_backend import ClusterBackend
-from ..engines.aer.pubs import pub_name, sampler_work
+from ..engines.aer.pubs import sampler_work
 from ..engines.aer.settings import RunSettings
 from ..errors import InvalidPubError
 from ..jobs.explanation import Explanation
@@ -21,6 +21,7 @@ from ..jobs.primitive_job import ClusterPrimitiveJob
 from ..merge.pubs import merge_sampler
 from ..options import SliceOptions
 from ..plan import Work
+from ..plan.model import pub_name
 from .base import RunsOnBackend, begin, coerced, effective
 from .options import SamplerOptions
 from .resolve import backend_of

@@ -29,6 +29,7 @@ from qiskit.circuit.controlflow import (
 from qiskit.circuit.library import UnitaryGate
 
 from ..errors import WireError
+from . import pickles
 from .envelope import seal, unseal
 
 _QPY_TYPES = frozenset({Measure, Reset, Barrier, Delay, UnitaryGate, BreakLoopOp, ContinueLoopOp})
@@ -71,7 +72,7 @@ def decode_circuits(message: bytes) -> list[QuantumCircuit]:
     """
     body = unseal(b"c", message)
     plain = iter(qpy.load(io.BytesIO(body["qpy"])) if body["qpy"] else ())
-    rest = iter(pickle.loads(body["pickle"]) if body["pickle"] else ())
+    rest = iter(pickles.loads(body["pickle"], "a circuit") if body["pickle"] else ())
     return [next(plain if by_qpy else rest) for by_qpy in body["by_qpy"]]
 
 

@@ -25,8 +25,12 @@ class SentNoise:
     pickle: bytes = b""
 
     def unpickled(self) -> tuple[Any, tuple[Any, ...]]:
-        """The model, or ``None``, and the errors. Runs on workers only: it executes what the client sent."""
-        noise_model, channel_errors = pickles.loads(self.pickle)
+        """The model, or ``None``, and the errors. Runs on workers only: it executes what the client sent.
+
+        Raises:
+            PickleRefusedError: this worker unpickles nothing.
+        """
+        noise_model, channel_errors = pickles.loads(self.pickle, "the noise model")
         return noise_model, channel_errors
 
 

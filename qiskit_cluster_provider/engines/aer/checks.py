@@ -19,7 +19,6 @@ from ...plan import Batch, Work
 from ...plan.circuits.instructions import instructions
 from .contents import Contents, contents_of
 from .gates import CONTROL_FLOW, GATES, INSTRUCTIONS
-from .pubs import pub_name
 
 _KNOWN = CONTROL_FLOW | GATES | INSTRUCTIONS
 
@@ -91,10 +90,8 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
             )
             if reason is None:
                 continue
-            kind, where = InvalidPubError, pub_name(item.source, item.name)
-            if item.output is None:
-                kind, where = InvalidCircuitError, f"circuit {item.name!r} (index {item.source})"
-            raise kind(f"{where} {reason.message}", hint=reason.hint, circuit=item.name, index=item.source)
+            kind = InvalidCircuitError if item.output is None else InvalidPubError
+            raise kind(f"{item.where} {reason.message}", hint=reason.hint, circuit=item.name, index=item.source)
     return safe_in_process
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from ...outcomes import Reason
 from ...plan import Batch, Calibration, Engine, Item, Placement, ResourceEstimate, Work
+from ...plan.engine import PickledPart
 from .memory import too_big
 from .noise_data import Body, NotDataError, noise_data
+from .pickling import pickled_parts
 from .placement import place
 from .resources import AerEstimate
 from .seeds import aer_seed
@@ -28,6 +30,10 @@ class AerEngine(Engine):
             return noise_data(noise_model, channel_errors)
         except NotDataError:
             return None
+
+    def pickled_parts(self, work: Work) -> Iterable[PickledPart]:
+        """As of :func:`.pickling.pickled_parts`."""
+        return pickled_parts(work)
 
     def estimate(self, work: Work, calibration: Calibration | None = None) -> AerEstimate:
         """As of :class:`.resources.AerEstimate`."""

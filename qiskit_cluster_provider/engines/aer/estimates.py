@@ -13,12 +13,12 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import Pauli, PauliList
 
 from ..._compat.aer import quantum_error
-from ...plan.model import Batch, Item, Work
+from ...plan.model import Batch, Item, Work, pub_name
 from ...plan.observables import Cells, Estimate, Share, Sum, cells_of
 from ...plan.outputs import ExpectationValues, Operator, Output, Parities, Readout
 from .gates import BESIDE_GATES, CLIFFORD, NOT_UNITARY, SAVES, SETS
 from .preparation import channel_errors, gather
-from .pubs import Items, by_shots, pub_name, values_of
+from .pubs import Items, by_shots, values_of
 from .seconds import saves_whole_operators, splits_rows
 from .settings import RunSettings
 

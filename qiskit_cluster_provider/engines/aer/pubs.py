@@ -12,7 +12,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ...errors import InvalidPubError
 from ...plan.circuits.templates import PatternMemory, Templates
-from ...plan.model import Batch, Item, Work
+from ...plan.model import Batch, Item, Work, pub_name
 from ...plan.outputs import Bits, Output
 from .preparation import channel_errors, gather, item_of
 from .settings import RunSettings
@@ -116,8 +116,3 @@ def values_of(index: int, circuit: QuantumCircuit, bindings: BindingsArray) -> n
             index=index,
         )
     return values
-
-
-def pub_name(index: int, name: str) -> str:
-    """How errors call a PUB."""
-    return f"PUB {index} (circuit {name!r})"
