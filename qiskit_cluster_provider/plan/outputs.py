@@ -26,9 +26,15 @@ class Bits:
 
 @dataclass(frozen=True, eq=False)
 class ExpectationValues:
-    """The exact mean of each operator, one float64 each; with noise by trajectories, the average over shots."""
+    """The exact mean of each operator, one float64 each; with noise by trajectories, the average over shots.
+
+    Attributes:
+        operators: whose means are asked.
+        as_rotations: simulate a circuit of rotations as such, if it is one: its rows are many enough for that.
+    """
 
     operators: tuple[Operator, ...]
+    as_rotations: bool = False
     variants: int = 1
 
     def position(self, experiment: int) -> int:

@@ -15,7 +15,7 @@ def encode_output(output: Output) -> bytes:
     if isinstance(output, ExpectationValues):
         # One text for all labels: they are of one length, and compress well.
         operators = [["".join(labels), list(coefficients)] for labels, coefficients in output.operators]
-        return seal(b"e", {"kind": "values", "operators": operators})
+        return seal(b"e", {"kind": "values", "operators": operators, "as_rotations": output.as_rotations})
     body = {
         "kind": "parities",
         "circuits": encode_circuits([readout.circuit for readout in output.readouts]),
@@ -36,7 +36,8 @@ def decode_output(message: bytes) -> Output:
         return Bits()
     if body["kind"] == "values":
         return ExpectationValues(
-            tuple((_split(text, len(coefficients)), tuple(coefficients)) for text, coefficients in body["operators"])
+            tuple((_split(text, len(coefficients)), tuple(coefficients)) for text, coefficients in body["operators"]),
+            body["as_rotations"],
         )
     if body["kind"] == "parities":
         circuits = decode_circuits(body["circuits"])

@@ -19,6 +19,7 @@ from ...plan.outputs import ExpectationValues, Operator, Output, Parities, Reado
 from .gates import BESIDE_GATES, CLIFFORD, NOT_UNITARY, SAVES, SETS
 from .preparation import channel_errors, gather
 from .pubs import Items, by_shots, values_of
+from .rotations.choice import pays
 from .seconds import saves_whole_operators, splits_rows
 from .settings import RunSettings
 
@@ -51,7 +52,9 @@ def exact_work(
             cells = cells_of(pub, pub_name(index, pub.circuit.name), index)
             items, shares = [], []
             for first, last, needed in _exact_needs(cells, pub.circuit):
-                output, sums = _saved(cells, needed)
+                output, sums = _saved(
+                    cells, needed, pays(len(pub.circuit.data), pub.circuit.num_qubits, last - first)
+                )
                 shares.append(Share(maker.count, (first, last), sums))
                 rows = values[index]
                 items.append(
@@ -81,16 +84,18 @@ def _exact_needs(cells: Cells, circuit: QuantumCircuit) -> list[tuple[int, int, 
     return [(0, needs[-1][1], together)]
 
 
-def _saved(cells: Cells, needed: tuple[int, ...]) -> tuple[ExpectationValues, dict[int, Sum]]:
+def _saved(cells: Cells, needed: tuple[int, ...], as_rotations: bool) -> tuple[ExpectationValues, dict[int, Sum]]:
     """What to save so that the observables ``needed`` can be had, each as few times as possible."""
     observables = [cells.observables[column] for column in needed]
     paulis = list(dict.fromkeys(label for labels, _ in observables for label in labels))
     if saves_whole_operators(len(paulis), sum(len(labels) for labels, _ in observables)):
         operators: list[Operator] = list(observables)
         sums: dict[int, Sum] = {c: (np.array([i], dtype=np.intp), (1.0,)) for i, c in enumerate(needed)}
-        return ExpectationValues(tuple(operators)), sums
+        return ExpectationValues(tuple(operators), as_rotations), sums
     places = {pauli: index for index, pauli in enumerate(paulis)}
-    return ExpectationValues(tuple(((pauli,), (1.0,)) for pauli in paulis)), _sums(cells, needed, places)
+    return ExpectationValues(tuple(((pauli,), (1.0,)) for pauli in paulis), as_rotations), _sums(
+        cells, needed, places
+    )
 
 
 def _sums(cells: Cells, needed: tuple[int, ...], places: Mapping[str, int]) -> dict[int, Sum]:

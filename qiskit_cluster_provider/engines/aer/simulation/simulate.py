@@ -21,6 +21,7 @@ from .jobs import Job, share_state, templates_of
 from .noise import Noise
 from .noise_sent import checked
 from .outputs import collect, plain
+from .rotations import from_rotations, takes_rotations
 from .simulator import BYTES_OF_CHILD, Aer, Experiment
 from .template import weight_of
 
@@ -188,6 +189,8 @@ def _by_state(aer: Aer, job: Job) -> Way | None:
     """How the state of each row is simulated once for all that is asked of it; ``None`` if it is not."""
     if job.shares_state:
         return share_state
+    if takes_rotations(aer, job):
+        return from_rotations
     return from_states if takes_states(aer, job) else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from qiskit.circuit import QuantumCircuit
@@ -103,6 +103,10 @@ class Aer:
     def remembered(self, kind: str, name: Hashable, make: Callable[[], T], weigh: Callable[[T], int]) -> T:
         """As of :meth:`.plan.cache.ByteCache.get`."""
         return self._cache.get(kind, name, make, weigh)
+
+    def has_gates(self, names: Iterable[str]) -> bool:
+        """Whether a simulated device, if it is one, has all gates of ``names``."""
+        return self._basis_gates is None or set(self._basis_gates).issuperset(names)
 
     @property
     def has_one_state(self) -> bool:
