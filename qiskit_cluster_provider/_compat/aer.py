@@ -14,10 +14,6 @@ TRIED = ("0.17", "0.18")
 _PUBLIC_RUN = "Workers take Aer's public run, which assembles each circuit of each call in Python."
 _direct = partial(Symbol, "qiskit-aer", tried=TRIED, without=_PUBLIC_RUN)
 
-ASSEMBLE_OP = _direct(
-    "qiskit_aer.backends.aer_compiler:_assemble_op",
-    reason="to assemble the instructions that are no plain gates one by one",
-)
 COMPILE_CIRCUIT = _direct(
     "qiskit_aer.backends.aer_compiler:compile_circuit", reason="to write out control flow once for all calls"
 )
@@ -69,7 +65,7 @@ FORMAT_SAVE_TYPE = Symbol(
     without="Reading a result with saved states says which version to install; counts and memory are read as ever.",
 )
 DIRECT = (
-    *(ASSEMBLE_OP, COMPILE_CIRCUIT, GENERATE_CONFIG, CIRCUIT_OPTYPES, CIRCUIT_HEADER, AER_CIRCUIT),
+    *(COMPILE_CIRCUIT, GENERATE_CONFIG, CIRCUIT_OPTYPES, CIRCUIT_HEADER, AER_CIRCUIT),
     *(CHANNEL_INSTRUCTION, EXECUTE_CIRCUITS, ASSEMBLE_CIRCUITS, AER_CONFIG, RUN_ARG_TYPES),
 )
 """What it takes to run circuits without Aer's public ``run``."""

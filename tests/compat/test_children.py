@@ -9,7 +9,7 @@ from qiskit_cluster_provider.worker.sandbox.pool import ChildPool
 from tests.worker.test_pool import call, task
 
 MODULES = {
-    "_assemble_op": "qiskit_aer.backends.aer_compiler",
+    "compile_circuit": "qiskit_aer.backends.aer_compiler",
     "generate_aer_config": "qiskit_aer.backends.aer_compiler",
     "BACKEND_RUN_ARG_TYPES": "qiskit_aer.backends.aer_compiler",
     "AerCircuit": "qiskit_aer.backends.controller_wrappers",

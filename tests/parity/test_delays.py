@@ -28,7 +28,7 @@ from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import Template
+from qiskit_cluster_provider.engines.aer.simulation.template import Template, columns_of
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.plan.cache import ByteCache
@@ -196,7 +196,7 @@ def test_a_scheduled_circuit_is_run_without_aers_passes(device, whole, monkeypat
         prepare([circuit], None, RunSettings({**options, "noise_model": whole}, SliceOptions())).noise_model
     )
     assert len(noise.to_dict()["errors"]) < len(whole.to_dict()["errors"]) / 5
-    template = Template(circuit, None, name="bell")
+    template = Template(columns_of(circuit), None, name="bell")
     once, _ = Aer({}, Simulator(), noise, cache).run([template], 1, 10, (27, 2))
     monkeypatch.setattr(RelaxationNoisePass, "run", None)
     again, _ = Aer({}, Simulator(), noise, cache).run([template], 1, 10, (27, 2))

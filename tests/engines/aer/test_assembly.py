@@ -1,5 +1,7 @@
 """Circuits that are assembled once and run again give what Aer's own ``run`` gives, every time."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,16 +13,17 @@ from qiskit_aer.backends.backend_utils import format_save_type
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_aer.noise.passes import RelaxationNoisePass
 
-from qiskit_cluster_provider import wire
-from qiskit_cluster_provider.engines.aer.simulation import native
+from qiskit_cluster_provider.engines.aer.simulation import assembly
 from qiskit_cluster_provider.engines.aer.simulation import simulator as aer_module
+from qiskit_cluster_provider.engines.aer.simulation import template as template_module
 from qiskit_cluster_provider.engines.aer.simulation.assembly import assemble, available
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.outputs import plain
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import Template
+from qiskit_cluster_provider.engines.aer.simulation.template import Template, columns_of
 from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.plan.cache import ByteCache
+from qiskit_cluster_provider.plan.circuits.rebuilding import rebuild
 from tests.parity.circuits import circuits, kraus_and_unitary, templates
 from tests.parity.test_parity import NOISE
 
@@ -62,15 +65,34 @@ def equal(one, other):
     return bool(one == other)
 
 
+def template(circuit, values, bind=False, name=None):
+    """A template that remembers what its columns were read from."""
+    return Remembering(columns_of(circuit), values, bind, name, circuit)
+
+
+@dataclass(frozen=True, eq=False)
+class Remembering(Template):
+    original: QuantumCircuit | None = None
+
+
 def runs(templates, options, noise=None, times=3):
-    """The public answer, and those of calls that share a cache."""
+    """The answer of Aer's public run to the circuits themselves; that to circuits that are made of their columns,
+    and those of calls that share a cache."""
+    originals = {id(one.circuit): one.original for one in templates}
+
+    def original(columns, makers):
+        found = originals.get(id(columns))
+        return rebuild(columns, makers) if found is None else (found.copy(), tuple(found.parameters))
+
     cache, noise = ByteCache(2**27), None if noise is None else Noise(noise)
     widths = (max(t.circuit.num_qubits for t in templates), max(t.circuit.num_clbits for t in templates))
     direct = [Aer(options, Simulator(), noise, cache).run(templates, 7, 20, widths)[0] for _ in range(times)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aer_module, "available", lambda: False)
+        rebuilt, _ = Aer(options, Simulator(), noise).run(templates, 7, 20, widths)
+        patch.setattr(template_module, "rebuild", original)
         public, _ = Aer(options, Simulator(), noise).run(templates, 7, 20, widths)
-    return lasting(public), [lasting(one) for one in direct]
+    return lasting(public), [lasting(one) for one in [rebuilt, *direct]]
 
 
 def check(templates, options, noise=None):
@@ -93,7 +115,7 @@ def test_this_aer_is_one_of_those_that_were_tried():
 )
 def test_any_circuits(batch, noise, method, truncation):
     options = {"method": method, "memory": True, "enable_truncation": truncation}
-    named = [Template(circuit, None, name=index) for index, circuit in enumerate(batch)]
+    named = [template(circuit, None, name=index) for index, circuit in enumerate(batch)]
     check([*named, *named[:2]], options, NOISE[noise])
 
 
@@ -108,8 +130,8 @@ def test_rows(rows, noise, save):
     if save:
         circuit.save_expectation_value(SparsePauliOp(["ZZI", "XIX"], [0.5, 1.0]), range(3), label="value")
     values = np.array(rows)
-    one = Template(circuit, values, name="template")
-    check([one, Template(circuit, values[:1], name="template")], {"memory": True}, NOISE[noise])
+    one = template(circuit, values, name="template")
+    check([one, template(circuit, values[:1], name="template")], {"memory": True}, NOISE[noise])
 
 
 SAVES = ["save_statevector", "save_density_matrix", "save_probabilities", "save_probabilities_dict", "save_state"]
@@ -123,9 +145,9 @@ def test_saves_of_rows_with_a_phase(save):
     circuit.append(CPhaseGate(angle), [0, 1])
     circuit.append(CRXGate(2 * angle, ctrl_state=0), [0, 1])
     getattr(circuit, save)()
-    first = Template(circuit, np.array([[0.1], [0.2], [0.3]]), True, "phase")
-    second = Template(circuit, np.array([[0.4]]), True, "phase")
-    other = Template(circuit.assign_parameters([0.9]), None, name="bound")
+    first = template(circuit, np.array([[0.1], [0.2], [0.3]]), True, "phase")
+    second = template(circuit, np.array([[0.4]]), True, "phase")
+    other = template(circuit.assign_parameters([0.9]), None, name="bound")
     found = check([first, other, second, first], {"method": "statevector"})
     assert [one["header"]["global_phase"] for one in found] == [0.05, 0.1, 0.15, 0.45, 0.2, 0.05, 0.1, 0.15]
 
@@ -139,7 +161,7 @@ def test_other_methods(method):
         circuit.save_state()
     else:
         circuit.measure([0, 1], [0, 1])
-    check([Template(circuit, None, name="circuit")] * 3, {"method": method})
+    check([template(circuit, None, name="circuit")] * 3, {"method": method})
 
 
 def test_what_is_assembled_without_an_object_for_each_instruction(monkeypatch):
@@ -152,14 +174,13 @@ def test_what_is_assembled_without_an_object_for_each_instruction(monkeypatch):
     circuit.barrier()
     circuit.u(angle, 0.2, 2 * angle, 0)
     circuit.measure([0, 2], [2, 0])
-    (sent,) = wire.decode_circuits(wire.encode_circuits([circuit]))
     values = np.array([[0.3], [1.9]])
     noise = NoiseModel()
     noise.add_all_qubit_quantum_error(depolarizing_error(0.3, 3), "mine")
-    bound = [Template(circuit.assign_parameters(row), None) for row in values]
-    monkeypatch.setattr(native, "_assemble_op", None)
+    bound = [template(circuit.assign_parameters(row), None) for row in values]
+    monkeypatch.setattr(assembly, "_by_aer", None)
     for model in (None, noise):
-        found = check([Template(sent, values, name="circuit")], {"memory": True}, model)
+        found = check([template(circuit, values, name="circuit")], {"memory": True}, model)
         assert [one["data"] for one in found] == [one["data"] for one in check(bound, {"memory": True}, model)]
 
 
@@ -168,8 +189,8 @@ def test_what_only_the_public_call_can_do():
     noisy = QuantumCircuit(1, 1)
     noisy.append(depolarizing_error(0.2, 1), [0])
     noisy.measure(0, 0)
-    assert assemble(noisy, None) is None
-    check([Template(channel, None, name="kraus"), Template(noisy, None, name="error")], {"memory": True})
+    assert assemble(columns_of(noisy), None) is None
+    check([template(channel, None, name="kraus"), template(noisy, None, name="error")], {"memory": True})
 
     delayed = QuantumCircuit(1, 1)
     delayed.x(0)
@@ -177,7 +198,7 @@ def test_what_only_the_public_call_can_do():
     delayed.measure(0, 0)
     noise = NOISE["pauli"].__class__()
     noise._custom_noise_passes.append(RelaxationNoisePass([10.0], [10.0], dt=1.0))
-    found = check([Template(delayed, None, name="delayed")], {"memory": True}, noise)
+    found = check([template(delayed, None, name="delayed")], {"memory": True}, noise)
     assert set(found[0]["data"]["memory"].unpacked()) != {"0x1"}, "the delay decays"
 
 
@@ -186,8 +207,8 @@ def test_a_row_that_fails_alone_fails_again_and_alone():
     circuit = QuantumCircuit(1, 1)
     circuit.rx(1 / angle, 0)
     circuit.measure(0, 0)
-    template = Template(circuit, np.array([[0.5], [0.0], [0.25]]), name="inverse")
-    _, direct = runs([template], {"memory": True})
+    one = template(circuit, np.array([[0.5], [0.0], [0.25]]), name="inverse")
+    _, direct = runs([one], {"memory": True})
     for one in direct:
         assert [experiment["success"] for experiment in one] == [True, False, True]
 
@@ -201,9 +222,9 @@ def test_gates_after_a_measurement_of_another_qubit():
     circuit.rx(angle, 1)
     circuit.measure(1, 1)
     values = np.array([[0.3], [1.3], [3.1]])
-    bound = [Template(circuit.assign_parameters(row), None) for row in values]
+    bound = [template(circuit.assign_parameters(row), None) for row in values]
     truth = check(bound, {"memory": True})
-    found = check([Template(circuit, values, True, "late")], {"memory": True})
+    found = check([template(circuit, values, True, "late")], {"memory": True})
     assert [one["data"] for one in found] == [one["data"] for one in truth]
 
 
@@ -213,6 +234,6 @@ def test_a_phase_is_taken_modulo_two_pi_as_a_bound_circuit_has_it():
     circuit.rx(angle, 0)
     circuit.save_statevector()
     values = np.array([[-1.2], [7.0], [0.5], [-1e-20]])
-    found = check([Template(circuit, values, bind=True, name="phase")], {})
+    found = check([template(circuit, values, bind=True, name="phase")], {})
     phases = [one["header"]["global_phase"] for one in found]
     assert phases == [circuit.assign_parameters(row).global_phase for row in values]

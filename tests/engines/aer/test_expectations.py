@@ -13,6 +13,7 @@ from qiskit_cluster_provider.engines.aer.simulation import expectations
 from qiskit_cluster_provider.engines.aer.simulation.jobs import Job
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
+from qiskit_cluster_provider.engines.aer.simulation.template import columns_of
 from qiskit_cluster_provider.plan import ExpectationValues, Simulator
 from qiskit_cluster_provider.wire import Piece
 from tests.parity.test_parity import NOISE
@@ -60,7 +61,7 @@ def test_they_are_aers_and_the_cut_does_not_matter(backend, labels, rows, seed, 
 def job(circuit, labels, coefficients=None):
     given = [1.0] * len(labels) if coefficients is None else coefficients
     output = ExpectationValues(((tuple(labels), tuple(given)),))
-    return Job(Piece(0, 0, None, False, 0, 0, 1), circuit, output, ("circuit", 0), "output")
+    return Job(Piece(0, 0, None, False, 0, 0, 1), columns_of(circuit), output, ("circuit", 0), "output")
 
 
 def bell(*more):

@@ -6,7 +6,7 @@ from qiskit.circuit import Gate, Parameter, QuantumCircuit
 
 from qiskit_cluster_provider.engines.aer.simulation import simulator as aer_module
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import Template
+from qiskit_cluster_provider.engines.aer.simulation.template import Template, columns_of
 from qiskit_cluster_provider.plan import Simulator
 from tests.slow import quick
 
@@ -17,7 +17,9 @@ def test_what_costs_aer_a_batch_costs_itself(aer):
     duplicate.save_statevector("twice")
     unknown.append(Gate("mystery", 1, []), [0])
     batch = [quick(), duplicate, quick(), unknown, quick()]
-    found, _ = Aer({"memory": True}, Simulator(), None).run([Template(c, None) for c in batch], 1, 10, (2, 2))
+    found, _ = Aer({"memory": True}, Simulator(), None).run(
+        [Template(columns_of(c), None) for c in batch], 1, 10, (2, 2)
+    )
     assert [one["success"] for one in found] == [True, False, True, False, True]
     assert 'Duplicate key "twice"' in found[1]["status"]
     assert "unknown instruction: mystery" in found[3]["status"]
@@ -35,7 +37,11 @@ def test_many_experiments_are_several_calls_with_the_seeds_of_one(monkeypatch, r
     for circuit in (turned, plain):
         circuit.measure(0, 0)
     values = np.linspace(0, 3, rows).reshape(-1, 1)
-    templates = [Template(plain, None), Template(turned, values), Template(plain, None)]
+    templates = [
+        Template(columns_of(plain), None),
+        Template(columns_of(turned), values),
+        Template(columns_of(plain), None),
+    ]
     found, _ = Aer({}, Simulator(), None).run(templates, 5, 20, (1, 1))
     monkeypatch.setattr(aer_module, "_ROWS", 10**6)
     whole, _ = Aer({}, Simulator(), None).run(templates, 5, 20, (1, 1))

@@ -22,7 +22,10 @@ import numpy.typing as npt
 from qiskit.circuit import CircuitInstruction, Delay, Gate, Parameter, ParameterExpression, QuantumCircuit
 
 from ...._compat import aer
+from ....plan.circuits.columns import Columns, Kind
+from ....plan.circuits.rebuilding import Rebuilding, rebuild
 from ....plan.circuits.snapshots import is_free
+from ..operations import MAKERS
 from .native import native_of
 from .relaxation import Errors, Relaxed, has_free_delays, weight_of
 
@@ -124,32 +127,41 @@ class Entry:
 Relax = Callable[[QuantumCircuit, set[type]], Relaxed]
 
 
-def assemble(
-    circuit: QuantumCircuit, basis_gates: Sequence[str] | None, relax: Relax | None = None
-) -> Assembled | None:
-    """The native form of ``circuit``; ``None`` if only Aer's public call can run it.
+def assemble(columns: Columns, basis_gates: Sequence[str] | None, relax: Relax | None = None) -> Assembled | None:
+    """The native form of a circuit; ``None`` if only Aer's public call can run it.
 
     Args:
-        circuit: what Aer's ``run`` would be given.
+        columns: of what Aer's ``run`` would be given.
         basis_gates: of the device that is simulated, or ``None``.
         relax: what a noise model makes of its delays.
 
     Raises:
         AerError: Aer does not know one of its instructions.
     """
-    quick = native_of(circuit, basis_gates)
-    if quick is None:
-        return _by_aer(circuit, basis_gates, relax)
-    if quick.free and _sorts_first() and _measures_before(circuit, quick.free[-1][0]):
+    delays = "delay" in columns.counts
+    native = None if relax is not None and delays else native_of(columns, basis_gates)
+    if native is None:
+        return _by_aer(columns, basis_gates, relax)
+    if native.free and _sorts_first() and _measures_before(columns, native.free[-1].instruction):
         return None
-    slots = [((quick.ends[at], index), value) for at, index, value in quick.free]
-    return _assembled(circuit, quick.circuit, quick.ends, slots, circuit.global_phase)
+    parameters, expressions = _values(columns)
+    slots = tuple(((free.operation, free.place), free.expression) for free in native.free)
+    phase = columns.phase_expression
+    return Assembled(native.circuit, parameters, expressions, slots, phase, delays, native.operations)
 
 
-def _by_aer(
-    circuit: QuantumCircuit, basis_gates: Sequence[str] | None, relax: Relax | None = None
-) -> Assembled | None:
+def _values(columns: Columns) -> tuple[tuple[Parameter, ...], tuple[ParameterExpression, ...]]:
+    """The parameters of a circuit, and the expressions over them."""
+    if not columns.expressions and not columns.parameters:
+        return (), ()
+    things = Rebuilding(columns, MAKERS, unpickles=False)
+    places = range(len(columns.expressions))
+    return tuple(things.parameters[: columns.num_parameters]), tuple(map(things.expression, places))
+
+
+def _by_aer(columns: Columns, basis_gates: Sequence[str] | None, relax: Relax | None) -> Assembled | None:
     """The same by Aer's compiler and assembler."""
+    circuit, parameters = rebuild(columns, MAKERS)
     types_of, compiled_of = aer.CIRCUIT_OPTYPES.found, aer.COMPILE_CIRCUIT.found
     (compiled,), (types,) = compiled_of([circuit], optypes=[types_of(circuit)])
     if aer.CHANNEL_INSTRUCTION.found in types:
@@ -170,28 +182,28 @@ def _by_aer(
                 if place is None or (measured and _sorts_first()):
                     return None
                 slots.append(((place, index), value))
-    return _assembled(circuit, native, ends, slots, compiled.global_phase, Delay in types, errors)
+    return _assembled(parameters, native, ends, slots, compiled.global_phase, Delay in types, errors)
 
 
 def _assembled(
-    circuit: QuantumCircuit,
+    parameters: tuple[Parameter, ...],
     native: Any,
     ends: Sequence[int],
     slots: Sequence[tuple[Place, ParameterExpression]],
     phase: Any,
-    delays: bool = False,
-    errors: Errors = (),
+    delays: bool,
+    errors: Errors,
 ) -> Assembled:
     expressions: dict[Any, int] = {}
     placed = tuple((place, expressions.setdefault(value, len(expressions))) for place, value in slots)
     phase_index = expressions.setdefault(phase, len(expressions)) if is_free(phase) else None
     count = ends[-1] + 1 if ends else 0
-    parameters = tuple(circuit.parameters)
     return Assembled(native, parameters, tuple(expressions), placed, phase_index, delays, count, errors)
 
 
-def _measures_before(circuit: QuantumCircuit, index: int) -> bool:
-    return any(instruction.name == "measure" for instruction in circuit.data[:index])
+def _measures_before(columns: Columns, index: int) -> bool:
+    measures = [code for code, word in enumerate(columns.words) if word.kind == Kind.MEASURE]
+    return bool(np.isin(columns.codes[:index], measures).any())
 
 
 def tables(entries: Sequence[Entry]) -> list[Table]:

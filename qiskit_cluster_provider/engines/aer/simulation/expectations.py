@@ -19,8 +19,8 @@ from ....plan import ExpectationValues
 from ....plan.circuits.instructions import PLAIN
 from ..gates import CLIFFORD
 from ..seeds import aer_seed
-from .jobs import Job, with_saved_state
-from .outputs import STATE, chunks, label
+from .jobs import Job
+from .outputs import STATE, chunks, label, with_saved_state
 from .simulator import Aer, Experiment
 from .template import Template
 
@@ -35,7 +35,7 @@ def takes_states(aer: Aer, job: Job) -> bool:
     output, circuit = job.output, job.circuit
     if not isinstance(output, ExpectationValues) or circuit.num_qubits > _QUBITS or not aer.has_one_state:
         return False
-    names = set(circuit.count_ops())
+    names = set(circuit.counts)
     if names - {"barrier"} <= CLIFFORD:
         return False  # a stabilizer state, whose numbers have no rounding
     return names <= _UNITARY and _fits(output, 2**circuit.num_qubits)

@@ -20,6 +20,7 @@ from ....plan import Batch, Output, Slice, SliceResult, Work
 from ....plan.reuse import Reuse
 from .noise import Noise
 from .simulate import Parts, simulate, with_channels
+from .template import columns_of
 
 THREADS = "dispatch-"
 """How the names of the threads begin that simulate here."""
@@ -65,7 +66,7 @@ def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
             noises.append(_noise(work, batch))
         runs.append(wire.TaskRun(run.seed, run.shots, batch.widths, noise, tuple(pieces)))
     parts = Parts(
-        bundles=[([circuit], name) for _, circuit, name in circuits.values()],
+        bundles=[([columns_of(circuit)], name) for _, circuit, name in circuits.values()],
         options=work.options,
         simulator=work.simulator,
         noises=noises,

@@ -8,13 +8,12 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import QuantumCircuit
 
 from .... import wire
 from ....plan import ExpectationValues, Output, Parities
-from ....plan.outputs import measured
+from ....plan.circuits.columns import Columns
 from ..seeds import aer_seed
-from .outputs import STATE, chunks, saving, with_state
+from .outputs import STATE, chunks, measured, saving, with_saved_state, with_state
 from .simulator import Aer, Experiment
 from .template import Template
 
@@ -32,7 +31,7 @@ class Job:
     """
 
     piece: wire.Piece
-    circuit: QuantumCircuit
+    circuit: Columns
     output: Output | None
     name: tuple[Hashable, int]
     output_name: Hashable
@@ -105,13 +104,6 @@ def share_state(aer: Aer, run: wire.TaskRun, job: Job, offset: int) -> tuple[lis
         found, metadata = aer.run(templates, seed, run.shots, run.widths)
         experiments += found
     return experiments, metadata
-
-
-def with_saved_state(circuit: QuantumCircuit) -> QuantumCircuit:
-    """``circuit``, with its state saved at its end."""
-    whole = circuit.copy()
-    whole.save_statevector(label=STATE)
-    return whole
 
 
 def _joined(templates: Sequence[Template]) -> list[Template]:

@@ -1,8 +1,9 @@
-"""From a circuit of plain gates to Aer's C++ circuit, without a Python object for each gate.
+"""From the columns of a circuit to Aer's C++ circuit, without a Python object for each instruction.
 
 Aer's own assembler asks each instruction of Qiskit for its operation, which Qiskit makes anew for each question, and
-looks at it five times: 10 to 15 us a gate. Here a plain gate is read as Qiskit stores it, at 3 to 4 us, most of
-them in Aer's C++, and so are measurements, resets and matrices; all others are left to Aer's assembler.
+looks at it five times: 10 to 15 us a gate. Here a gate takes 5 us, nearly all of them in Aer's C++, which makes a
+table of all its gates for each call. What Aer's compiler would change first is left to it: control flow, variables,
+operations that only pickle carries.
 """
 
 from __future__ import annotations
@@ -10,21 +11,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from qiskit.circuit import ParameterExpression, QuantumCircuit
+import numpy as np
 
 from ...._compat import aer
-from ....plan.circuits.instructions import matrix_of
-from ..gates import PASSED_ON, READS_AND_RESETS, SAVES
+from ....plan.circuits.columns import Columns, Kind
+from .words import Entry, Plan, plan_of
 
-# Bound once, since they are called for each gate. Their caller has asked aer.runs_directly().
-_assemble_op: Any = aer.ASSEMBLE_OP.found
+# Bound once. Their caller has asked aer.runs_directly().
 _AerCircuit: Any = aer.AER_CIRCUIT.found
 _CircuitHeader: Any = aer.CIRCUIT_HEADER.found
 
-_OTHERS = READS_AND_RESETS | {"unitary"}
 
-Free = tuple[int, int, ParameterExpression]
-"""A parameter without a number: index of the instruction, index of the parameter, and the parameter."""
+class Free(NamedTuple):
+    """A number that an expression over parameters stands for.
+
+    Attributes:
+        operation: of the C++ circuit.
+        place: of the number among those of the operation.
+        expression: its place in :attr:`Columns.expressions`.
+        instruction: of the columns.
+    """
+
+    operation: int
+    place: int
+    expression: int
+    instruction: int
 
 
 class Native(NamedTuple):
@@ -32,86 +43,105 @@ class Native(NamedTuple):
 
     Attributes:
         circuit: ``AerCircuit``.
-        ends: of each instruction of Qiskit's circuit, the place of its last operation.
-        free: each parameter that has no number yet.
+        operations: how many it has.
+        free: each number that is not known yet, in their order.
     """
 
     circuit: Any
-    ends: list[int]
+    operations: int
     free: list[Free]
 
 
-def native_of(circuit: QuantumCircuit, basis_gates: Sequence[str] | None) -> Native | None:
-    """What Aer's assembler makes of ``circuit``; ``None`` if it has anything that Aer's compiler would change.
+def native_of(columns: Columns, basis_gates: Sequence[str] | None) -> Native | None:
+    """What Aer's assembler makes of a circuit; ``None`` if it has anything that Aer's compiler would change.
 
     Args:
-        circuit: what Aer's ``run`` would be given.
+        columns: of the circuit.
         basis_gates: of the device that is simulated, or ``None``.
-
-    Raises:
-        AerError: Aer does not know one of its instructions.
     """
-    names = circuit.count_ops()
-    if circuit.num_vars or not all(n in PASSED_ON or n in _OTHERS or n.startswith(SAVES) for n in names):
+    if columns.variables:
         return None
-    plain = PASSED_ON if basis_gates is None else PASSED_ON.intersection(basis_gates)
-    native = _empty(circuit)
-    qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
-    clbits = {clbit: index for index, clbit in enumerate(circuit.clbits)}
-    ends: list[int] = []
-    free: list[Free] = []
-    count = 0
-    for index, instruction in enumerate(circuit.data):
-        name = instruction.name
-        on = [qubits[qubit] for qubit in instruction.qubits]
-        made = 1
-        if name in plain and (numbers := _numbers(instruction.params, index, free)) is not None:
-            native.gate(name, on, numbers, [], -1, None, instruction.label or name)
-        elif name == "measure":
-            native.measure(on, [clbits[clbit] for clbit in instruction.clbits], [])
-        elif name == "reset":
-            native.reset(on, -1)
-        elif name == "barrier":
-            made = 0
-        elif (matrix := matrix_of(instruction)) is not None:
-            native.unitary(on, matrix, -1, None, instruction.label or name)
-        else:
-            made = _assemble_op(circuit, native, instruction, qubits, clbits, False, -1, None, basis_gates)
-        count += made
-        ends.append(count - 1)
-    return Native(native, ends, free)
+    plans = []
+    for word in columns.words:
+        plan = plan_of(word, basis_gates)
+        if plan is None:
+            return None
+        plans.append(plan)
+    found = _free(columns, plans)
+    if found is None:
+        return None
+    circuit = _filled(columns, [plan.entry for plan in plans])
+    return None if circuit is None else Native(circuit, *found)
 
 
-def _numbers(params: list[Any], index: int, free: list[Free]) -> list[float] | None:
-    """``params`` with 0 for what is free, which goes to ``free``; ``None`` if it is for Aer to say what they are."""
-    numbers, known = params, True
-    for place, value in enumerate(params):
-        if type(value) is float:
-            continue
-        if isinstance(value, ParameterExpression) and value.parameters:
-            free.append((index, place, value))
-            numbers = [*numbers[:place], 0.0, *numbers[place + 1 :]]
-        else:
-            known = False
-    return numbers if known else None
+def _filled(columns: Columns, entries: Sequence[Entry]) -> Any | None:
+    """The C++ circuit; ``None`` if the operand of an instruction is for Aer's compiler."""
+    circuit = _empty(columns)
+    gate, unitary = circuit.gate, circuit.unitary
+    qubits, clbits, numbers = columns.qubits.tolist(), columns.clbits.tolist(), columns.numbers.tolist()
+    matrices, operands = columns.matrices, iter(columns.operands)
+    qubit = clbit = number = entry = 0
+    for code in columns.codes.tolist():
+        kind, name, label, width, classical, count, add = entries[code]
+        on = qubits[qubit : qubit + width]
+        qubit += width
+        if kind == Kind.GATE:
+            gate(name, on, numbers[number : number + count], [], -1, None, label)
+            number += count
+        elif kind == Kind.MEASURE:
+            circuit.measure(on, clbits[clbit : clbit + 1], [])
+            clbit += 1
+        elif kind == Kind.UNITARY:
+            size = 2**width
+            unitary(on, matrices[entry : entry + size * size].reshape(size, size), -1, None, label)
+            entry += size * size
+        elif kind == Kind.RESET:
+            circuit.reset(on, -1)
+        elif add is not None:
+            if not add(circuit, on, numbers[number : number + count], next(operands)):
+                return None
+            number += count
+            clbit += classical
+    return circuit
 
 
-def _empty(circuit: QuantumCircuit) -> Any:
+def _free(columns: Columns, plans: Sequence[Plan]) -> tuple[int, list[Free]] | None:
+    """The number of operations, and the places of free numbers; ``None`` if one is for Aer's compiler to find."""
+    ends = np.cumsum(np.array([plan.operations for plan in plans], dtype=np.int64)[columns.codes])
+    count = int(ends[-1]) if len(ends) else 0
+    if not len(columns.free):
+        return count, []
+    places, expressions = columns.free.T.astype(np.int64)
+    after = np.cumsum(columns.widths("numbers"), dtype=np.int64)
+    which = np.searchsorted(after, places, side="right")
+    first = after[which] - columns.widths("numbers")[which]
+    found = []
+    for instruction, place, expression in zip(
+        which.tolist(), (places - first).tolist(), expressions.tolist(), strict=True
+    ):
+        plan = plans[columns.codes[instruction]]
+        if not plan.binds:
+            return None
+        # An open control is an X before the gate and one after it.
+        operation = int(ends[instruction]) - 1 - (plan.operations - 1) // 2
+        found.append(Free(operation, place, expression, instruction))
+    return count, found
+
+
+def _empty(columns: Columns) -> Any:
     """As many qubits and bits, and no operations."""
-    phase = circuit.global_phase
-    angle = 0.0 if isinstance(phase, ParameterExpression) and phase.parameters else float(phase)
     native = _AerCircuit()
     native.set_header(
         _CircuitHeader(
-            n_qubits=circuit.num_qubits,
-            qreg_sizes=[[register.name, register.size] for register in circuit.qregs],
-            memory_slots=circuit.num_clbits,
-            creg_sizes=[[register.name, register.size] for register in circuit.cregs],
-            name=circuit.name,
-            global_phase=angle,
+            n_qubits=columns.num_qubits,
+            qreg_sizes=[[register.name, len(register.bits)] for register in columns.qregs],
+            memory_slots=columns.num_clbits,
+            creg_sizes=[[register.name, len(register.bits)] for register in columns.cregs],
+            name=columns.name,
+            global_phase=columns.phase,
         )
     )
-    native.num_qubits = circuit.num_qubits
-    native.num_memory = circuit.num_clbits
-    native.global_phase_angle = angle
+    native.num_qubits = columns.num_qubits
+    native.num_memory = columns.num_clbits
+    native.global_phase_angle = columns.phase
     return native

@@ -9,10 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Clifford, SparsePauliOp, StabilizerState
-from qiskit_aer.library import SaveExpectationValue, SetStatevector
+from qiskit_aer.library import SaveExpectationValue
 
-from ....plan import Bits, ExpectationValues, Output, PackedCounts, PackedMemory
+from ....plan import Bits, ExpectationValues, Output, PackedCounts, PackedMemory, Readout
+from ....plan.circuits.columns import Columns, Word
+from ....plan.circuits.joining import joined, with_operation
+from ....plan.circuits.reading import Reader
+from ....plan.circuits.rebuilding import circuit_of
+from ....plan.outputs import measured as measured_circuit
+from ..operations import MAKERS, WRITERS
 from .simulator import Experiment
+from .template import columns_of
 
 STATE = "_qcp_state"
 """The label under which a state is saved."""
@@ -20,32 +27,45 @@ _STATES = 2**26  # bytes of states that are held at a time
 _PACKED: dict[str, Callable[[Any], Any]] = {"counts": PackedCounts.of, "memory": PackedMemory.of}
 
 
-def saving(circuit: QuantumCircuit, output: ExpectationValues) -> QuantumCircuit:
+def saving(circuit: Columns, output: ExpectationValues) -> Columns:
     """``circuit``, with each operator saved at its end under its number."""
-    whole = circuit.copy()
+    saves = QuantumCircuit(circuit.num_qubits)
     for index, (labels, coefficients) in enumerate(output.operators):
         operator = SparsePauliOp(list(labels), np.asarray(coefficients))
         # All qubits, as qiskit_aer.primitives does it, so that Aer drops none of them.
-        whole.append(SaveExpectationValue(operator, label=label(index)), range(circuit.num_qubits))
-    return whole
+        saves.append(SaveExpectationValue(operator, label=label(index)), range(circuit.num_qubits))
+    return joined(circuit, Reader(WRITERS).read(saves))
 
 
-def chunks(circuit: QuantumCircuit, rows: int) -> Iterator[tuple[int, int]]:
+def chunks(circuit: Columns, rows: int) -> Iterator[tuple[int, int]]:
     """Ranges of rows whose states fit into memory together."""
     size = max(1, _STATES // (16 * 2**circuit.num_qubits))
     for start in range(0, rows, size):
         yield start, min(rows, start + size)
 
 
-def with_state(circuit: QuantumCircuit, state: npt.NDArray[np.complex128]) -> QuantumCircuit:
+def with_state(circuit: Columns, state: npt.NDArray[np.complex128]) -> Columns:
     """A circuit of the shape of ``circuit`` that is in ``state``."""
-    whole = QuantumCircuit(circuit.qubits, circuit.clbits, name=circuit.name)
-    whole.append(SetStatevector(state), range(circuit.num_qubits))
-    return whole
+    word = Word("aer.SetStatevector", "set_statevector", None, circuit.num_qubits, 0, 0)
+    empty = Columns(circuit.name, circuit.num_qubits, circuit.num_clbits)
+    return with_operation(empty, word, ([state],))
+
+
+def with_saved_state(circuit: Columns) -> Columns:
+    """``circuit``, with its state saved at its end."""
+    word = Word("aer.SaveStatevector", "save_statevector", STATE, circuit.num_qubits, 0, 0)
+    return with_operation(circuit, word, ([], "single"))
+
+
+def measured(circuit: Columns, readout: Readout) -> Columns:
+    """``circuit`` and then ``readout``, whose clbits come after those of ``circuit``."""
+    if circuit.inner_bits[1]:  # numbered where the new ones would be
+        return columns_of(measured_circuit(circuit_of(circuit, MAKERS), readout))
+    return joined(circuit, columns_of(readout.circuit), new_clbits=True)
 
 
 def collect(
-    output: Output, circuit: QuantumCircuit, start: int, shots: int, experiments: Sequence[Experiment]
+    output: Output, circuit: Columns, start: int, shots: int, experiments: Sequence[Experiment]
 ) -> npt.NDArray[Any]:
     """The numbers of consecutive experiments, as :mod:`..plan.outputs` has them; zeros for one that failed.
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from qiskit.circuit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
 from .... import wire
 from ....plan import Output, Simulator, SliceResult
 from ....plan.cache import ByteCache
+from ....plan.circuits.columns import Columns
 from ..seeds import aer_seed
 from .expectations import from_states, takes_states
 from .jobs import Job, share_state, templates_of
@@ -23,7 +23,7 @@ from .noise_sent import checked
 from .outputs import collect, plain
 from .rotations import from_rotations, takes_rotations
 from .simulator import BYTES_OF_CHILD, Aer, Experiment
-from .template import weight_of
+from .template import columns_of, weight_of
 
 Fetch = Callable[[list[str]], list[bytes]]
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Simulation:
         reader = _Reader(self.cache, fetch, task.blobs)
         (options, simulator), _ = reader.decoded("options", task.context, wire.decode_context)
         parts = Parts(
-            bundles=[reader.decoded("circuits", part, wire.decode_circuits, _weight) for part in task.bundles],
+            bundles=[reader.decoded("circuits", part, _decode_circuits, _weight) for part in task.bundles],
             options={"max_memory_mb": memory, **options} if memory else options,
             simulator=simulator,
             noises=[reader.decoded("noise models", part, _decode_noise, _noise_weight)[0] for part in task.noises],
@@ -66,7 +66,7 @@ class Parts:
     Circuits and outputs come with a name that says all that they follow from.
     """
 
-    bundles: Sequence[tuple[Sequence[QuantumCircuit], Hashable]]
+    bundles: Sequence[tuple[Sequence[Columns], Hashable]]
     options: Mapping[str, Any]
     simulator: Simulator
     noises: Sequence[Noise]
@@ -194,7 +194,11 @@ def _by_state(aer: Aer, job: Job) -> Way | None:
     return from_states if takes_states(aer, job) else None
 
 
-def _weight(circuits: Sequence[QuantumCircuit]) -> int:
+def _decode_circuits(message: bytes) -> list[Columns]:
+    return [*map(columns_of, wire.decode_circuits(message))]
+
+
+def _weight(circuits: Sequence[Columns]) -> int:
     return sum(map(weight_of, circuits))
 
 

@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerError
 
 from ...._compat import aer as private
 from ....plan import Simulator
 from ....plan.cache import ByteCache
+from ....plan.circuits.columns import Columns, Word
+from ....plan.circuits.joining import with_operation
 from ..seeds import aer_seed
 from .assembly import Assembled, Entry, assemble, available, tables
 from .noise import Noise
@@ -96,7 +97,7 @@ class Aer:
             experiments += found
         return experiments, metadata
 
-    def circuit(self, name: Hashable, make: Callable[[], QuantumCircuit]) -> QuantumCircuit:
+    def circuit(self, name: Hashable, make: Callable[[], Columns]) -> Columns:
         """The circuit that ``name`` says all of, made if it is not remembered."""
         return self._cache.get("circuits", name, make, weight_of)
 
@@ -210,7 +211,7 @@ class Aer:
         _tell_phases(found["results"], entries)
         return found
 
-    def _companion(self, circuits: Sequence[QuantumCircuit], qubits: int, clbits: int) -> QuantumCircuit | None:
+    def _companion(self, circuits: Sequence[Columns], qubits: int, clbits: int) -> Columns | None:
         """A circuit to run before the others and to drop, so that they do not notice that the batch was cut.
 
         Aer lets the widest circuit of a batch decide for all: with classical bits anywhere, each circuit has
@@ -228,12 +229,13 @@ class Aer:
         mixed = truncates and self._mixes_methods(circuits)
         if not (narrow or mixed):
             return None
-        companion = QuantumCircuit(1 if truncates else qubits, clbits, name="companion")
-        if mixed:
-            companion.save_density_matrix()
-        return companion
+        companion = Columns("companion", 1 if truncates else qubits, clbits)
+        if not mixed:
+            return companion
+        save = Word("aer.SaveDensityMatrix", "save_density_matrix", "density_matrix", 1, 0, 0)
+        return with_operation(companion, save, ([], "average"))
 
-    def _mixes_methods(self, circuits: Sequence[QuantumCircuit]) -> bool:
+    def _mixes_methods(self, circuits: Sequence[Columns]) -> bool:
         """Whether Aer may choose another method for each circuit, and noise is at work."""
         if self._noise is None or len({id(c) for c in circuits}) == 1:
             return False

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp
 
-from .... import wire
-
-_BYTES_OF_GATE = 200
+from ....plan.circuits.columns import Columns
+from ....plan.circuits.reading import Reader
+from ....plan.circuits.rebuilding import rebuild
+from ..gates import BRANCHES
+from ..operations import MAKERS, WRITERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Template:
         name: says all that the circuit follows from, or ``None`` for one that is not met again.
     """
 
-    circuit: QuantumCircuit
+    circuit: Columns
     values: npt.NDArray[np.float64] | None
     bind: bool = False
     name: Hashable = None
@@ -42,9 +43,14 @@ class Template:
         return self if self.values is None else replace(self, values=self.values[start:stop])
 
 
-def weight_of(circuit: QuantumCircuit) -> int:
+def columns_of(circuit: QuantumCircuit | Columns) -> Columns:
+    """A circuit as columns."""
+    return circuit if isinstance(circuit, Columns) else Reader(WRITERS).read(circuit)
+
+
+def weight_of(circuit: Columns) -> int:
     """About the bytes that it holds."""
-    return _BYTES_OF_GATE * (len(circuit.data) + 10)
+    return circuit.bytes
 
 
 def portions(templates: Iterable[Template], size: int) -> Iterator[list[Template]]:
@@ -67,19 +73,20 @@ def portions(templates: Iterable[Template], size: int) -> Iterator[list[Template
 
 def for_run(template: Template) -> Iterator[tuple[QuantumCircuit, dict[Any, list[float]]]]:
     """Circuits for Aer's ``run`` and their ``parameter_binds``: one for all rows, or a bound one for each."""
-    circuit, values = template.circuit, template.values
+    columns, values = template.circuit, template.values
+    circuit, parameters = rebuild(columns, MAKERS)
     if values is None or values.shape[1] == 0:
         yield from [(circuit, {})] * template.rows
         return
     if not template.bind:
-        yield circuit, {p: values[:, i].tolist() for i, p in enumerate(circuit.parameters)}
+        yield circuit, {parameter: values[:, i].tolist() for i, parameter in enumerate(parameters)}
         return
     # Copies of a circuit, deep ones too, share their blocks of control flow with it, and assign_parameters
-    # writes into them (Qiskit 2.6): such a circuit is read anew for each row.
-    shared = any(isinstance(step.operation, ControlFlowOp) for step in circuit.data)
-    message = wire.encode_circuits([circuit]) if shared else b""
-    for row in values:
-        (one,) = wire.decode_circuits(message) if shared else (circuit,)
-        one = one.assign_parameters(row)
-        one.name = circuit.name
+    # writes into them (Qiskit 2.6): such a circuit is made anew for each row.
+    shared = not BRANCHES.isdisjoint(columns.counts)
+    for row in values.tolist():
+        if shared:
+            circuit, parameters = rebuild(columns, MAKERS)
+        one = circuit.assign_parameters(dict(zip(parameters, row, strict=True)))
+        one.name = columns.name
         yield one, {}
