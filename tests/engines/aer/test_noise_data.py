@@ -41,7 +41,7 @@ from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.noise_objects import model_of
 from qiskit_cluster_provider.engines.aer.simulation.noise_sent import checked
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import Template
+from qiskit_cluster_provider.engines.aer.simulation.template import Template, columns_of
 from qiskit_cluster_provider.errors import WireError
 from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.testing import differences
@@ -181,7 +181,8 @@ def same_counts(model, again, circuits, **options):
             Simulator(),
             Noise(data_of(model)),
         )
-        (found,), _ = worker.run([Template(circuit, None)], 7, 50, (circuit.num_qubits, circuit.num_clbits))
+        template = Template(columns_of(circuit), None)
+        (found,), _ = worker.run([template], 7, 50, (circuit.num_qubits, circuit.num_clbits))
         assert found["data"]["memory"] == [hex(int(key, 2)) for key in theirs.get_memory()]
 
 
