@@ -76,7 +76,7 @@ class ClusterDispatch(Dispatch):
         encoder = Encoder(plan)
         tracker, order = self._planned(plan)
         with self._lock:
-            refused = tracker.refuse(self.work.engine.too_big(self.work, self.capacity.memory))
+            refused = tracker.refuse(self.estimate.too_big(self.capacity.memory))
             order += range(len(order), len(tracker.infos))  # parts of those that hold what was refused
             self._waiting.extend(index for index in order if index not in tracker.poison)
         for index in refused:

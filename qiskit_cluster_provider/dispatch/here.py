@@ -43,7 +43,7 @@ class HereDispatch(Dispatch):
         plan = cut_here(self.estimate)
         tracker, order = self._planned(plan)
         with self._lock:
-            refused = tracker.refuse(self.work.engine.too_big(self.work))
+            refused = tracker.refuse(self.estimate.too_big())
             order += range(len(order), len(tracker.infos))  # parts of those that hold what was refused
         for index in refused:
             self._given_up(index, Outcome.REFUSED, Action.POISON, tracker)

@@ -108,6 +108,14 @@ class ResourceEstimate(ABC):
         """MB that ``piece`` probably needs at its peak; 0 if that is too little to count."""
 
     @abstractmethod
+    def too_big(self, limit: int = 0) -> dict[int, Reason]:
+        """Items of the work that fit on no worker, and why: the end of a sentence that begins with the circuit.
+
+        Args:
+            limit: MB of the largest worker; 0 if that is unknown.
+        """
+
+    @abstractmethod
     def has_arrays(self, piece: Slice) -> bool:
         """Whether large arrays may come back of ``piece``."""
 
@@ -155,15 +163,6 @@ class Engine(ABC):
             work: of a run.
             batch: of it.
             item: of the batch.
-        """
-
-    @abstractmethod
-    def too_big(self, work: Work, limit: int = 0) -> dict[int, Reason]:
-        """Items of ``work`` that fit on no worker, and why: the end of a sentence that begins with the circuit.
-
-        Args:
-            work: of a run.
-            limit: MB of the largest worker; 0 if that is unknown.
         """
 
     @abstractmethod

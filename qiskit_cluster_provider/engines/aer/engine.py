@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...outcomes import Reason
 from ...plan import Batch, Calibration, Engine, Item, Placement, ResourceEstimate, Work
 from ...plan.engine import PickledPart
-from .memory import too_big
 from .noise_data import Body, NotDataError, noise_data
 from .pickling import pickled_parts
 from .placement import place
@@ -42,10 +40,6 @@ class AerEngine(Engine):
     def divisible(self, work: Work, batch: Batch, item: Item) -> bool:
         """As of :func:`.shots.changes_nothing`."""
         return changes_nothing(work, batch, item)
-
-    def too_big(self, work: Work, limit: int = 0) -> dict[int, Reason]:
-        """As of :func:`.memory.too_big`."""
-        return too_big(work, limit)
 
     def place(self, estimate: ResourceEstimate, *, safe_in_process: bool) -> Placement:
         """As of :func:`.placement.place`."""

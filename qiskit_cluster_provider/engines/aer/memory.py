@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from qiskit.circuit import QuantumCircuit
@@ -10,7 +11,7 @@ from ...outcomes import Reason
 from ...plan.model import Item, Work
 from ...versions import PROCESS_BYTES
 from .gates import SAVED_NUMBERS
-from .shapes import shape_of
+from .shapes import Shape, shape_of
 from .shots import views
 
 DENSE = {"statevector": 1, "density_matrix": 2, "unitary": 2, "superop": 4}
@@ -24,6 +25,7 @@ _ADVICE = (
 )
 
 _LARGER = "Take workers with more memory; "
+ShapeOf = Callable[[Item], Shape]
 
 
 class State(NamedTuple):
@@ -73,7 +75,11 @@ def full_state(item: Item, work: Work, method: str, more_than: int) -> State | N
     return state if state.bytes > more_than else None
 
 
-def too_big(work: Work, limit: int = 0) -> dict[int, Reason]:
+def _shape(item: Item) -> Shape:
+    return item.memoised("shape", shape_of)
+
+
+def too_big(work: Work, limit: int = 0, shape: ShapeOf = _shape) -> dict[int, Reason]:
     """Items that do not fit on any worker -> why.
 
     Of those whose method Aer chooses, only what it would crash on: without a limit of memory it tries any size.
@@ -81,6 +87,7 @@ def too_big(work: Work, limit: int = 0) -> dict[int, Reason]:
     Args:
         work: of a run.
         limit: MB of the largest worker; 0 if nobody knows.
+        shape: of an item's circuit.
     """
     own_limit = limit << 20 if limit and "max_memory_mb" not in work.options else 0  # else the user knows better
     found: dict[int, Reason] = {}
@@ -88,27 +95,28 @@ def too_big(work: Work, limit: int = 0) -> dict[int, Reason]:
     for index, item in enumerate(work.items):
         key = id(item.circuit)
         if key not in known:
-            known[key] = _lacks(item, work, own_limit)
+            known[key] = _lacks(item, work, own_limit, shape)
         if (reason := known[key]) is not None:
             found[index] = reason
     return found
 
 
-def _lacks(item: Item, work: Work, limit: int) -> Reason | None:
+def _lacks(item: Item, work: Work, limit: int, shape: ShapeOf) -> Reason | None:
     """What ``item`` needs and no worker has, as the end of a sentence; ``None`` if it fits.
 
     Args:
         item: of the work.
         work: of a run.
         limit: bytes of the largest worker; 0 if nobody knows.
+        shape: of its circuit.
     """
-    method = _dense_method(item, work)
+    method = _dense_method(item, work, shape)
     state = None if method is None else full_state(item, work, method, _MOST_BYTES)
     if state is not None:
         return state.lacks("no machine has as much")
     if not limit:
         return None
-    saved = saved_bytes(item, work)
+    saved = _saved_bytes(item, work) if shape(item).saves else 0
     room = f"the largest worker has {limit >> 20:,} MB."
     if method is not None:
         state = full_state(item, work, method, max(limit - PROCESS_BYTES - saved, min(limit, _LITTLE)))
@@ -125,10 +133,8 @@ def _lacks(item: Item, work: Work, limit: int) -> Reason | None:
     return None
 
 
-def saved_bytes(item: Item, work: Work) -> int:
+def _saved_bytes(item: Item, work: Work) -> int:
     """Bytes of the states and matrices that one experiment of ``item`` saves in full, at least."""
-    if not item.memoised("shape", shape_of).saves:
-        return 0
     number = 8 if work.options.get("precision") == "single" else 16
     return number * item.memoised("saved numbers", _saved_numbers)
 
@@ -140,11 +146,11 @@ def _saved_numbers(circuit: QuantumCircuit) -> int:
     )
 
 
-def _dense_method(item: Item, work: Work) -> str | None:
+def _dense_method(item: Item, work: Work, shape: ShapeOf) -> str | None:
     """The method that must store the whole state of ``item``; ``None`` if Aer is left to find out."""
     method = str(work.options.get("method", "automatic"))
     if method == "automatic":
         if 0 <= int(work.options.get("max_memory_mb", 0)) <= _MOST_BYTES >> 20 or item.circuit.num_qubits <= _NARROW:
             return None
-        method = item.memoised("shape", shape_of).automatic
+        method = shape(item).automatic
     return method if method in DENSE else None
