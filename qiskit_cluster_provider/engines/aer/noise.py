@@ -233,9 +233,10 @@ def _part(noise_model: Any, parts: ModelParts, qubits: Qubits) -> Any:
             else:
                 left.append((name, where, error))
     for name, where, error in left:
-        if not sorts_in(error) <= sorts:
+        more = sorts_in(error)
+        if not more <= sorts:
             mine.setdefault(name, {})[where] = error
-            sorts |= sorts_in(error)
+            sorts |= more
     readouts = parts.local_readout
     near = {where: error for where, error in readouts.items() if qubits.issuperset(where)}
     if readouts and not near and parts.default_readout is None:
