@@ -10,7 +10,9 @@ import numpy as np
 
 from .... import wire
 from ....plan import ExpectationValues
+from ....plan.circuits.rebuilding import rebuild
 from ..gates import CLIFFORD
+from ..operations import MAKERS
 from ..rotations.choice import QUBITS, are_known, most_numbers
 from ..rotations.means import Form, form_of, means
 from ..rotations.program import Program, program_of
@@ -37,7 +39,7 @@ def takes_rotations(aer: Aer, job: Job) -> bool:
         return False
     if circuit.num_qubits > QUBITS or any(np.iscomplex(coefficients).any() for _, coefficients in output.operators):
         return False
-    names = set(circuit.count_ops())
+    names = set(circuit.counts)
     if names - {"barrier"} <= CLIFFORD:
         return False  # a stabilizer state, whose numbers have no rounding
     return are_known(names) and aer.has_gates(names) and _circuit(aer, job) is not None
@@ -75,8 +77,8 @@ def _circuit(aer: Aer, job: Job) -> _Circuit | None:
     """``None`` if it is no circuit of rotations, or one that Aer simulates faster."""
 
     def make() -> _Circuit | None:
-        circuit = job.circuit
-        sources, most = Sources(circuit.parameters), most_numbers(len(circuit.data), circuit.num_qubits)
+        circuit, parameters = rebuild(job.circuit, MAKERS)
+        sources, most = Sources(parameters), most_numbers(len(job.circuit), circuit.num_qubits)
         program = program_of(circuit.num_qubits, sources.gates(circuit), most)
         return None if program is None else _Circuit(sources, program)
 
