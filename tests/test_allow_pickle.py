@@ -12,7 +12,7 @@ from qiskit_aer.noise.passes import LocalNoisePass
 from qiskit_cluster_provider import ClusterProvider, SamplerV2
 from qiskit_cluster_provider.errors import ClusterConfigError, PickleRefusedError, SlicesLostError
 from qiskit_cluster_provider.options import SliceOptions
-from qiskit_cluster_provider.wire import pickles
+from qiskit_cluster_provider.plan import pickles
 
 from .slow import quick
 
@@ -117,7 +117,10 @@ def test_a_client_is_told_what_such_a_worker_refuses(monkeypatch):
     model = noise(LocalNoisePass(after, op_types=Delay))
     with ClusterProvider() as provider:  # whose workers are new processes, with this environment
         backend = provider.get_backend("aer-local", workers=1, processes=True)
-        for what, circuit, given in (("a circuit", with_mine(), None), ("the noise model", quick(), model)):
+        for what, circuit, given in (
+            ("an operation of the class .*Mine", with_mine(), None),
+            ("the noise model", quick(), model),
+        ):
             job = backend.run(circuit, noise_model=given, **options)
             with pytest.raises(SlicesLostError, match=f"{what} came in a pickle, and this worker unpickles nothing"):
                 job.result(timeout=60)

@@ -45,7 +45,6 @@ ALLOWED = {
     "engines/aer/simulation/assembly.py": {"_sorts_first": _FACT, "available": _FACT},
     "engines/aer/simulation/here.py": {"_say_nothing_twice": _ONCE},
     "plan/cache.py": {"_ALL": "what begins anew in a fork", "_renew_in_forks": _ONCE},
-    "plan/circuits/patterns.py": {"_parameter": "the parameters of all templates, by number: none is anybody's"},
     "primitives/resolve.py": {"_provider": "the provider of backends that are given by name", "_lock": "its lock"},
     "progress/log.py": {"logger": "a logger of the standard library, by its name"},
     "versions.py": {"report": _FACT},

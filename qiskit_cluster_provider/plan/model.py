@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import QuantumCircuit
 
+from .circuits.columns import Columns
 from .circuits.snapshots import InternedCircuit
 from .engine import Engine
 from .manifest import Manifest, manifest_of
@@ -29,7 +29,7 @@ class Item:
     """One circuit of a run and its parameter sets: a template and a matrix, never bound copies.
 
     Attributes:
-        circuit: a snapshot of the user's circuit, without metadata and layout (they stay at home); or a template of
+        circuit: the columns of the user's circuit, without its metadata, which stays at home; or a template of
             several, see :mod:`.circuits.templates`.
         name: of the user's circuit.
         metadata: the user's own metadata object, put into the result's header as Aer does.
@@ -43,7 +43,7 @@ class Item:
         interned: ``circuit``, if it outlives the run.
     """
 
-    circuit: QuantumCircuit
+    circuit: Columns
     name: str
     metadata: Any
     values: npt.NDArray[np.float64] | None
@@ -71,7 +71,7 @@ class Item:
             return f"circuit {self.name!r} (index {self.source})"
         return pub_name(self.source, self.name)
 
-    def memoised(self, name: str, make: Callable[[QuantumCircuit], T]) -> T:
+    def memoised(self, name: str, make: Callable[[Columns], T]) -> T:
         """What follows from ``circuit`` alone, remembered as long as that."""
         return make(self.circuit) if self.interned is None else self.interned.memoised(name, make)
 

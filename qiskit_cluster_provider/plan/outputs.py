@@ -11,7 +11,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import QuantumCircuit
+
+from .circuits.columns import Columns
+from .circuits.joining import joined
 
 Operator = tuple[tuple[str, ...], tuple[float, ...]]
 """Pauli labels (over ``IXYZ``, qubit 0 last) and their real coefficients."""
@@ -51,16 +53,13 @@ class Readout:
         support: bool of shape ``(Paulis, clbits)``: the parity of these bits is the Pauli's outcome.
     """
 
-    circuit: QuantumCircuit
+    circuit: Columns
     support: npt.NDArray[np.bool_]
 
 
-def measured(circuit: QuantumCircuit, readout: Readout) -> QuantumCircuit:
+def measured(circuit: Columns, readout: Readout) -> Columns:
     """``circuit`` and then ``readout``, whose clbits come after those of ``circuit``."""
-    whole = circuit.copy()
-    whole.add_bits(readout.circuit.clbits)
-    whole.compose(readout.circuit, whole.qubits, readout.circuit.clbits, inplace=True)
-    return whole
+    return joined(circuit, readout.circuit, new_clbits=True)
 
 
 @dataclass(frozen=True, eq=False)

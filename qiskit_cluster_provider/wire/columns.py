@@ -57,7 +57,7 @@ def data_of(columns: Columns) -> list[Any]:
         _short(columns.free),
         columns.phase,
         columns.phase_expression,
-        [list(symbol) for symbol in columns.parameters],
+        [_symbol(symbol) for symbol in columns.parameters],
         columns.num_parameters,
         [_packed(one, 0) for one in columns.expressions],
         [[name, list(kind)] for name, kind in columns.variables],
@@ -97,7 +97,7 @@ def columns_of(data: Any, depth: int = 0) -> Columns:
         free=_integers(free).reshape(-1, 2),
         phase=float(phase),
         phase_expression=None if phase_expression is None else _count(phase_expression),
-        parameters=tuple(Symbol(_text(one), int(place), _count(size)) for one, place, size in parameters),
+        parameters=tuple(map(_symbol_of, parameters)),
         num_parameters=_count(num_parameters),
         expressions=tuple(one if type(one) is int else _unpacked(one, depth + 1) for one in expressions),
         variables=tuple(Variable(_text(one), tuple(kind)) for one, kind in variables),
@@ -180,6 +180,21 @@ def _register(data: Any) -> Register:
 def _word(data: Any) -> Word:
     kind, name, label, *widths = data
     return Word(_text(kind), _text(name), None if label is None else _text(label), *map(_count, widths))
+
+
+def _symbol(symbol: Symbol) -> list[Any]:
+    """Only what differs from a parameter of no vector."""
+    uuid = symbol.uuid.to_bytes(16, "big") if symbol.uuid else b""
+    return [symbol.name, symbol.place, symbol.size, uuid] if symbol.place >= 0 or uuid else [symbol.name]
+
+
+def _symbol_of(data: Any) -> Symbol:
+    if len(data) == 1:
+        return Symbol(_text(data[0]))
+    name, place, size, uuid = data
+    if type(place) is not int or not -1 <= place < _count(size) + (place < 0) or len(uuid) not in (0, 16):
+        raise ValueError(f"{data!r:.80} is no parameter")
+    return Symbol(_text(name), place, min(size, 2**24), int.from_bytes(uuid, "big"))
 
 
 def _text(value: Any) -> str:

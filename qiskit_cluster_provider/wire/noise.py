@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import WireError
-from ..plan import Engine
-from . import pickles
+from ..plan import Engine, pickles
 from .envelope import seal, unseal
 
 

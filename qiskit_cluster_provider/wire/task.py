@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import QuantumCircuit
 
 from ..plan import Batch, Item, Output, Plan, Simulator, Slice
+from ..plan.circuits.columns import Columns
 from .circuits import encode_circuits
 from .envelope import seal, unseal
 from .handover import Address
@@ -136,7 +136,7 @@ class Encoder:
         """
         work = self._plan.work
         bundles, noises, outputs = _Parts(), _Parts(), _Parts()
-        own: dict[int, tuple[int, QuantumCircuit]] = {}
+        own: dict[int, tuple[int, Columns]] = {}
         runs = []
         for run in piece.runs:
             batch = work.batches[run.batch]
@@ -209,7 +209,7 @@ class Encoder:
         return name
 
 
-def _encode_one(circuit: QuantumCircuit) -> bytes:
+def _encode_one(circuit: Columns) -> bytes:
     return encode_circuits([circuit])
 
 

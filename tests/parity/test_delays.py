@@ -28,11 +28,12 @@ from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.settings import RunSettings
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import Template, columns_of
+from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.plan.cache import ByteCache
 from qiskit_cluster_provider.testing import differences, pub_differences
+from tests.columns import columns_of
 
 METHODS = ["automatic", "statevector", "density_matrix", "matrix_product_state"]
 QUBITS = 6

@@ -16,9 +16,12 @@ from ...errors import ClusterConfigError, InvalidCircuitError, InvalidPubError, 
 from ...options import check_aer_values
 from ...outcomes import Reason
 from ...plan import Batch, Work
+from ...plan.circuits.columns import Columns
 from ...plan.circuits.instructions import instructions
+from ...plan.circuits.rebuilding import circuit_of
 from .contents import Contents, contents_of
 from .gates import CONTROL_FLOW, GATES, INSTRUCTIONS
+from .operations import MAKERS
 
 _KNOWN = CONTROL_FLOW | GATES | INSTRUCTIONS
 
@@ -84,7 +87,8 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
             contents = item.memoised("contents", contents_of)
             safe_in_process &= contents.safe_in_process
             reason = (
-                _unknown(item.circuit, contents, basis, tried)
+                _unsent(contents)
+                or _unknown(item.circuit, contents, basis, tried)
                 or _not_finite(contents)
                 or _clashing(contents, batch, work)
             )
@@ -97,6 +101,12 @@ def check_work(work: Work, basis_gates: Collection[str] | None) -> bool:
 
 def _not_finite(contents: Contents) -> Reason | None:
     return Reason(f"has {contents.strange}", "Aer needs finite numbers.") if contents.strange else None
+
+
+def _unsent(contents: Contents) -> Reason | None:
+    if contents.unsent is None or contents.strange is not None:
+        return None
+    return Reason(f"has the operation {contents.unsent}", "transpile(circuit, backend) makes gates of it that can.")
 
 
 def _clashing(contents: Contents, batch: Batch, work: Work) -> Reason | None:
@@ -117,7 +127,7 @@ def _clashing(contents: Contents, batch: Batch, work: Work) -> Reason | None:
 
 
 def _unknown(
-    circuit: QuantumCircuit, contents: Contents, basis: frozenset[str] | None, tried: dict[str, bool]
+    circuit: Columns, contents: Contents, basis: frozenset[str] | None, tried: dict[str, bool]
 ) -> Reason | None:
     if basis is None and _KNOWN.issuperset(contents.names):
         return None
@@ -125,7 +135,8 @@ def _unknown(
         if _is_gate(name, basis):
             continue
         if name not in tried:
-            tried[name] = _assembles(next(one for one in instructions(circuit) if one.name == name), basis)
+            made = circuit_of(circuit, MAKERS)
+            tried[name] = _assembles(next(one for one in instructions(made) if one.name == name), basis)
         if not tried[name]:
             if name in CONTROL_FLOW_OP_NAMES:
                 return Reason(

@@ -1,18 +1,15 @@
-"""What stands in a circuit, read in one pass for the checks before anything is sent."""
+"""What stands in a circuit, read from its columns for the checks before anything is sent."""
 
 from __future__ import annotations
 
 import cmath
-import math
-from collections.abc import Sized
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import CircuitInstruction, ParameterExpression, QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
 
-from ...plan.circuits.instructions import PLAIN, matrix_of
+from ...plan.circuits.columns import WITHOUT_OPERAND, Columns, Kind, Pickled, Word, blocks_in
+from ...plan.circuits.operations import rounds_of
 from .gates import HARMLESS, SAVES
 
 
@@ -24,6 +21,7 @@ class Contents:
         names: of operations.
         labels: of save instructions; each as often as Aer sees it, which unrolls ``for`` loops.
         strange: the first number that is not finite, and where it stands; ``None`` if there is none.
+        unsent: the first operation that cannot be sent, and why; ``None`` if there is none.
         safe_in_process: nothing in it can keep Aer busy for ever or end its process, as far as is known. Qiskit's own
             gates, measurements and saves are safe, and branches and counted loops of them. A loop with a condition is
             not safe, nor is an operation that another package defines, whatever its name.
@@ -32,71 +30,84 @@ class Contents:
     names: set[str] = field(default_factory=set)
     labels: list[str] = field(default_factory=list)
     strange: str | None = None
+    unsent: str | None = None
     safe_in_process: bool = True
 
 
-def contents_of(circuit: QuantumCircuit) -> Contents:
-    """Read ``circuit``: about 0.3 us a gate, as long as no operation objects have to be made."""
+def contents_of(circuit: Columns) -> Contents:
+    """Read ``circuit``: a few whole columns, and one by one the operands."""
     found = Contents()
     _read(circuit, 1, found)
     return found
 
 
-def _read(circuit: QuantumCircuit, times: int, found: Contents) -> None:
-    names = circuit.count_ops()
-    found.names.update(names)
-    looks = not PLAIN.issuperset(names)
-    if found.strange is None and not _finite(circuit.global_phase):
-        found.strange = f"a global phase of {circuit.global_phase}"
-    for index, instruction in enumerate(circuit.data):
-        matrix = matrix_of(instruction)
-        for value in instruction.params if matrix is None else [matrix]:
-            fine = math.isfinite(value) if type(value) is float else _finite(value)
-            if not fine and found.strange is None:
-                found.strange = f"{_shown(value)} in its instruction {index} ({instruction.name!r})"
-        if found.safe_in_process and not instruction.is_standard_gate():
-            # A delay is not looked at: it cannot be made again if its number is a wrong one.
-            found.safe_in_process = (
-                instruction.name == "delay" or _fits(matrix, instruction) or _is_safe(instruction.operation)
-            )
-        if looks:
-            _look(instruction.operation, times, found)
+def _read(circuit: Columns, times: int, found: Contents) -> None:
+    found.names.update(word.name for word in circuit.words)
+    if found.strange is None and not cmath.isfinite(circuit.phase):
+        found.strange = f"a global phase of {circuit.phase}"
+    if found.strange is None and not _all_finite(circuit):
+        found.strange = _first_strange(circuit)
+    for word, count in circuit.occurrences:
+        found.safe_in_process &= _is_safe(word)
+        if word.name.startswith(SAVES):
+            found.labels += [word.label or word.name] * times * count
+    if circuit.operands:
+        _look(circuit, times, found)
 
 
-def _look(operation: Any, times: int, found: Contents) -> None:
-    if isinstance(operation, ControlFlowOp):
-        if isinstance(operation, ForLoopOp):
-            rounds = operation.params[0]
-            times *= min(len(rounds), 2) if isinstance(rounds, Sized) else 1
-        for block in operation.blocks if times else ():
-            _read(block, times, found)
-    elif operation.name.startswith(SAVES):
-        found.labels += [getattr(operation, "label", None) or operation.name] * times
+def _look(circuit: Columns, times: int, found: Contents) -> None:
+    """The blocks of control flow, and what cannot be sent."""
+    for step in circuit.steps():
+        if step.word.kind in WITHOUT_OPERAND:
+            continue
+        if isinstance(step.operand, Pickled) and step.operand.data is None:
+            found.unsent = found.unsent or f"{step.word.name!r}, which cannot be sent: {step.operand.about}"
+        rounds = times * min(rounds_of(step.operand), 2) if step.word.kind == "for_loop" else times
+        for block in blocks_in(step.operand) if rounds else ():
+            _read(block, rounds, found)
 
 
-def _fits(matrix: Any, instruction: CircuitInstruction) -> bool:
-    """Whether it is a matrix of as many qubits as ``instruction`` has."""
-    return getattr(matrix, "shape", None) == (2 ** len(instruction.qubits),) * 2
+def _all_finite(circuit: Columns) -> bool:
+    return (
+        bool(np.isfinite(circuit.numbers).all())
+        and bool(np.isfinite(circuit.matrices).all())
+        and _finite(circuit.operands)
+    )
 
 
-def _is_safe(operation: Any) -> bool:
-    """Of an operation that is no standard gate, without what is inside it."""
-    defined = getattr(operation, "base_class", type(operation)).__module__
-    named = operation.name in HARMLESS or operation.name.startswith(SAVES)
-    return named and defined.startswith(("qiskit.", "qiskit_aer."))
+def _first_strange(circuit: Columns) -> str | None:
+    for index, step in enumerate(circuit.steps()):
+        for value in (*step.numbers.tolist(), step.operand):
+            if not _finite(value):
+                return f"{_shown(value)} in its instruction {index} ({step.word.name!r})"
+    return None
+
+
+def _is_safe(word: Word) -> bool:
+    """Of an operation, without what is inside it."""
+    if word.kind == Kind.PICKLE:
+        return False
+    return word.kind in WITHOUT_OPERAND or word.name in HARMLESS | {"delay"} or word.name.startswith(SAVES)
 
 
 def _finite(value: Any) -> bool:
-    if isinstance(value, ParameterExpression):
-        return bool(value.parameters) or cmath.isfinite(complex(value))
-    if isinstance(value, (float, complex)):  # numpy's float64 and complex128 are such
+    """Whether all numbers in an operand are finite, but for those in blocks, which are read on their own."""
+    if isinstance(value, (float, complex)):
         return cmath.isfinite(value)
-    if isinstance(value, (np.ndarray, np.inexact)):
+    if isinstance(value, np.ndarray):
         return value.dtype.kind not in "fc" or bool(np.isfinite(value).all())
+    if isinstance(value, Pickled):
+        return all(map(_finite, value.numbers))
     if isinstance(value, (list, tuple)):
         return all(map(_finite, value))
     return True
 
 
 def _shown(value: Any) -> str:
-    return str(value) if isinstance(value, (float, complex, ParameterExpression)) else "a number that is not finite"
+    """A number that stands alone, or alone in a list; else that there is one."""
+    while isinstance(value, (list, tuple)):
+        strange = [one for one in value if not _finite(one)]
+        if len(strange) != 1:
+            break
+        (value,) = strange
+    return str(value) if isinstance(value, (float, complex)) else "a number that is not finite"

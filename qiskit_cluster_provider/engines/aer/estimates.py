@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp
+from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import Pauli, PauliList
 
-from ..._compat.aer import quantum_error
+from ...plan.circuits.columns import Columns, Kind
+from ...plan.circuits.reading import Reader
 from ...plan.model import Batch, Item, Work, pub_name
 from ...plan.observables import Cells, Estimate, Share, Sum, cells_of
 from ...plan.outputs import ExpectationValues, Operator, Output, Parities, Readout
 from .gates import BESIDE_GATES, CLIFFORD, NOT_UNITARY, SAVES, SETS
+from .operations import WRITERS
 from .preparation import channel_errors, gather
 from .pubs import Items, by_shots, values_of
 from .rotations.choice import pays
@@ -142,7 +144,7 @@ def shots_work(
             items: list[Item] = []
             for index in members:
                 circuit, rows = pubs[index].circuit, values[index]
-                share_state = _shares_state(circuit, settings.aer)
+                share_state = _shares_state(maker.columns(circuit), settings.aer)
                 shares = []
                 for first, last, needed in cells[index].needs() if len(cells[index].rows) else ():
                     output, places = readouts.output(cells[index], needed, circuit.num_qubits, share_state)
@@ -189,7 +191,8 @@ class _Readouts:
             circuits.append(circuit)
             supports.append((group.z | group.x)[:, measured])
             labels += group.to_labels()
-        readouts = tuple(Readout(c, s) for c, s in zip(self._translate(circuits), supports, strict=True))
+        read = Reader(WRITERS).read
+        readouts = tuple(Readout(read(c), s) for c, s in zip(self._translate(circuits), supports, strict=True))
         return Parities(readouts, share_state), {label: place for place, label in enumerate(labels)}
 
 
@@ -207,7 +210,7 @@ def _readout_circuit(qubits: int, basis: Pauli) -> tuple[QuantumCircuit, list[in
     return circuit, measured
 
 
-def _shares_state(circuit: QuantumCircuit, options: Mapping[str, Any]) -> bool:
+def _shares_state(circuit: Columns, options: Mapping[str, Any]) -> bool:
     """Whether the state of a row can be simulated once for all its readouts.
 
     So it is for a pure state that the statevector method simulates. With noise each shot has a state of its own.
@@ -217,13 +220,10 @@ def _shares_state(circuit: QuantumCircuit, options: Mapping[str, Any]) -> bool:
         return False
     if circuit.num_qubits > SHARED_STATE_QUBITS or not circuit.num_qubits:
         return False
-    names = set()
-    for instruction in circuit.data:
-        operation = instruction.operation
-        names.add(operation.name)
-        if isinstance(operation, ControlFlowOp) or quantum_error(operation) is not None:
-            return False
-        if operation.name in NOT_UNITARY or operation.name.startswith((SAVES, SETS)):
-            return False
+    names = {word.name for word in circuit.words}
+    if any(word.kind == Kind.PICKLE for word in circuit.words) or not CONTROL_FLOW_OP_NAMES.isdisjoint(names):
+        return False
+    if "quantum_channel" in names or any(name in NOT_UNITARY or name.startswith((SAVES, SETS)) for name in names):
+        return False
     # 'automatic' takes the stabilizer method for Clifford circuits, which is as fast for each readout.
     return method == "statevector" or not names <= CLIFFORD | BESIDE_GATES

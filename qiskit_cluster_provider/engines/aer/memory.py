@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from qiskit.circuit import QuantumCircuit
-
 from ...outcomes import Reason
+from ...plan.circuits.columns import Columns
 from ...plan.model import Item, Work
 from ...versions import PROCESS_BYTES
 from .gates import SAVED_NUMBERS
@@ -139,10 +138,12 @@ def _saved_bytes(item: Item, work: Work) -> int:
     return number * item.memoised("saved numbers", _saved_numbers)
 
 
-def _saved_numbers(circuit: QuantumCircuit) -> int:
+def _saved_numbers(circuit: Columns) -> int:
     """Complex numbers that it saves. Dictionaries have those alone that are not zero, so that nobody knows."""
     return sum(
-        1 << (SAVED_NUMBERS[step.name] * len(step.qubits)) for step in circuit.data if step.name in SAVED_NUMBERS
+        count << (SAVED_NUMBERS[word.name] * word.qubits)
+        for word, count in circuit.occurrences
+        if word.name in SAVED_NUMBERS
     )
 
 

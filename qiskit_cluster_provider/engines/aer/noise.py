@@ -21,7 +21,6 @@ from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from qiskit.circuit import QuantumCircuit
 
 from ..._compat.aer_noise import (
     RELAXATION_ERROR,
@@ -35,6 +34,7 @@ from ..._compat.aer_noise import (
 )
 from ..._compat.qiskit import sizes
 from ...plan.cache import ByteCache
+from ...plan.circuits.columns import Columns
 from ...plan.model import Batch
 from ...plan.outputs import Parities
 from .gates import IDLE
@@ -328,14 +328,7 @@ def _used(batches: Iterable[Batch], passive: frozenset[str]) -> Iterator[int]:
                     yield from of(readout.circuit)
 
 
-def _of(circuit: QuantumCircuit, passive: frozenset[str]) -> Iterable[int]:
+def _of(circuit: Columns, passive: frozenset[str]) -> Iterable[int]:
     """An operation with blocks stands on all qubits that they use."""
-    used: set[Any] = set()
-    for step in circuit.data:
-        if step.name in passive and step.label is None:
-            continue
-        used.update(step.qubits)
-        if len(used) == circuit.num_qubits:
-            return range(circuit.num_qubits)
-    place: Callable[[Any], Any] = circuit.find_bit
-    return [place(qubit).index for qubit in used]
+    used = circuit.where("qubits", lambda word: word.name not in passive or word.label is not None)
+    return [int(number) for number in np.unique(used)]

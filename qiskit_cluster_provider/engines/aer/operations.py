@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import qiskit_aer.library as library
 
-from ..._compat.aer import SUBTYPE
+from ..._compat.aer import SUBTYPE, UNKNOWN, saved_subtype
 from ...plan.circuits import makers, operations
+from ...plan.circuits.columns import Word
 
+CHANNEL = "quantum_channel"
+"""The name of an instruction that is an error of a noise model."""
 _SAVES = (
     "SaveAmplitudes",
     "SaveAmplitudesSquared",
@@ -35,16 +38,45 @@ _SETS = (
     "SetSuperOp",
     "SetUnitary",
 )
-_EXTRAS = {**dict.fromkeys(_SAVES, (SUBTYPE.key,)), **dict.fromkeys(_SETS, ())}
-_CLASSES: Mapping[str, Any] = {name: getattr(library, name) for name in _EXTRAS if hasattr(library, name)}
 
-WRITERS = {
-    f"{kind.__module__}.{kind.__qualname__}": operations.bare(f"aer.{name}", _EXTRAS[name])
-    for name, kind in _CLASSES.items()
+
+def _writes_saves(kind: str) -> Callable[[Any, Any], operations.Written | None]:
+    """What writes save instructions of one class; one whose subtype is not known is left to pickle."""
+
+    def write(operation: Any, reading: Any) -> operations.Written | None:
+        if saved_subtype(operation) in (None, UNKNOWN):
+            return None
+        return operations.bare(kind, (SUBTYPE.key,))(operation, reading)
+
+    return write
+
+
+def _makes_saves(kind: Any) -> makers.Maker:
+    return lambda *given: makers.bare(kind, (SUBTYPE.key,))(*given)
+
+
+def _classes(names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(library, name) for name in names if hasattr(library, name)}
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+WRITERS: Mapping[str, Callable[[Any, Any], operations.Written | None]] = {
+    **{_path(kind): _writes_saves(f"aer.{name}") for name, kind in _classes(_SAVES).items()},
+    **{_path(kind): operations.bare(f"aer.{name}") for name, kind in _classes(_SETS).items()},
 }
 """What writes Aer's operations, by their classes."""
 
 MAKERS: Mapping[str, makers.Maker] = {
-    f"aer.{name}": makers.bare(kind, _EXTRAS[name]) for name, kind in _CLASSES.items()
+    **{f"aer.{name}": _makes_saves(kind) for name, kind in _classes(_SAVES).items()},
+    **{f"aer.{name}": makers.bare(kind) for name, kind in _classes(_SETS).items()},
 }
 """What makes them, by the kinds of their words."""
+
+
+def subtype_of(word: Word, operand: Any) -> str | None:
+    """How what a save instruction saves is put together; ``None`` if it is none of Aer's own."""
+    found: str | None = operand[1] if word.kind.startswith("aer.Save") else None
+    return found

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qiskit.circuit import QuantumCircuit
-
 from ...errors import PickleRefusedError
+from ...plan.circuits.columns import Columns, Kind
 from ...plan.engine import PickledPart
 from ...plan.model import Work
-from ...wire.circuits import carried_by_qpy
 from .noise_data import why_not
 
 
@@ -48,5 +46,9 @@ def refuse_pickles(work: Work) -> None:
         )
 
 
-def _of_circuit(circuit: QuantumCircuit) -> str | None:
-    return None if carried_by_qpy(circuit) else "it has an instruction that is not data"
+def _of_circuit(circuit: Columns) -> str | None:
+    for part in circuit.everywhere():
+        if any(word.kind == Kind.PICKLE for word in part.words):
+            step = next(step for step in part.steps() if step.word.kind == Kind.PICKLE)
+            return f"its operation {step.word.name!r} is a {step.operand.about}, which is not data"
+    return None

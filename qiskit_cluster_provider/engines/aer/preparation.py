@@ -18,6 +18,7 @@ from ...plan.model import Batch, Item, Work
 from ...plan.seeds import draw_base_seed
 from .engine import AER
 from .noise import restricted
+from .operations import WRITERS
 from .relaxation import with_strangers
 from .seen import seen
 from .settings import RunSettings
@@ -127,7 +128,7 @@ def _items(
     circuits: Sequence[QuantumCircuit], binds: Sequence[Mapping[Any, Any] | None], memory: PatternMemory
 ) -> Iterator[Item]:
     first = 0
-    templates = Templates(circuits, memory)
+    templates = Templates(circuits, memory, WRITERS)
     for index, (circuit, bind) in enumerate(zip(circuits, binds, strict=True)):
         item = item_of(templates.of(circuit), circuit, _values(index, circuit, bind), first, source=index)
         yield item
@@ -154,7 +155,7 @@ def item_of(
         circuit=snapshot.circuit,
         name=str(circuit.name),
         metadata=circuit.metadata,
-        values=snapshot.row if values is None else snapshot.columns(circuit, values),
+        values=snapshot.row if values is None else values,
         first=first,
         bind=snapshot.bind,
         interned=snapshot.interned,

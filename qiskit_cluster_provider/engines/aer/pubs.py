@@ -11,9 +11,11 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from ...errors import InvalidPubError
+from ...plan.circuits.columns import Columns
 from ...plan.circuits.templates import PatternMemory, Templates
 from ...plan.model import Batch, Item, Work, pub_name
 from ...plan.outputs import Bits, Output
+from .operations import WRITERS
 from .preparation import channel_errors, gather, item_of
 from .settings import RunSettings
 
@@ -31,7 +33,11 @@ class Items:
     def __init__(self, circuits: Iterable[QuantumCircuit], memory: PatternMemory) -> None:
         self.first = 0
         self.count = 0
-        self._templates = Templates(circuits, memory)
+        self._templates = Templates(circuits, memory, WRITERS)
+
+    def columns(self, circuit: QuantumCircuit) -> Columns:
+        """Those of the circuit of a PUB."""
+        return self._templates.columns(circuit)
 
     def make(
         self,

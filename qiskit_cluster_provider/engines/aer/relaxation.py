@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from qiskit.circuit import ControlFlowOp, Delay, QuantumCircuit
+from qiskit.circuit import Delay
 
 from ..._compat.aer_noise import PassParts, pass_parts
+from ...plan.circuits.columns import Columns, Free, blocks_in
 from ...plan.model import Batch
 from .noise import Sorts, relaxations, sorts_in, sorts_of
 
@@ -80,18 +81,20 @@ def _shape(one: PassParts, qubit: int, duration: Any, unit: str) -> tuple[Any, .
     return t2 > t1, t1 == t2 == math.inf, resets, flips, excited > 0, excited < 1
 
 
-def _waits(circuit: QuantumCircuit) -> Waits:
+def _waits(circuit: Columns) -> Waits:
     """The delays of ``circuit``, those in control flow too."""
-    return frozenset(_all(circuit, [circuit.find_bit(qubit).index for qubit in circuit.qubits]))
+    return frozenset(_all(circuit, range(circuit.num_qubits)))
 
 
-def _all(circuit: QuantumCircuit, places: list[int]) -> Iterator[tuple[int, Any, str]]:
-    for step in circuit.data:
-        if step.name == "delay":
-            if not getattr(step.params[0], "parameters", None):  # of which Aer makes no error
-                yield places[circuit.find_bit(step.qubits[0]).index], step.params[0], step.operation.unit
-        elif step.is_control_flow():
-            assert isinstance(step.operation, ControlFlowOp)
-            outer = [places[circuit.find_bit(qubit).index] for qubit in step.qubits]
-            for block in step.operation.blocks:
+def _all(circuit: Columns, places: Sequence[int]) -> Iterator[tuple[int, Any, str]]:
+    if not circuit.operands:
+        return
+    for step in circuit.steps():
+        if step.word.kind == "delay":
+            how, duration, unit = step.operand
+            if how == "number" and not isinstance(duration, Free):  # of which Aer makes no error
+                yield places[step.qubits[0]], duration, unit
+        elif step.operand is not None:
+            outer = [places[qubit] for qubit in step.qubits]
+            for block in blocks_in(step.operand):
                 yield from _all(block, outer)

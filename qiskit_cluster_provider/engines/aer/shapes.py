@@ -1,13 +1,13 @@
-"""What of a circuit counts for its cost, read without making an object of each gate."""
+"""What of a circuit counts for its cost, read from its columns."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from qiskit.circuit import CircuitInstruction, QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp
+import numpy as np
 
-from ...plan.circuits.instructions import instructions
+from ...plan.circuits.columns import Columns, Word, blocks_in
+from ...plan.circuits.operations import rounds_of
 from .gates import AMPLITUDES, BESIDE_GATES, BRANCHES, BY_SHOT, CLIFFORD, IDLE, METHOD_FOR, READS, SAVED_STATES, SAVES
 
 _NARROW = 8  # qubits: so few that it does not matter how many of them are idle
@@ -39,22 +39,21 @@ class Shape(NamedTuple):
     repeats: bool
 
 
-def shape_of(circuit: QuantumCircuit) -> Shape:
+def shape_of(circuit: Columns) -> Shape:
     """Read ``circuit``."""
-    names = circuit.count_ops()
-    gates, repeats, everywhere = sum(names.values()), False, set(names)
+    names = circuit.counts
+    gates, repeats, everywhere = len(circuit), False, set(names)
     if not BRANCHES.isdisjoint(names):
-        gates = sum(_weight(step.operation) for step in circuit.data)
-        everywhere = {operation.name for operation in instructions(circuit)}
+        gates, everywhere = _weight(circuit), circuit.names
         repeats = "while_loop" in everywhere
-    measured = names.get("measure", 0)
+    unitaries = [(word.qubits, count) for word, count in circuit.occurrences if word.name == "unitary"]
     return Shape(
         gates=gates,
         qubits=circuit.num_qubits if circuit.num_qubits <= _NARROW else _used(circuit),
-        unitaries=names.get("unitary", 0),
-        matrices=sum(_dense(step) for step in circuit.data if step.name == "unitary") if "unitary" in names else 0.0,
+        unitaries=sum(count for _, count in unitaries),
+        matrices=sum((count * _dense(width) for width, count in unitaries), 0.0),
         automatic=_automatic(everywhere),
-        by_shot=not BY_SHOT.isdisjoint(names) or (measured > 0 and not _measures_last(circuit, measured)),
+        by_shot=not BY_SHOT.isdisjoint(names) or ("measure" in names and not _measures_last(circuit)),
         saves=sum(count for name, count in names.items() if name.startswith(SAVES)),
         states=sum(count for name, count in names.items() if name in SAVED_STATES),
         repeats=repeats,
@@ -69,37 +68,32 @@ def _automatic(names: set[str]) -> str:
     return "stabilizer" if plain and AMPLITUDES.isdisjoint(names) else "statevector"
 
 
-def _dense(step: CircuitInstruction) -> float:
+def _dense(width: int) -> float:
     """How many plain gates cost as much as a matrix; of two qubits, 3.3 were measured, of three, 4.7."""
-    width = len(step.qubits)
     return max(1.6 * width, 2.0**width / 2)
 
 
-def _used(circuit: QuantumCircuit) -> int:
-    used: set[Any] = set()
-    for step in circuit.data:
-        if step.name not in IDLE:
-            used.update(step.qubits)
-            if len(used) == circuit.num_qubits:
-                break
-    return len(used)
+def _used(circuit: Columns) -> int:
+    return len(np.unique(circuit.where("qubits", lambda word: word.name not in IDLE)))
 
 
-def _measures_last(circuit: QuantumCircuit, measurements: int) -> bool:
+def _measures_last(circuit: Columns) -> bool:
     """Whether nothing comes after the first measurement that keeps Aer from sampling."""
-    for step in reversed(circuit.data):
-        name = step.name
-        if name == "measure":
-            measurements -= 1
-            if not measurements:
-                return True
-        elif name not in READS and not name.startswith(SAVES):
-            return False
-    return True
+    measures = np.array([word.name == "measure" for word in circuit.words])
+    others = np.array([not _keeps_sampling(word) for word in circuit.words])
+    first = int(measures[circuit.codes].argmax())
+    return not others[circuit.codes[first:]].any()
 
 
-def _weight(operation: Any) -> int:
-    if not isinstance(operation, ControlFlowOp):
-        return 1
-    times = len(operation.params[0]) if isinstance(operation, ForLoopOp) else 1
-    return max(1, times * sum(_weight(step.operation) for block in operation.blocks for step in block.data))
+def _keeps_sampling(word: Word) -> bool:
+    return word.name == "measure" or word.name in READS or word.name.startswith(SAVES)
+
+
+def _weight(circuit: Columns) -> int:
+    """The instructions, those in blocks as often as they run."""
+    found = 0
+    for step in circuit.steps():
+        times = rounds_of(step.operand) if step.word.kind == "for_loop" else 1
+        inside = sum(map(_weight, blocks_in(step.operand))) if step.word.name in BRANCHES else 0
+        found += max(1, times * inside) if step.word.name in BRANCHES else 1
+    return found

@@ -11,24 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from qiskit.circuit import CircuitInstruction, QuantumCircuit
-from qiskit.circuit.controlflow import ControlFlowOp, ForLoopOp, WhileLoopOp
-
-from ..._compat.aer import SUBTYPE, UNKNOWN, quantum_error, saved_subtype
+from ..._compat.aer import SUBTYPE, UNKNOWN
 from ..._compat.aer_noise import parts_of, passes_of
 from ...errors import ShotSlicingError
 from ...outcomes import Reason
-from ...plan.circuits.instructions import instructions
+from ...plan.circuits.columns import Columns, Step, blocks_in
 from ...plan.model import Batch, Item, Work
 from ...plan.outputs import ExpectationValues, Parities, measured
-from .gates import IDLE, METHOD_FOR, READS, SAVES
+from .gates import BRANCHES, IDLE, METHOD_FOR, READS, SAVES
+from .operations import CHANNEL, subtype_of
 
 TRAJECTORY_METHODS = ("automatic", "statevector", "matrix_product_state", "stabilizer")
 """Methods that simulate quantum noise shot by shot."""
 COLLAPSE_METHODS = (*TRAJECTORY_METHODS, "density_matrix")
 """Methods that simulate a measurement in the middle of a circuit shot by shot."""
 Noisy = dict[str, set[tuple[int, ...]] | None]
-LOOPS = (ForLoopOp, WhileLoopOp)
+LOOPS = frozenset({"for_loop", "while_loop"})
 _EXACT = (None, "single", "c_single", "list", "c_list")
 """Subtypes of saves that are put together without arithmetic, ``None`` for what saves nothing."""
 _UNUSUAL = ("batched_shots_gpu", "runtime_parameter_bind_enable")
@@ -73,7 +71,7 @@ def changes_nothing(work: Work, batch: Batch, item: Item) -> bool:
         return False
     if isinstance(item.output, ExpectationValues):
         return False
-    if item.output is None and any(saved_subtype(one) not in _EXACT for one in instructions(item.circuit)):
+    if item.output is None and any(subtype not in _EXACT for subtype in _subtypes(item.circuit)):
         return False
     return _indivisible(item, batch, work, _noisy_operations(work.noise_model)) is None
 
@@ -85,7 +83,7 @@ def _indivisible(item: Item, batch: Batch, work: Work, noisy: Noisy) -> Reason |
         return Reason("shot_branching_enable shares random numbers between shots", independent)
     has_noise = bool(noisy) or bool(batch.channel_errors) or _has_passes(work.noise_model)
     for kept in views(item):
-        touched = _is_noisy(item.circuit, kept, noisy)
+        touched = _is_noisy(kept, noisy)
         collapses = _measures_in_the_middle(kept)
         if has_noise and method == "automatic" and not collapses and batch.shots > 2 ** _acted_on(kept):
             return Reason(
@@ -102,10 +100,10 @@ def _indivisible(item: Item, batch: Batch, work: Work, noisy: Noisy) -> Reason |
     return None
 
 
-def views(item: Item) -> Iterator[list[CircuitInstruction]]:
+def views(item: Item) -> Iterator[list[Step]]:
     """The instructions that matter, for each circuit that Aer is given for ``item``."""
     if isinstance(item.output, ExpectationValues):
-        yield list(item.circuit.data)  # saved on all qubits
+        yield [*item.circuit.steps()]  # saved on all qubits
     elif isinstance(item.output, Parities):
         for readout in item.output.readouts:
             yield _kept(measured(item.circuit, readout))
@@ -113,55 +111,57 @@ def views(item: Item) -> Iterator[list[CircuitInstruction]]:
         yield _kept(item.circuit)
 
 
-def _kept(circuit: QuantumCircuit) -> list[CircuitInstruction]:
+def _kept(circuit: Columns) -> list[Step]:
     """The instructions that a measured or saved qubit depends on; Aer drops the others before it looks."""
     kept = []
-    relevant: set[Any] = set()
-    for instruction in reversed(circuit.data):
-        name = instruction.operation.name
+    relevant: set[int] = set()
+    for step in reversed([*circuit.steps()]):
+        name = step.word.name
         if name == "barrier":
             continue
-        if name == "measure" or name.startswith(SAVES) or not relevant.isdisjoint(instruction.qubits):
-            kept.append(instruction)
-            relevant.update(instruction.qubits)
+        if name == "measure" or name.startswith(SAVES) or not relevant.isdisjoint(step.qubits):
+            kept.append(step)
+            relevant.update(step.qubits)
     return kept[::-1]
 
 
 def _by_trajectories(item: Item, method: str) -> bool:
     """Whether quantum noise is simulated shot by shot, as far as that is known of ``method``."""
-    if method == "automatic" and any(one.name in METHOD_FOR for one in instructions(item.circuit)):
+    if method == "automatic" and not METHOD_FOR.keys().isdisjoint(item.circuit.names):
         return False  # it may take density matrices
     return method in TRAJECTORY_METHODS
 
 
-def _acted_on(kept: Sequence[CircuitInstruction]) -> int:
+def _acted_on(kept: Sequence[Step]) -> int:
     """The number of qubits on which there is more than a measurement: Aer counts at least these.
 
     With noise, its ``automatic`` takes density matrices for what it can sample, if there are more than two to that
     power of shots. If there are not, no range of them has so many.
     """
-    return len({qubit for one in kept if one.operation.name not in (*IDLE, "measure") for qubit in one.qubits})
+    return len({qubit for step in kept if step.word.name not in (*IDLE, "measure") for qubit in step.qubits})
 
 
-def _measures_in_the_middle(kept: Sequence[CircuitInstruction]) -> bool:
-    measured: set[Any] = set()
-    for instruction in kept:
-        operation = instruction.operation
-        if isinstance(operation, ControlFlowOp) and not measured.isdisjoint(instruction.clbits):
+def _measures_in_the_middle(kept: Sequence[Step]) -> bool:
+    qubits: set[int] = set()
+    clbits: set[int] = set()
+    for step in kept:
+        name = step.word.name
+        if name in BRANCHES and not clbits.isdisjoint(step.clbits):
             return True
-        if isinstance(operation, LOOPS) and _measures_and_acts(operation):
+        if name in LOOPS and _measures_and_acts(step):
             return True
-        if operation.name == "measure":
-            measured.update((*instruction.qubits, *instruction.clbits))
-        elif operation.name in READS or operation.name.startswith(SAVES):
+        if name == "measure":
+            qubits.update(step.qubits)
+            clbits.update(step.clbits)
+        elif name in READS or name.startswith(SAVES):
             continue
-        elif not measured.isdisjoint(instruction.qubits):
+        elif not qubits.isdisjoint(step.qubits):
             return True
     return False
 
 
-def _measures_and_acts(loop: ControlFlowOp) -> bool:
-    names = {operation.name for block in loop.blocks for operation in instructions(block)}
+def _measures_and_acts(loop: Step) -> bool:
+    names = {name for block in blocks_in(loop.operand) for name in block.names}
     return "measure" in names and bool(names - {"measure", *READS, "break_loop", "continue_loop"})
 
 
@@ -189,43 +189,50 @@ def _noisy_operations(noise_model: Any) -> Noisy:
     return found
 
 
-def _is_noisy(circuit: QuantumCircuit, kept: Sequence[CircuitInstruction], noisy: Noisy) -> bool:
-    for instruction in kept:
-        operation = instruction.operation
-        if quantum_error(operation) is not None:
+def _is_noisy(kept: Sequence[Step], noisy: Noisy) -> bool:
+    for step in kept:
+        if step.word.name == CHANNEL:
             return True
-        name = operation.label or operation.name
+        name = step.word.label or step.word.name
         if name in noisy:
             places = noisy[name]
-            qubits = tuple(circuit.find_bit(q).index for q in instruction.qubits)
-            if places is None or qubits in places:
+            if places is None or tuple(step.qubits) in places:
                 return True
     return False
 
 
-def _unmergeable_save(circuit: QuantumCircuit) -> Reason | None:
+def _unmergeable_save(circuit: Columns) -> Reason | None:
     """Why a saved quantity of ``circuit`` cannot be put together from ranges of shots."""
-    if any(saved_subtype(operation) == UNKNOWN for operation in instructions(circuit)):
+    if UNKNOWN in _subtypes(circuit):
         return SUBTYPE.error().reason
     conditional_average = None
-    for instruction in circuit.data:
-        operation = instruction.operation
-        if isinstance(operation, ControlFlowOp):
-            inside = (i for block in operation.blocks for i in instructions(block))
-            if any(saved_subtype(i) in ("average", "c_average") for i in inside):
-                return Reason(
-                    "an average inside control flow is over an unknown number of shots", "save it with pershot=True."
-                )
-        if saved_subtype(operation) == "c_average":
-            conditional_average = operation.label
-        elif conditional_average is not None and (
-            operation.name in ("measure", "store") or isinstance(operation, ControlFlowOp)
-        ):
+    for step in circuit.steps():
+        inside = [one for block in blocks_in(step.operand) for part in block.everywhere() for one in part.steps()]
+        if any(_subtype(one) in ("average", "c_average") for one in inside):
+            return Reason(
+                "an average inside control flow is over an unknown number of shots", "save it with pershot=True."
+            )
+        if _subtype(step) == "c_average":
+            conditional_average = step.word.label
+        elif conditional_average is not None and step.word.name in {"measure", "store"} | BRANCHES:
             return Reason(
                 f"the conditional average {conditional_average!r} is saved before the last measurement, so that "
                 "its weights are unknown",
                 hint="save it after the measurement, or with pershot=True.",
             )
-    if conditional_average is not None and not any(i.operation.name == "measure" for i in circuit.data):
+    if conditional_average is not None and "measure" not in circuit.counts:
         return Reason(f"the conditional average {conditional_average!r} has no measurement to be weighted by.")
     return None
+
+
+def _subtypes(circuit: Columns) -> set[str | None]:
+    """Those of all save instructions, in blocks too."""
+    saving = (one for one in circuit.everywhere() if any(word.name.startswith(SAVES) for word in one.words))
+    return {_subtype(step) for part in saving for step in part.steps()}
+
+
+def _subtype(step: Step) -> str | None:
+    """How what a save instruction saves is put together, or ``UNKNOWN``; ``None`` for any other operation."""
+    if not step.word.name.startswith(SAVES):
+        return None
+    return subtype_of(step.word, step.operand) or UNKNOWN

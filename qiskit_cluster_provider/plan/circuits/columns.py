@@ -11,9 +11,8 @@ columns in every process.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,11 +84,14 @@ class Symbol(NamedTuple):
     Attributes:
         name: of the parameter, or of the vector of which it is an element.
         place, size: place in that vector, and length of the vector; -1 and 0 for one that is of no vector.
+        uuid: of the parameter or the vector, where it matters; else 0. Qiskit adds up the parts of an expression in
+            an order that may depend on it.
     """
 
     name: str
     place: int = -1
     size: int = 0
+    uuid: int = 0
 
     @property
     def text(self) -> str:
@@ -158,13 +160,13 @@ class Scope(NamedTuple):
     clbits: tuple[int, ...]
 
 
-_no_integers: Any = partial(np.empty, 0, np.uint32)
-_no_floats: Any = partial(np.empty, 0, np.float64)
-_no_matrices: Any = partial(np.empty, 0, np.complex128)
-_no_places: Any = partial(np.empty, (0, 2), np.uint32)
+def _nothing(kind: Any, *shape: int) -> Any:
+    """The same empty array for all columns, of which a small circuit has many."""
+    empty = np.empty(shape or 0, dtype=kind)
+    return field(default_factory=lambda: empty)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Columns:
     """A circuit, or a block of control flow in one.
 
@@ -182,7 +184,8 @@ class Columns:
         phase: the global phase; 0 if it is an expression.
         phase_expression: the number of that expression.
         parameters: first those of the circuit, in the order of ``QuantumCircuit.parameters``, which is the order of
-            the columns of its values; then those that loops bind. A block has those of the outermost circuit.
+            the columns of its values; then those that loops bind. Some may stand nowhere. A block has those of the
+            outermost circuit.
         num_parameters: how many of them are the circuit's.
         expressions: the distinct ones that stand anywhere in the circuit; a block has those of the outermost circuit.
         variables: of the outermost circuit and its blocks; a block has those of the outermost circuit.
@@ -198,13 +201,13 @@ class Columns:
     qregs: tuple[Register, ...] = ()
     cregs: tuple[Register, ...] = ()
     words: tuple[Word, ...] = ()
-    codes: Integers = field(default_factory=_no_integers)
-    qubits: Integers = field(default_factory=_no_integers)
-    clbits: Integers = field(default_factory=_no_integers)
-    numbers: Floats = field(default_factory=_no_floats)
-    matrices: Matrices = field(default_factory=_no_matrices)
+    codes: Integers = _nothing(np.uint32)  # noqa: RUF009
+    qubits: Integers = _nothing(np.uint32)  # noqa: RUF009
+    clbits: Integers = _nothing(np.uint32)  # noqa: RUF009
+    numbers: Floats = _nothing(np.float64)  # noqa: RUF009
+    matrices: Matrices = _nothing(np.complex128)  # noqa: RUF009
     operands: tuple[Any, ...] = ()
-    free: Integers = field(default_factory=_no_places)
+    free: Integers = _nothing(np.uint32, 0, 2)  # noqa: RUF009
     phase: float = 0.0
     phase_expression: int | None = None
     parameters: tuple[Symbol, ...] = ()
@@ -219,13 +222,41 @@ class Columns:
     def __len__(self) -> int:
         return len(self.codes)
 
-    @cached_property
+    @property
+    def occurrences(self) -> Iterator[tuple[Word, int]]:
+        """Each word, and how many instructions have it."""
+        return zip(self.words, np.bincount(self.codes, minlength=len(self.words)).tolist(), strict=True)
+
+    @property
     def counts(self) -> Counter[str]:
         """How often each name occurs, without what is in blocks; as ``QuantumCircuit.count_ops`` has it."""
         found: Counter[str] = Counter()
-        for word, count in zip(self.words, np.bincount(self.codes, minlength=len(self.words)).tolist(), strict=True):
+        for word, count in self.occurrences:
             found[word.name] += count
         return found
+
+    @property
+    def blocks(self) -> Iterator[Columns]:
+        """The blocks of control flow in it, without those inside them."""
+        for operand in self.operands:
+            yield from blocks_in(operand)
+
+    def everywhere(self) -> Iterator[Columns]:
+        """The circuit, and all blocks in it."""
+        yield self
+        for block in self.blocks:
+            yield from block.everywhere()
+
+    @property
+    def names(self) -> set[str]:
+        """Of all operations, those in blocks too."""
+        return {word.name for part in self.everywhere() for word in part.words}
+
+    def where(self, which: str, words: Callable[[Word], bool]) -> Any:
+        """The entries of column ``which`` (``"qubits"`` or ``"clbits"``) that belong to some words."""
+        chosen = np.array([words(word) for word in self.words], dtype=np.bool_)
+        mine = chosen[self.codes]
+        return getattr(self, which)[np.repeat(mine, self.widths(which))]
 
     def widths(self, which: str) -> Integers:
         """Of each instruction, how many ``"qubits"``, ``"clbits"`` or ``"numbers"`` it has."""
@@ -263,9 +294,11 @@ class Columns:
         arrays = (self.codes, self.qubits, self.clbits, self.numbers, self.matrices, self.free)
         return 1000 + sum(one.nbytes for one in arrays) + sum(map(_weight, self.operands))
 
-    def with_(self, **changes: Any) -> Columns:
-        """A copy in which some attributes are others."""
-        return replace(self, **changes)
+    def clear(self) -> None:
+        """Let go of the instructions: all that was to be made of them is made. Names, widths and registers stay."""
+        empty = Columns()
+        for name in ("words", "codes", "qubits", "clbits", "numbers", "matrices", "operands", "free", "expressions"):
+            object.__setattr__(self, name, getattr(empty, name))
 
 
 class Step(NamedTuple):
@@ -285,6 +318,24 @@ class Step(NamedTuple):
     numbers: Floats
     operand: Any
     place: int
+
+
+def blocks_in(operand: Any) -> Iterator[Columns]:
+    """The blocks of control flow in an operand."""
+    if isinstance(operand, Columns):
+        yield operand
+    elif type(operand) in (tuple, list):
+        for one in operand:
+            yield from blocks_in(one)
+
+
+def frees_in(operand: Any) -> Iterator[Free]:
+    """The expressions in an operand, without those in blocks."""
+    if isinstance(operand, Free):
+        yield operand
+    elif type(operand) in (tuple, list):
+        for one in operand:
+            yield from frees_in(one)
 
 
 def _weight(operand: Any) -> int:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
-from qiskit.circuit import Parameter, ParameterExpression
+from qiskit.circuit import Parameter, ParameterExpression, ParameterVector
 
 from ..._compat.qiskit import replay_of, value_of
+from .columns import Symbol
 
 _TWO = {
     "ADD": "__add__", "SUB": "__sub__", "MUL": "__mul__", "DIV": "__truediv__", "POW": "__pow__",
@@ -27,8 +29,36 @@ _MOST_STEPS = 100_000
 """Of an expression that is read from bytes."""
 
 
+class Symbols:
+    """Parameters of our own in the place of a circuit's, by number.
+
+    Qiskit puts the parts of an expression into an order that depends on the identifiers of its parameters. Those of
+    these depend on their numbers alone, so that the same expression is made of them in each process.
+    """
+
+    def __init__(self) -> None:
+        self.made: list[Parameter] = []
+        self._vectors: dict[tuple[str, int, int], ParameterVector] = {}
+
+    def add(self, symbol: Symbol) -> None:
+        """The next one."""
+        uuid = UUID(int=symbol.uuid or _FIRST + len(self.made) * _STEP)
+        if symbol.place < 0:
+            self.made.append(Parameter(symbol.name, uuid=uuid))
+            return
+        key = symbol.name, symbol.size, symbol.uuid
+        if key not in self._vectors:
+            self._vectors[key] = ParameterVector(symbol.name, symbol.size, uuid=uuid)
+        self.made.append(self._vectors[key][symbol.place])
+
+
+_FIRST = 2 * 10**38
+"""With as many digits as any: Qiskit compares the texts of identifiers."""
+_STEP = 2**32
+
+
 def steps_of(expression: ParameterExpression, number_of: Callable[[Parameter], int]) -> tuple[Any, ...] | None:
-    """The steps of ``expression``; ``None`` if they do not bring it back in every bit.
+    """The steps of ``expression``; ``None`` if one of them has no form.
 
     A step is ``(operation, left, right)``. A side is a number, ``(n,)`` for parameter ``n``, or ``None`` for a result
     of earlier steps, which is taken from a stack; or, for operations of one side, for nothing.
@@ -40,7 +70,6 @@ def steps_of(expression: ParameterExpression, number_of: Callable[[Parameter], i
     replay = replay_of(expression)
     if replay is None:
         return None
-    parameters: list[Parameter] = []
     steps = []
     for step in replay:
         name = str(step.op).rpartition(".")[2]
@@ -49,17 +78,38 @@ def steps_of(expression: ParameterExpression, number_of: Callable[[Parameter], i
         sides: list[Any] = []
         for side in (step.lhs, step.rhs):
             if isinstance(side, Parameter):
-                parameters.append(side)
                 sides.append((number_of(side),))
             elif side is None or type(side) in _NUMBERS:
                 sides.append(side)
             else:
                 return None
         steps.append((name, *sides))
-    again = made_of(tuple(steps), {number_of(one): one for one in parameters})
-    alike = getattr(again, "structurally_equal", None)
-    same = alike is not None and alike(expression) and str(again) == str(expression)
-    return tuple(steps) if same and again.parameters == expression.parameters else None
+    return tuple(steps)
+
+
+def come_back(steps: tuple[Any, ...], parameters: Sequence[Parameter]) -> bool:
+    """Whether an expression that is made of ``steps`` and ``parameters`` has the same steps, and so the same values.
+
+    The sides of a sum and of a product may change places, which changes no bit of it.
+    """
+    numbers = {one: number for number, one in enumerate(parameters)}
+    try:
+        again = made_of(steps, parameters)
+    except (ValueError, LookupError, TypeError):
+        return False
+    found = steps_of(again, numbers.__getitem__) if isinstance(again, ParameterExpression) else None
+    return found is not None and _tree_of(found) == _tree_of(steps)
+
+
+def _tree_of(steps: Sequence[Any]) -> str:
+    """A text of all that is computed, with the sides of sums and products in one order."""
+    stack: list[str] = []
+    for name, left, right in steps:
+        other = stack.pop() if right is None and name in _TWO else repr(right)
+        one = stack.pop() if left is None else repr(left)
+        sides = sorted([one, other]) if name in ("ADD", "MUL") else [one, other]
+        stack.append(f"{name}({', '.join(sides)})")
+    return stack.pop()
 
 
 def made_of(steps: Sequence[Any], parameters: Any) -> Any:

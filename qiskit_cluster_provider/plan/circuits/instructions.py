@@ -1,4 +1,4 @@
-"""Walking through a circuit, its control flow included."""
+"""Walking through Qiskit's circuits, their control flow included."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ def joined(first: Columns, second: Columns, *, new_clbits: bool = False) -> Colu
         places.setdefault(word, place)
     codes = [places.setdefault(word, len(places)) for word in second.words]
     shift = first.num_clbits if new_clbits else 0
-    return first.with_(
+    return replace(
+        first,
         num_clbits=first.num_clbits + (second.num_clbits if new_clbits else 0),
         words=tuple(places),
         codes=np.concatenate([first.codes, np.array(codes, dtype=np.uint32)[second.codes]]),

@@ -6,12 +6,9 @@ have beside them. An operation with anything more, and one of a class that is no
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cloudpickle
 from qiskit.circuit import (
     Barrier,
     ClassicalRegister,
@@ -49,7 +46,8 @@ from qiskit.circuit.library import (
     get_standard_gate_name_mapping,
 )
 
-from .columns import Free, Kind, Pickled
+from .. import pickles
+from .columns import Kind, Pickled
 
 if TYPE_CHECKING:
     from .reading import Reading
@@ -99,7 +97,7 @@ def written(operation: Any, reading: Reading) -> Written | None:
         return None
     try:
         return write(operation, reading)
-    except TypeError:  # a part of it has no form
+    except (TypeError, AttributeError):  # a part of it has no form, or is not where it was
         return None
 
 
@@ -210,6 +208,12 @@ def _for(operation: ForLoopOp, reading: Reading) -> Written:
     return Written("for_loop", (rounds, bound, reading.block(body)))
 
 
+def rounds_of(operand: Any) -> int:
+    """How often a ``for`` loop runs, by its operand."""
+    how, *rounds = operand[0]
+    return len(range(*rounds)) if how == "range" else len(rounds[0])
+
+
 def _switch(operation: SwitchCaseOp, reading: Reading) -> Written:
     target = _target(operation.target, reading)
     cases = tuple(
@@ -281,34 +285,10 @@ _WRITERS: Mapping[str, Callable[[Any, Reading], Written | None]] = {
 
 def pickled(operation: Any, tables: Tables) -> Written:
     """``operation`` as a pickle; bits, parameters and variables of its circuit by their numbers."""
-    file = io.BytesIO()
     about = class_of(operation)
     try:
-        _Pickler(file, tables).dump(operation)
+        data = pickles.dumps(operation, tables.name_of)
     except Exception as error:  # whatever the operation's own code raises
         return Written(Kind.PICKLE, Pickled(None, f"{about}: {error}"))
     numbers = tuple(one for one in getattr(operation, "params", ()) if isinstance(one, (int, float, complex)))
-    return Written(Kind.PICKLE, Pickled(file.getvalue(), about, numbers))
-
-
-class _Pickler(cloudpickle.Pickler):
-    """cloudpickle, so that gates that are defined in a notebook travel, with ``switch`` defaults kept whole.
-
-    ``CASE_DEFAULT`` is compared by identity, and a plain pickle makes a second one of it.
-    """
-
-    def __init__(self, file: io.BytesIO, tables: Tables) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._tables = tables
-
-    def persistent_id(self, thing: Any) -> Any:
-        """What stands for ``thing``, which the circuit has already."""
-        return self._tables.name_of(thing)
-
-    def reducer_override(self, obj: Any) -> Any:
-        if obj is CASE_DEFAULT:
-            return "CASE_DEFAULT"  # a global of its module, so that loading finds the same object
-        return super().reducer_override(obj)
-
-
-__all__ = ["Free", "Written", "bare", "class_of", "pickled", "written"]
+    return Written(Kind.PICKLE, Pickled(data, about, numbers))

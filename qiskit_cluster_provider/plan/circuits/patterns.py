@@ -1,51 +1,30 @@
-"""Comparing circuits, instruction by instruction: all that Aer sees of them, but for what is left free."""
+"""Comparing circuits: all that Aer sees of them, but for what is left free."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import cache
-from typing import Any
-from uuid import UUID
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import Parameter, ParameterExpression, QuantumCircuit
-from qiskit.circuit.library import get_standard_gate_name_mapping
 
-from ..._compat.qiskit import appender, drop_layout
+from .columns import Columns, Floats, Kind, Symbol, Word
+from .operations import STANDARD
 from .snapshots import InternedCircuit, Snapshot, snapshot_of
 
-_NOT_GATES = frozenset({"measure", "reset", "barrier"})
-_NAMES = (frozenset(get_standard_gate_name_mapping()) | _NOT_GATES) - {"delay", "global_phase"}
-
-_FLOAT = frozenset({float})
-
-Numbers = npt.NDArray[np.float64]
-
-
-def outline_of(circuit: QuantumCircuit) -> Hashable | None:
-    """What circuits of one structure have in common at a glance; ``None`` for one that is not compared.
-
-    Compared are circuits of standard gates, measurements, resets and barriers. Their instructions cannot be changed
-    in place, and Aer sees nothing of them but names, numbers, labels and bits.
-    """
-    names = circuit.count_ops()
-    if not _NAMES.issuperset(names) or circuit.num_vars:
-        return None
-    free = not circuit.num_parameters
-    if free and type(circuit.global_phase) is not float:
-        return None
-    return circuit.num_qubits, circuit.num_clbits, tuple(names.items()), free, free and circuit.global_phase != 0.0
+_PLAIN = frozenset({Kind.MEASURE, Kind.RESET, Kind.BARRIER})
+_NAMES = frozenset(STANDARD) - {"delay", "global_phase"}
 
 
 class Structure:
     """All of a circuit but its numbers; hashed once, which for long circuits takes as long as to read them."""
 
-    __slots__ = ("_hash", "_parts")
+    __slots__ = ("_hash", "_parts", "bytes")
 
-    def __init__(self, *parts: Hashable) -> None:
+    def __init__(self, size: int, *parts: Hashable) -> None:
         self._parts = parts
         self._hash = hash(parts)
+        self.bytes = size
 
     def __hash__(self) -> int:
         return self._hash
@@ -54,111 +33,87 @@ class Structure:
         return isinstance(other, Structure) and self._hash == other._hash and self._parts == other._parts
 
 
-def read(circuit: QuantumCircuit) -> tuple[Structure, list[Any]] | None:
-    """The structure of a circuit that has an outline, and its numbers; ``None`` if it cannot be compared after all.
+def read(circuit: Columns) -> tuple[Structure, Floats] | None:
+    """The structure of ``circuit`` and its numbers; ``None`` for one that is not compared.
 
-    Its numbers are those of its gates, and the global phase; but a phase of 0 of a circuit without parameters is a
-    part of its structure.
+    Compared are circuits of standard gates, measurements, resets and barriers. Aer sees nothing of them but names,
+    numbers, labels and bits. The numbers of a circuit without parameters are those of its gates, and a global phase
+    that is not 0. Those of a circuit with parameters are a part of its structure: its rows come from the user.
     """
-    steps: list[Hashable] = []
-    numbers: list[Any] = []
-    for one in circuit.data:
-        name = one.name
-        if name not in _NOT_GATES and not one.is_standard_gate():
-            return None
-        steps.append((name, one.qubits, one.clbits, one.label))
-        numbers += one.params
-    phase = bool(circuit.num_parameters) or circuit.global_phase != 0.0
-    if phase:
-        numbers.append(circuit.global_phase)
-    registers = tuple(circuit.qregs), tuple(circuit.cregs)
-    head = tuple(circuit.qubits), tuple(circuit.clbits), *registers, tuple(circuit.parameters)
-    return Structure(*head, phase, tuple(steps)), numbers
+    if circuit.declarations or not all(map(_is_plain, circuit.words)):
+        return None
+    columns = circuit.codes.tobytes(), circuit.qubits.tobytes(), circuit.clbits.tobytes()
+    head = (circuit.num_qubits, circuit.num_clbits, circuit.qregs, circuit.cregs, circuit.words, *columns)
+    size = 500 + sum(map(len, columns))
+    if circuit.num_parameters:
+        own = circuit.numbers.tobytes(), circuit.free.tobytes(), np.float64(circuit.phase).tobytes()
+        expressions = circuit.parameters, circuit.expressions, circuit.phase_expression
+        return Structure(
+            size + sum(map(len, own)) + 100 * len(circuit.expressions), *head, *own, *expressions
+        ), np.empty(0)
+    if circuit.phase == 0.0:
+        return Structure(size, *head, False), circuit.numbers
+    return Structure(size, *head, True), np.append(circuit.numbers, circuit.phase)
+
+
+def _is_plain(word: Word) -> bool:
+    return word.kind in _PLAIN or (word.kind == Kind.GATE and word.name in _NAMES)
 
 
 class Pattern:
     """What other circuits of one structure are compared with.
 
-    In a circuit without parameters all numbers are free. In one with parameters none is: its rows come from the user.
+    In a circuit without parameters all numbers are free. In one with parameters none is.
 
     Args:
         circuit: one that can be compared.
         numbers: its own.
 
     Attributes:
-        free: whether numbers are.
-        size: instructions.
+        bytes: about what it holds, and what is made of it.
     """
 
-    def __init__(self, circuit: QuantumCircuit, numbers: list[Any]) -> None:
-        self.free = not circuit.num_parameters
-        self.size = len(circuit.data)
-        self._first = numbers
+    def __init__(self, circuit: Columns, numbers: Floats) -> None:
+        self.bytes = 2 * circuit.bytes + 16 * numbers.nbytes
+        self._first = numbers.tobytes()
         self._closed: InternedCircuit | None = None
         self._open: InternedCircuit | None = None
 
-    def row(self, numbers: list[Any]) -> Numbers | None:
-        """The free ones of the ``numbers`` of a circuit of this structure if it has this pattern; else ``None``."""
-        if not self.free:
-            return np.empty(0) if all(map(same, numbers, self._first)) else None
-        if not _FLOAT.issuperset(map(type, numbers)):
-            return None
-        row = np.array(numbers, dtype=np.float64)
-        return row if np.isfinite(row).all() else None
-
-    def snapshot(self, circuit: QuantumCircuit, row: Numbers, alone: bool) -> Snapshot:
+    def snapshot(self, circuit: Columns, numbers: Floats, alone: bool) -> Snapshot:
         """What stands for ``circuit``, which has this pattern.
 
         Args:
             circuit: one of a run.
-            row: its free numbers.
+            numbers: its own, which are finite.
             alone: whether no other one of the run has this pattern. If it also has the numbers of the first one that
                 had it, it has come again as it was, and is not opened: for a long circuit that takes longer than to
                 send it.
         """
-        if not len(row) or (alone and all(map(same, row.tolist(), self._first))):
+        if not len(numbers) or (alone and numbers.tobytes() == self._first):
             if self._closed is None:
                 made = snapshot_of(circuit)
-                self._closed = InternedCircuit(made.circuit, made.bind)
+                self._closed = InternedCircuit(replace(made.circuit, name="template"), made.bind)
             return Snapshot(self._closed.circuit, self._closed.bind, None, self._closed)
         if self._open is None:
             # Rows are the user's bound circuits. A worker that cannot put numbers in their places binds each.
             self._open = InternedCircuit(_opened(circuit), bind=True)
-        return Snapshot(self._open.circuit, True, row.reshape(1, -1), self._open)
+        return Snapshot(self._open.circuit, True, numbers.reshape(1, -1), self._open)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two parameters of gates are the same in every bit; in doubt, no."""
-    if type(one) is not type(other):
-        return False
-    if type(one) is ParameterExpression:
-        # Their equality forgives numbers that differ in the last bits, which their texts tell, and the texts leave
-        # out brackets, which tell the order of operations.
-        alike = getattr(one, "structurally_equal", None)
-        return alike is not None and bool(alike(other)) and str(one) == str(other)
-    return bool(one == other) and (one != 0.0 or str(one) == str(other))  # 0.0 == -0.0
-
-
-def _opened(circuit: QuantumCircuit) -> QuantumCircuit:
+def _opened(circuit: Columns) -> Columns:
     """``circuit`` with parameters in the place of all numbers, the last of them for a phase that is not 0."""
-    opened = circuit.copy_empty_like("template")
-    opened.metadata = {}
-    drop_layout(opened)
-    append = appender(opened)
-    count = 0
-    for one in circuit.data:
-        if one.params:
-            operation = one.operation.to_mutable()
-            operation.params = [_parameter(count + index) for index in range(len(one.params))]
-            count += len(one.params)
-            one = one.replace(operation=operation)
-        append(one)
-    if circuit.global_phase != 0.0:
-        opened.global_phase = _parameter(count)
-    return opened
-
-
-@cache
-def _parameter(index: int) -> Parameter:
-    """The same for each template, so that equal ones are written in equal bytes; sorted by index."""
-    return Parameter(f"number{index:08}", uuid=UUID(int=index + 1))
+    size = len(circuit.numbers)
+    has_phase = circuit.phase != 0.0
+    count = size + has_phase
+    places: npt.NDArray[np.uint32] = np.arange(size, dtype=np.uint32)
+    return replace(
+        circuit,
+        name="template",
+        numbers=np.zeros(size),
+        free=np.stack([places, places], axis=1),
+        phase=0.0,
+        phase_expression=size if has_phase else None,
+        parameters=tuple(Symbol(f"number{index:08}") for index in range(count)),
+        num_parameters=count,
+        expressions=tuple(range(count)),
+    )

@@ -230,13 +230,14 @@ class Reading:
         try:
             operation: Any = instruction.operation
         except CircuitError as error:  # a delay of a wrong number, which Qiskit cannot make again
-            found = Written(Kind.PICKLE, Pickled(None, f"{name}: {error}"))
+            numbers = tuple(one for one in instruction.params if isinstance(one, (int, float, complex)))
+            found = Written(Kind.PICKLE, Pickled(None, f"{name}: {error}", numbers))
         else:
             found = written(operation, self) or pickled(operation, self.tables)
         if found.kind != Kind.BARRIER:
             self._operands.append(found.operand)
-        numbers = len(found.numbers) if self.numbers(found.numbers) else 0
-        return self._code(Word(found.kind, name, label, *widths, numbers))
+        count = len(found.numbers) if self.numbers(found.numbers) else 0
+        return self._code(Word(found.kind, name, label, *widths, count))
 
     def numbers(self, values: Sequence[Any]) -> bool:
         """Add the numbers of an operation; whether all of them have a form, else none is added."""

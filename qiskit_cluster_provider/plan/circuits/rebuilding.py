@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +14,6 @@ from qiskit.circuit import (
     Instruction,
     Measure,
     Parameter,
-    ParameterVector,
     QuantumCircuit,
     QuantumRegister,
     Qubit,
@@ -26,10 +23,11 @@ from qiskit.circuit.classical import expr
 from qiskit.circuit.library import UnitaryGate
 
 from ..._compat.qiskit import appender
-from ...errors import WireError
+from ...errors import ClusterError, WireError
+from .. import pickles
 from .classical import STRETCH, expression_of, type_of
-from .columns import Columns, Free, Kind, Pickled, Register, Step, Symbol, Word
-from .expressions import made_of
+from .columns import Columns, Free, Kind, Pickled, Register, Step, Word
+from .expressions import Symbols, made_of
 from .makers import MAKERS, STANDARD
 
 Maker = Callable[[Word, list[Any], Any, "Rebuilding"], Instruction]
@@ -37,7 +35,7 @@ Makers = Mapping[str, Maker]
 """What makes the operations of an engine, by the kinds of their words."""
 
 
-def circuit_of(columns: Columns, makers: Makers, unpickles: bool = True) -> QuantumCircuit:
+def circuit_of(columns: Columns, makers: Makers) -> QuantumCircuit:
     """The circuit that ``columns`` were read from, as far as a simulator sees it.
 
     Its parameters are other objects with the same names; :func:`parameters_of` has them in the order of its values.
@@ -45,20 +43,20 @@ def circuit_of(columns: Columns, makers: Makers, unpickles: bool = True) -> Quan
     Args:
         columns: of the outermost circuit.
         makers: of the engine's own operations.
-        unpickles: whether operations may be unpickled, which executes what they say.
 
     Raises:
-        WireError: they are of no circuit, or have to be unpickled and must not.
+        WireError: they are of no circuit.
+        PickleRefusedError: an operation was pickled, and this process unpickles nothing.
     """
-    return rebuild(columns, makers, unpickles)[0]
+    return rebuild(columns, makers)[0]
 
 
-def rebuild(columns: Columns, makers: Makers, unpickles: bool = True) -> tuple[QuantumCircuit, tuple[Parameter, ...]]:
+def rebuild(columns: Columns, makers: Makers) -> tuple[QuantumCircuit, tuple[Parameter, ...]]:
     """As :func:`circuit_of`, with the circuit's parameters in the order of the columns of its values."""
     try:
-        rebuilding = Rebuilding(columns, makers, unpickles)
+        rebuilding = Rebuilding(columns, makers)
         circuit = rebuilding.circuit(columns)
-    except WireError:
+    except ClusterError:
         raise
     except Exception as error:  # Qiskit raises what it will of operations that cannot be
         raise WireError(
@@ -74,17 +72,17 @@ class Rebuilding:
     Args:
         columns: of the outermost circuit.
         makers: of the engine's own operations.
-        unpickles: whether operations may be unpickled.
     """
 
-    def __init__(self, columns: Columns, makers: Makers, unpickles: bool) -> None:
+    def __init__(self, columns: Columns, makers: Makers) -> None:
         self._makers = makers
-        self._unpickles = unpickles
         self._registers: dict[tuple[bool, Register], Any] = {}
         self._qubits: list[Qubit | None] = [None] * (columns.num_qubits + columns.inner_bits[0])
         self._clbits: list[Clbit | None] = [None] * (columns.num_clbits + columns.inner_bits[1])
-        vectors: dict[Symbol, ParameterVector] = {}
-        self.parameters = [_parameter(symbol, vectors) for symbol in columns.parameters]
+        symbols = Symbols()
+        for symbol in columns.parameters:
+            symbols.add(symbol)
+        self.parameters = symbols.made
         self._expressions = [
             self.parameters[one] if isinstance(one, int) else made_of(one, self.parameters)
             for one in columns.expressions
@@ -222,30 +220,15 @@ class Rebuilding:
     def _unpickled(self, operand: Pickled) -> Any:
         if operand.data is None:
             raise WireError(f"the operation cannot be sent: {operand.about}")
-        if not self._unpickles:
-            raise WireError(
-                f"an operation of the class {operand.about} is pickled, and pickles are not read here",
-                hint="transpile the circuit to gates that Aer has.",
-            )
-        return _Unpickler(io.BytesIO(operand.data), self).load()
+        return pickles.loads(operand.data, f"an operation of the class {operand.about}", self._named)
 
-    def named(self, what: str, number: int) -> Any:
+    def _named(self, what: str, number: int) -> Any:
         """What a pickled operation refers to."""
         if what == "parameter":
             return self.parameters[number]
         if what == "variable":
             return self.variable(number)
         return self._qubit(number) if what == "qubit" else self.clbit(number)
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, rebuilding: Rebuilding) -> None:
-        super().__init__(file)
-        self._rebuilding = rebuilding
-
-    def persistent_load(self, name: Any) -> Any:
-        """What the circuit has already."""
-        return self._rebuilding.named(*name)
 
 
 _SHARED: Mapping[str, Callable[[Word], Any]] = {
@@ -262,12 +245,3 @@ def _labelled(operation: Any, label: str | None) -> Any:
     mutable = operation.to_mutable()
     mutable.label = label
     return mutable
-
-
-def _parameter(symbol: Symbol, vectors: dict[Symbol, ParameterVector]) -> Parameter:
-    if symbol.place < 0:
-        return Parameter(symbol.name)
-    key = symbol._replace(place=0)
-    if key not in vectors:
-        vectors[key] = ParameterVector(symbol.name, symbol.size)
-    return vectors[key][symbol.place]

@@ -1,19 +1,23 @@
-"""Copies of circuits that the user cannot change behind our back."""
+"""What stands for a circuit of the user in a run: its columns, which nobody changes behind our back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import Instruction, Operation, ParameterExpression, QuantumCircuit
+from qiskit.circuit import ControlledGate, ParameterExpression
 
-from ..._compat.qiskit import drop_layout
-from .instructions import instructions
+from .columns import Columns, Kind, frees_in
+from .operations import STANDARD
 
 T = TypeVar("T")
+
+_HIDING = frozenset(name for name, kind in STANDARD.items() if issubclass(kind, ControlledGate))
+_HIDING_KINDS = frozenset({"controlled", "mcphase", "mcu1", Kind.PICKLE})
+_SAVES = "save_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,16 +25,16 @@ class InternedCircuit:
     """A circuit that outlives the run: never changed, and never emptied.
 
     Attributes:
-        circuit: without the user's name and metadata.
+        circuit: without the user's name.
         bind: see :class:`Snapshot`.
         memo: what was made of it, by name.
     """
 
-    circuit: QuantumCircuit
+    circuit: Columns
     bind: bool
     memo: dict[str, Any] = field(default_factory=dict)
 
-    def memoised(self, name: str, make: Callable[[QuantumCircuit], T]) -> T:
+    def memoised(self, name: str, make: Callable[[Columns], T]) -> T:
         """What follows from the circuit alone, made once."""
         if name not in self.memo:
             self.memo[name] = make(self.circuit)
@@ -43,27 +47,20 @@ class Snapshot:
     """What stands for a circuit of the user.
 
     Attributes:
-        circuit: without metadata and layout.
+        circuit: without metadata.
         bind: whether Aer's public call would bind its rows in another way than Qiskit.
         row: of shape ``(1, numbers)``: the numbers of a bound circuit, if ``circuit`` has parameters in their place.
         interned: ``circuit``, if it outlives the run.
     """
 
-    circuit: QuantumCircuit
+    circuit: Columns
     bind: bool
     row: npt.NDArray[np.float64] | None = None
     interned: InternedCircuit | None = None
 
-    def columns(self, circuit: QuantumCircuit, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The columns of ``values``, of the parameters of the user's ``circuit``, that are still parameters here."""
-        if self.circuit.num_parameters == values.shape[1]:
-            return values
-        kept = [i for i, p in enumerate(circuit.parameters) if p in self.circuit.parameters]
-        return np.ascontiguousarray(values[:, kept])
 
-
-def snapshot_of(circuit: QuantumCircuit) -> Snapshot:
-    """A copy, and whether its rows must be bound. ``circuit`` is as :func:`..seen.seen` gives it.
+def snapshot_of(circuit: Columns) -> Snapshot:
+    """What stands for ``circuit``, and whether its rows must be bound.
 
     Rows go to Aer as one template and its values. Where Aer's public call would not bind them as Qiskit does, the
     worker puts the values in their places itself, or binds each row (``engines/aer/simulation/simulator.py``):
@@ -74,21 +71,17 @@ def snapshot_of(circuit: QuantumCircuit) -> Snapshot:
       transpiling to rz) would make saved amplitudes depend on the slicing. Counts do not depend on the
       phase: without save instructions it is dropped.
     """
-    copied = circuit.copy()
-    copied.metadata = {}
-    drop_layout(copied)
     if not circuit.num_parameters:
-        return Snapshot(copied, False)
-    if any(_hides_parameters(operation) for operation in _free_operations(circuit)):
-        return Snapshot(copied, True)
-    if not is_free(circuit.global_phase):
-        return Snapshot(copied, False)
-    if any(operation.name.startswith("save_") for operation in _not_standard(circuit)):
-        return Snapshot(copied, True)
-    without = copied.copy()
-    without.global_phase = 0.0
-    # A circuit whose only parameters are in its phase would lose its parameter sets.
-    return Snapshot(without, False) if without.num_parameters else Snapshot(copied, True)
+        return Snapshot(circuit, False)
+    if any(map(_hides_parameters, circuit.everywhere())):
+        return Snapshot(circuit, True)
+    if circuit.phase_expression is None:
+        return Snapshot(circuit, False)
+    if any(name.startswith(_SAVES) for name in circuit.names):
+        return Snapshot(circuit, True)
+    if any(map(_has_expressions, circuit.everywhere())):
+        return Snapshot(replace(circuit, phase_expression=None), False)
+    return Snapshot(circuit, True)  # whose only parameters are in its phase: it would lose its parameter sets
 
 
 def is_free(value: Any) -> bool:
@@ -96,28 +89,20 @@ def is_free(value: Any) -> bool:
     return isinstance(value, ParameterExpression) and bool(value.parameters)
 
 
-def _hides_parameters(operation: Operation) -> bool:
-    """Whether ``operation`` has parameters that ``is_parameterized`` denies."""
-    return (
-        isinstance(operation, Instruction)
-        and not operation.is_parameterized()
-        and any(is_free(value) for value in operation.params)
-    )
+def _hides_parameters(circuit: Columns) -> bool:
+    """Whether an operation has parameters that ``is_parameterized`` denies; of a pickled one that is not known."""
+    hiding = {
+        code
+        for code, word in enumerate(circuit.words)
+        if word.kind in _HIDING_KINDS or (word.kind == Kind.GATE and word.name in _HIDING)
+    }
+    if not hiding:
+        return False
+    if any(circuit.words[code].kind == Kind.PICKLE for code in hiding):
+        return True
+    owners = np.repeat(circuit.codes, circuit.widths("numbers"))
+    return not hiding.isdisjoint(owners[circuit.free[:, 0]].tolist())
 
 
-def _free_operations(circuit: QuantumCircuit) -> Iterator[Operation]:
-    """The operations that may have parameters; of each standard gate one, since an object of it has to be made."""
-    seen = set()
-    for step in circuit.data:
-        if step.is_standard_gate() and step.name not in seen and any(map(is_free, step.params)):
-            seen.add(step.name)
-            yield step.operation
-    yield from _not_standard(circuit)
-
-
-def _not_standard(circuit: QuantumCircuit) -> Iterator[Operation]:
-    for step in circuit.data:
-        if not step.is_standard_gate():
-            yield step.operation
-            for block in getattr(step.operation, "blocks", ()):
-                yield from instructions(block)
+def _has_expressions(circuit: Columns) -> bool:
+    return bool(len(circuit.free)) or next(frees_in(circuit.operands), None) is not None

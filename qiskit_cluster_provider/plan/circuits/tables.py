@@ -19,7 +19,7 @@ from qiskit.circuit.classical import expr
 
 from .classical import STRETCH, type_data
 from .columns import Expression, Register, Symbol, Variable
-from .expressions import steps_of
+from .expressions import Symbols, come_back, steps_of
 
 
 class Tables:
@@ -37,14 +37,16 @@ class Tables:
         self._parameters: dict[Parameter, int] = {}
         if circuit.num_parameters:
             self._parameters = {one: number for number, one in enumerate(circuit.parameters)}
+        self._symbols = Symbols()
+        self._exact = False
         self._places: dict[Any, int | None] = {}
         self.expressions: list[Expression] = []
         self._variables: dict[Any, int] = {}
 
     @property
     def parameters(self) -> tuple[Symbol, ...]:
-        """All that were met."""
-        return tuple(map(_symbol, self._parameters))
+        """All that were met. Their identifiers are left out unless an expression would be made in another order."""
+        return tuple(_symbol(one, self._exact) for one in self._parameters)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -94,11 +96,21 @@ class Tables:
         return self._places[key]
 
     def _add(self, value: ParameterExpression) -> int | None:
-        written = self.parameter(value) if isinstance(value, Parameter) else steps_of(value, self.parameter)
+        written: Expression | None = self.parameter(value) if isinstance(value, Parameter) else self._steps(value)
         if written is None:
             return None
         self.expressions.append(written)
         return len(self.expressions) - 1
+
+    def _steps(self, value: ParameterExpression) -> Expression | None:
+        steps = steps_of(value, self.parameter)
+        if steps is None:
+            return None
+        for parameter in [*self._parameters][len(self._symbols.made) :]:
+            self._symbols.add(_symbol(parameter, exact=False))
+        if not self._exact and not come_back(steps, self._symbols.made):
+            self._exact = come_back(steps, [*self._parameters])  # else nothing brings it back, QPY and pickle neither
+        return steps
 
     def name_of(self, thing: Any) -> tuple[str, int] | None:
         """How a pickled operation refers to ``thing``; ``None`` if it is nothing that has a number."""
@@ -113,7 +125,9 @@ class Tables:
         return None
 
 
-def _symbol(parameter: Parameter) -> Symbol:
+def _symbol(parameter: Parameter, exact: bool) -> Symbol:
     if isinstance(parameter, ParameterVectorElement):
-        return Symbol(parameter.vector.name, parameter.index, len(parameter.vector))
-    return Symbol(parameter.name)
+        vector = parameter.vector
+        root = parameter.uuid.int - parameter.index if exact else 0
+        return Symbol(vector.name, parameter.index, len(vector), root)
+    return Symbol(parameter.name, uuid=parameter.uuid.int if exact else 0)

@@ -1,29 +1,25 @@
 """What circuits have in common, in one run and with those of earlier runs.
 
 Bound circuits that differ only in the numbers of their gates become rows of one *template*: the same circuit with
-parameters in the place of the numbers. A parametrised circuit that comes again is not copied, checked and written
-again. Both are told by reading whole circuits, at about a microsecond an instruction, so that nothing that the user
-has changed since the last call goes unnoticed.
+parameters in the place of the numbers. A parametrised circuit that comes again is not checked and written again. Both
+are told by reading whole circuits, so that nothing that the user has changed since the last call goes unnoticed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable
 
+import numpy as np
 from qiskit.circuit import QuantumCircuit
 
 from ..cache import ByteCache
-from .patterns import Numbers, Pattern, Structure, outline_of, read
+from .columns import Columns, Floats
+from .patterns import Pattern, Structure, read
+from .reading import Reader, Writers
 from .snapshots import Snapshot, snapshot_of
 
 LIMIT = 64 * 2**20
 """Bytes of circuits of earlier runs that are remembered; an estimate."""
-_BYTES_OF_GATE = 600  # of an interned circuit and of what others are compared with
-_BYTES_OF_OUTLINE = 512
-_BYTES_OF_OUTLINES = 4096 * _BYTES_OF_OUTLINE
-_TRIES = 4  # patterns of one structure that a circuit is compared with
-_FEW = 16  # circuits of a run: so few are read when they are first met
-_STRANGERS = 1000  # circuits of one outline one after the other that are like no other; then no more are read
 
 
 class PatternMemory:
@@ -38,100 +34,63 @@ class PatternMemory:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.kept = ByteCache(limit)
-        self._outlines = ByteCache(_BYTES_OF_OUTLINES)
 
-    def patterns(self, structure: Structure) -> Sequence[Pattern]:
-        """Those of ``structure``, the latest first."""
-        found: Sequence[Pattern] = self.kept.find("patterns", structure) or ()
+    def find(self, structure: Structure) -> Pattern | None:
+        """That of ``structure``."""
+        found: Pattern | None = self.kept.find("patterns", structure)
         return found
-
-    def met(self, outline: Hashable) -> bool:
-        """Whether a circuit of ``outline`` was met in an earlier run; from now on it was."""
-        known = bool(self._outlines.find("outlines", outline))
-        if not known:
-            self._outlines.put(outline, True, _BYTES_OF_OUTLINE)
-        return known
 
     def keep(self, structure: Structure, pattern: Pattern) -> None:
         """Remember ``pattern``. Of two threads that do so for one structure, the pattern of one may be lost."""
-        mine = (pattern, *self.patterns(structure)[: _TRIES - 1])
-        self.kept.put(structure, mine, sum(map(_weight, mine)))
+        self.kept.put(structure, pattern, structure.bytes + pattern.bytes)
 
     def clear(self) -> None:
-        """Forget all patterns and outlines."""
+        """Forget all patterns."""
         self.kept.clear()
-        self._outlines.clear()
 
 
 class Templates:
     """Snapshots of the circuits of a run, one for all that have one pattern.
 
     Args:
-        circuits: of the run; each object is looked at once.
+        circuits: of the run; each object is read once.
         memory: of earlier runs.
+        writers: of operations of the engine.
     """
 
-    def __init__(self, circuits: Iterable[QuantumCircuit], memory: PatternMemory) -> None:
-        self._memory = memory
-        self._circuits = {id(circuit): circuit for circuit in circuits}
+    def __init__(self, circuits: Iterable[QuantumCircuit], memory: PatternMemory, writers: Writers) -> None:
+        reader = Reader(writers)
+        given = {id(circuit): circuit for circuit in circuits}
+        self._columns = {key: reader.read(circuit) for key, circuit in given.items()}
         self._snapshots: dict[int, Snapshot] = {}
-        by_outline: dict[Hashable, list[QuantumCircuit]] = {}
-        for circuit in self._circuits.values():
-            if (outline := outline_of(circuit)) is not None:
-                by_outline.setdefault(outline, []).append(circuit)
-        for outline, members in by_outline.items():
-            met = self._memory.met(outline)
-            if met or len(members) > 1 or len(self._circuits) <= _FEW:
-                self._group(outline, members, met)
+        found: dict[Pattern, list[tuple[int, Columns, Floats]]] = {}
+        new: dict[Structure, Pattern] = {}
+        for key, circuit in self._columns.items():
+            reading = read(circuit)
+            if reading is None or not np.isfinite(reading[1]).all():
+                continue
+            structure, numbers = reading
+            pattern = new.get(structure) or memory.find(structure)
+            if pattern is None:
+                pattern = new[structure] = Pattern(circuit, numbers)
+            found.setdefault(pattern, []).append((key, circuit, numbers))
+        first_met = set(map(id, new.values()))
+        for pattern, members in found.items():
+            alone = len(members) == 1
+            if alone and id(pattern) in first_met:
+                continue  # perhaps the first of many, in later runs
+            for key, circuit, numbers in members:
+                self._snapshots[key] = pattern.snapshot(circuit, numbers, alone)
+        for structure, pattern in new.items():
+            memory.keep(structure, pattern)
 
     def of(self, circuit: QuantumCircuit) -> Snapshot:
         """What stands for ``circuit``, one of the run's."""
-        if id(circuit) not in self._snapshots:
-            self._snapshots[id(circuit)] = snapshot_of(circuit)
-        return self._snapshots[id(circuit)]
+        key = id(circuit)
+        if key not in self._snapshots:
+            self._snapshots[key] = snapshot_of(self._columns[key])
+        return self._snapshots[key]
 
-    def _group(self, outline: Hashable, circuits: list[QuantumCircuit], met: bool) -> None:
-        """Compare ``circuits``, which have one outline, with each other and with those of earlier runs.
-
-        Args:
-            outline: theirs.
-            circuits: different objects.
-            met: whether there was one of this outline in an earlier run.
-        """
-        known: dict[Structure, Sequence[Pattern]] = {}
-        found: dict[Pattern, list[tuple[QuantumCircuit, Numbers]]] = {}
-        new: dict[Pattern, Structure] = {}
-        strangers = 0
-        for circuit in circuits:
-            reading = read(circuit)
-            if reading is None:
-                continue
-            structure, numbers = reading
-            if structure not in known:
-                known[structure] = self._memory.patterns(structure)
-            rows = ((pattern, pattern.row(numbers)) for pattern in known[structure])
-            pattern, row = next(((one, row) for one, row in rows if row is not None), (None, None))
-            if pattern is None or row is None:
-                strangers += 1
-                if strangers > _STRANGERS:
-                    break
-                pattern = Pattern(circuit, numbers)
-                row = pattern.row(numbers)
-                if row is None:
-                    continue
-                new[pattern] = structure
-                known[structure] = [pattern, *known[structure][: _TRIES - 1]]
-            else:
-                strangers = 0
-            found.setdefault(pattern, []).append((circuit, row))
-        for pattern, structure in new.items():
-            self._memory.keep(structure, pattern)
-        for pattern, members in found.items():
-            if len(members) == 1 and pattern in new and (pattern.free or not met):
-                continue  # perhaps the first of many, in later runs
-            for circuit, row in members:
-                self._snapshots[id(circuit)] = pattern.snapshot(circuit, row, alone=len(members) == 1)
-
-
-def _weight(pattern: Pattern) -> int:
-    return _BYTES_OF_GATE * (pattern.size + 10)
+    def columns(self, circuit: QuantumCircuit) -> Columns:
+        """Those of ``circuit``, one of the run's."""
+        return self._columns[id(circuit)]

@@ -20,10 +20,11 @@ from qiskit_cluster_provider.engines.aer.simulation.assembly import assemble, av
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.outputs import plain
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import Template, columns_of
+from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.plan.cache import ByteCache
 from qiskit_cluster_provider.plan.circuits.rebuilding import rebuild
+from tests.columns import columns_of
 from tests.parity.circuits import circuits, kraus_and_unitary, templates
 from tests.parity.test_parity import NOISE
 

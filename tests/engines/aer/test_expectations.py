@@ -13,9 +13,9 @@ from qiskit_cluster_provider.engines.aer.simulation import expectations
 from qiskit_cluster_provider.engines.aer.simulation.jobs import Job
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import columns_of
 from qiskit_cluster_provider.plan import ExpectationValues, Simulator
 from qiskit_cluster_provider.wire import Piece
+from tests.columns import columns_of
 from tests.parity.test_parity import NOISE
 
 LABELS = [first + second + third for first in "IXYZ" for second in "IXYZ" for third in "IXYZ"]

@@ -24,7 +24,7 @@ from qiskit_aer.backends import aer_compiler
 from qiskit_aer.noise import ReadoutError
 
 from qiskit_cluster_provider.engines.aer.simulation import native
-from qiskit_cluster_provider.engines.aer.simulation.template import columns_of
+from tests.columns import columns_of
 
 QUBITS = 5
 FLIP = [np.eye(2) * 0.6, np.array([[0, 0.8], [0.8, 0]])]

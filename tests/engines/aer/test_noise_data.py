@@ -41,12 +41,13 @@ from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
 from qiskit_cluster_provider.engines.aer.simulation.noise_objects import model_of
 from qiskit_cluster_provider.engines.aer.simulation.noise_sent import checked
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import Template, columns_of
+from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.errors import WireError
 from qiskit_cluster_provider.plan import Simulator
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import VERSION, decode_noise, encode_noise
 from qiskit_cluster_provider.wire.envelope import pack
+from tests.columns import columns_of
 
 from ...noise_errors import DerivedError, LaterError, make
 

@@ -6,8 +6,9 @@ from qiskit.circuit import Gate, Parameter, QuantumCircuit
 
 from qiskit_cluster_provider.engines.aer.simulation import simulator as aer_module
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
-from qiskit_cluster_provider.engines.aer.simulation.template import Template, columns_of
+from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.plan import Simulator
+from tests.columns import columns_of
 from tests.slow import quick
 
 

@@ -154,7 +154,7 @@ def _values(columns: Columns) -> tuple[tuple[Parameter, ...], tuple[ParameterExp
     """The parameters of a circuit, and the expressions over them."""
     if not columns.expressions and not columns.parameters:
         return (), ()
-    things = Rebuilding(columns, MAKERS, unpickles=False)
+    things = Rebuilding(columns, MAKERS)
     places = range(len(columns.expressions))
     return tuple(things.parameters[: columns.num_parameters]), tuple(map(things.expression, places))
 

@@ -13,14 +13,12 @@ from collections.abc import Hashable
 from functools import cache
 from typing import Any
 
-from qiskit.circuit import QuantumCircuit
-
 from .... import wire
 from ....plan import Batch, Output, Slice, SliceResult, Work
+from ....plan.circuits.columns import Columns
 from ....plan.reuse import Reuse
 from .noise import Noise
 from .simulate import Parts, simulate, with_channels
-from .template import columns_of
 
 THREADS = "dispatch-"
 """How the names of the threads begin that simulate here."""
@@ -43,7 +41,7 @@ def simulate_here(work: Work, piece: Slice, reuse: Reuse) -> SliceResult:
 
 def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
     """What a worker would have read from the message of ``piece``."""
-    circuits: dict[int, tuple[int, QuantumCircuit, Hashable]] = {}
+    circuits: dict[int, tuple[int, Columns, Hashable]] = {}
     outputs: dict[int, tuple[int, Output]] = {}
     noises: list[Any] = []
     runs = []
@@ -66,7 +64,7 @@ def _task(work: Work, piece: Slice) -> tuple[list[wire.TaskRun], Parts]:
             noises.append(_noise(work, batch))
         runs.append(wire.TaskRun(run.seed, run.shots, batch.widths, noise, tuple(pieces)))
     parts = Parts(
-        bundles=[([columns_of(circuit)], name) for _, circuit, name in circuits.values()],
+        bundles=[([circuit], name) for _, circuit, name in circuits.values()],
         options=work.options,
         simulator=work.simulator,
         noises=noises,

@@ -16,10 +16,9 @@ from ....plan.circuits.columns import Columns, Word
 from ....plan.circuits.joining import joined, with_operation
 from ....plan.circuits.reading import Reader
 from ....plan.circuits.rebuilding import circuit_of
-from ....plan.outputs import measured as measured_circuit
+from ....plan.outputs import measured as with_readout
 from ..operations import MAKERS, WRITERS
 from .simulator import Experiment
-from .template import columns_of
 
 STATE = "_qcp_state"
 """The label under which a state is saved."""
@@ -59,9 +58,13 @@ def with_saved_state(circuit: Columns) -> Columns:
 
 def measured(circuit: Columns, readout: Readout) -> Columns:
     """``circuit`` and then ``readout``, whose clbits come after those of ``circuit``."""
-    if circuit.inner_bits[1]:  # numbered where the new ones would be
-        return columns_of(measured_circuit(circuit_of(circuit, MAKERS), readout))
-    return joined(circuit, columns_of(readout.circuit), new_clbits=True)
+    if not circuit.inner_bits[1]:
+        return with_readout(circuit, readout)
+    # Bits of blocks alone are numbered where the new ones would be.
+    whole, other = circuit_of(circuit, MAKERS), circuit_of(readout.circuit, MAKERS)
+    whole.add_bits(other.clbits)
+    whole.compose(other, whole.qubits, other.clbits, inplace=True)
+    return Reader(WRITERS).read(whole)
 
 
 def collect(

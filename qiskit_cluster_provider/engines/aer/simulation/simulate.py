@@ -23,7 +23,7 @@ from .noise_sent import checked
 from .outputs import collect, plain
 from .rotations import from_rotations, takes_rotations
 from .simulator import BYTES_OF_CHILD, Aer, Experiment
-from .template import columns_of, weight_of
+from .template import weight_of
 
 Fetch = Callable[[list[str]], list[bytes]]
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Simulation:
         reader = _Reader(self.cache, fetch, task.blobs)
         (options, simulator), _ = reader.decoded("options", task.context, wire.decode_context)
         parts = Parts(
-            bundles=[reader.decoded("circuits", part, _decode_circuits, _weight) for part in task.bundles],
+            bundles=[reader.decoded("circuits", part, wire.decode_circuits, _weight) for part in task.bundles],
             options={"max_memory_mb": memory, **options} if memory else options,
             simulator=simulator,
             noises=[reader.decoded("noise models", part, _decode_noise, _noise_weight)[0] for part in task.noises],
@@ -192,10 +192,6 @@ def _by_state(aer: Aer, job: Job) -> Way | None:
     if takes_rotations(aer, job):
         return from_rotations
     return from_states if takes_states(aer, job) else None
-
-
-def _decode_circuits(message: bytes) -> list[Columns]:
-    return [*map(columns_of, wire.decode_circuits(message))]
 
 
 def _weight(circuits: Sequence[Columns]) -> int:

@@ -11,10 +11,9 @@ import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
 from ....plan.circuits.columns import Columns
-from ....plan.circuits.reading import Reader
 from ....plan.circuits.rebuilding import rebuild
 from ..gates import BRANCHES
-from ..operations import MAKERS, WRITERS
+from ..operations import MAKERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +40,6 @@ class Template:
     def part(self, start: int, stop: int) -> Template:
         """Some of its experiments."""
         return self if self.values is None else replace(self, values=self.values[start:stop])
-
-
-def columns_of(circuit: QuantumCircuit | Columns) -> Columns:
-    """A circuit as columns."""
-    return circuit if isinstance(circuit, Columns) else Reader(WRITERS).read(circuit)
 
 
 def weight_of(circuit: Columns) -> int:
@@ -79,7 +73,8 @@ def for_run(template: Template) -> Iterator[tuple[QuantumCircuit, dict[Any, list
         yield from [(circuit, {})] * template.rows
         return
     if not template.bind:
-        yield circuit, {parameter: values[:, i].tolist() for i, parameter in enumerate(parameters)}
+        known = circuit.parameters
+        yield circuit, {one: values[:, i].tolist() for i, one in enumerate(parameters) if one in known}
         return
     # Copies of a circuit, deep ones too, share their blocks of control flow with it, and assign_parameters
     # writes into them (Qiskit 2.6): such a circuit is made anew for each row.
@@ -87,6 +82,7 @@ def for_run(template: Template) -> Iterator[tuple[QuantumCircuit, dict[Any, list
     for row in values.tolist():
         if shared:
             circuit, parameters = rebuild(columns, MAKERS)
-        one = circuit.assign_parameters(dict(zip(parameters, row, strict=True)))
+        given = dict(zip(parameters, row, strict=True))
+        one = circuit.assign_parameters({known: given[known] for known in circuit.parameters})
         one.name = columns.name
         yield one, {}
