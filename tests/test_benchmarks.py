@@ -9,7 +9,7 @@ import pytest
 from qiskit_aer import AerSimulator
 
 from benchmarks import __main__ as command
-from benchmarks import molecule, picture, report
+from benchmarks import assembly, molecule, picture, report
 from benchmarks.contenders import DEFAULT, IDEAL, NAIVE, NAMES, OURS, SINGLE, ClockedSimulator, Reading, spread
 from benchmarks.measure import Row, measure, turns
 from benchmarks.wire import Meter
@@ -238,3 +238,12 @@ def test_a_name_that_nothing_has(capsys):
     with pytest.raises(SystemExit):
         command.main(["--only", "no such thing"])
     assert "no such thing" in capsys.readouterr().err
+
+
+def test_the_costs_of_assembly(capsys, monkeypatch):
+    monkeypatch.setattr(assembly, "_CALLS", 50)
+    monkeypatch.setattr(assembly, "_ROUNDS", 1)
+    assembly.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 14
+    assert all(float(line.split("|")[2]) > 0 for line in lines[2:])
