@@ -15,8 +15,9 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.backends.aer_compiler import assemble_circuits
 from qiskit_aer.backends.controller_wrappers import AerCircuit
 
+from qiskit_cluster_provider.engines.aer.operations import WRITERS
 from qiskit_cluster_provider.engines.aer.simulation.native import native_of
-from qiskit_cluster_provider.engines.aer.simulation.template import columns_of
+from qiskit_cluster_provider.plan.circuits.reading import Reader
 
 _ROUNDS = 5
 _CALLS = 5000
@@ -46,7 +47,7 @@ def instructions() -> tuple[float, float]:
     for index in range(4000):
         circuit.u(*_NUMBERS, index % 8)
         circuit.cx(index % 8, (index + 1) % 8)
-    columns, count = columns_of(circuit), len(circuit.data)
+    columns, count = Reader(WRITERS).read(circuit), len(circuit.data)
     ours, theirs = _least(lambda: native_of(columns, None)), _least(lambda: assemble_circuits([circuit]))
     return ours / count * 1e6, theirs / count * 1e6
 
