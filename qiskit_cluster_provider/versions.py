@@ -13,7 +13,7 @@ from importlib import metadata
 
 from .outcomes import Reason
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 """Version of the format of all messages."""
 
 PROCESS_BYTES = 150 * 2**20
@@ -22,7 +22,7 @@ MB of a Dask worker and 61 MB of its child with Qiskit and Aer, without the file
 
 _PACKAGES = ("qiskit", "qiskit-aer", "qiskit-cluster-provider")
 _DIGITS = {"python": 2, "qiskit": 2, "qiskit-aer": 2, "wire": 1}
-"""Leading numbers of a version that must agree. QPY and pickles need Python's and qiskit's; another qiskit-aer may
+"""Leading numbers of a version that must agree. Pickles need Python's and qiskit's; another qiskit-aer may
 give other samples. A version of this package may be any that speaks the same wire format."""
 
 

@@ -530,14 +530,18 @@ def test_what_is_refused_is_what_aer_refuses(device):
         circuit = QuantumCircuit(max(1, operation.num_qubits), operation.num_clbits, name=operation.name)
         circuit.append(operation, range(operation.num_qubits), range(operation.num_clbits))
         circuit = circuit.assign_parameters([0.1] * circuit.num_parameters)
+        expected = nullcontext()
+        known = True
         try:
             aer.run(circuit).result()
-            known = True
         except QiskitError as error:
             known = "unknown instruction" not in str(error)
+            # A delay of a part of a dt can be made neither here nor there.
+            refused = pytest.raises(InvalidCircuitError, match=r"transpile|Integer duration")
+            expected = nullcontext() if known and operation.name != "delay" else refused
         told[known] += 1
         work = prepare([circuit], None, RunSettings({"shots": 2}, SliceOptions()))
-        with nullcontext() if known else pytest.raises(InvalidCircuitError, match="transpile"):
+        with expected:
             check_work(work, basis)
     assert min(told.values()) > 5
 
@@ -677,10 +681,12 @@ def test_gates_of_a_device_only(provider):
 
 
 def test_a_large_circuit_is_read_in_milliseconds():
-    """Operation objects are not made: 10,000 gates take 4 ms here, and 100 on the slowest machine of CI."""
+    """Operation objects are not made: 10,000 gates take 8 ms here, and 100 on the slowest machine of CI."""
     from time import perf_counter
 
     from qiskit_cluster_provider.engines.aer.contents import contents_of
+
+    from .columns import columns_of
 
     circuit = QuantumCircuit(20)
     for index in range(5000):
@@ -689,7 +695,7 @@ def test_a_large_circuit_is_read_in_milliseconds():
     spent = []
     for _ in range(5):
         start = perf_counter()
-        assert contents_of(circuit).names == {"rz", "cx"}
+        assert contents_of(columns_of(circuit)).names == {"rz", "cx"}
         spent.append(perf_counter() - start)
     assert min(spent) < 0.1
 

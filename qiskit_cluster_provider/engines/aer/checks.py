@@ -106,7 +106,9 @@ def _not_finite(contents: Contents) -> Reason | None:
 def _unsent(contents: Contents) -> Reason | None:
     if contents.unsent is None or contents.strange is not None:
         return None
-    return Reason(f"has the operation {contents.unsent}", "transpile(circuit, backend) makes gates of it that can.")
+    return Reason(
+        f"has the operation {contents.unsent}", "change it, or let transpile(circuit, backend) make gates of it."
+    )
 
 
 def _clashing(contents: Contents, batch: Batch, work: Work) -> Reason | None:
