@@ -3,6 +3,7 @@
 import os
 import signal
 
+import psutil
 from qiskit.circuit import Gate, QuantumCircuit
 from qiskit.circuit.classical import expr
 
@@ -55,11 +56,20 @@ class DeadlyToWorkers(Gate):
     def __init__(self, home):
         super().__init__("id", 1, [])
         self.home = home
-        if self.home not in (os.getpid(), os.getppid()):
-            os.kill(os.getppid(), signal.SIGKILL)
+        worker = _worker_of_this_process()
+        if self.home not in (os.getpid(), worker):
+            os.kill(worker, signal.SIGKILL)
 
     def __reduce__(self):
         return DeadlyToWorkers, (self.home,)
+
+
+def _worker_of_this_process():
+    """Of a child: its parent, or that of the process that has forked it."""
+    found = psutil.Process().parent()
+    while found.parent() is not None and "qiskit_cluster_provider.worker.child" in found.cmdline():
+        found = found.parent()
+    return found.pid
 
 
 def deadly_to_workers(name="deadly to workers"):

@@ -11,7 +11,7 @@ from qiskit_aer import AerSimulator
 
 from .._compat.aer import is_from_device
 from ..clusters import Connection
-from ..dispatch import Dispatch, create, preview
+from ..dispatch import Dispatch, connect, create, preview
 from ..engines.aer.checks import check_work
 from ..engines.aer.options import settings_of
 from ..engines.aer.pickling import refuse_pickles
@@ -73,6 +73,19 @@ class Execution:
         found = preview(work, options, self.connection, safe_in_process=self._check(work, options))
         sizes = (0, {}) if found.placement.here else sizes_of(found.plan, found.estimate)
         return explain(found.plan, found.estimate, found.placement, self.name, found.capacity, *sizes)
+
+    def connect(self, seconds: float) -> bool:
+        """Connect, and have the processes that simulate started; whether they are known to be ready in time.
+
+        Args:
+            seconds: to wait for them.
+
+        Raises:
+            ClusterConnectionError: the cluster cannot be started or reached.
+            ClusterVersionError: a worker has versions that do not fit to this process.
+        """
+        threads = self.settings({}, "connect", 2).threads
+        return connect(self.slice_options, self.connection, threads, seconds)
 
     def _check(self, work: Work, options: SliceOptions) -> bool:
         safe_in_process = check_work(work, self.aer.configuration().basis_gates if is_from_device(self.aer) else None)

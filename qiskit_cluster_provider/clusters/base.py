@@ -124,6 +124,15 @@ class ClusterKind:
         """
         raise NotImplementedError(f"{type(self).__name__} must define connect(config).")
 
+    def prepare(self, config: Any, threads: int) -> None:
+        """Begin what can be begun before :meth:`connect`, which comes next, and return at once. Default: nothing.
+
+        Args:
+            config: The settings.
+            threads: What each slice will take; 0 for all threads of a worker.
+        """
+        return
+
     def missing(self) -> list[str]:
         """The modules of :attr:`requires` that are not installed."""
         return [name for name in self.requires if importlib.util.find_spec(name) is None]

@@ -94,6 +94,11 @@ class Connection:
         if self.kind.outlives:
             end_on_sigterm()
 
+    def prepare(self, threads: int) -> None:
+        """The cluster is about to be connected, for slices of ``threads`` threads. Does nothing if it is already."""
+        if self._client is None and self.usable:
+            self.kind.prepare(self.config, threads)
+
     def client(self) -> Client:
         """The client of the cluster. The first call connects, and starts the cluster if need be.
 

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,9 @@ from pydantic import Field, field_validator
 from .._compat.python import imports_main
 from ..errors import ClusterConnectionError, MissingExtraError
 from ..worker.sandbox import processes
+from ..worker.sandbox.failures import NotStarted
 from ..worker.sandbox.memory import memory_limit
+from ..worker.sandbox.pool import POOL
 from .base import ClusterConfig, ClusterKind
 from .doctor.findings import Finding
 
@@ -129,13 +131,26 @@ class LocalKind(ClusterKind):
     Config = LocalConfig
     near = True
 
+    def prepare(self, config: LocalConfig, threads: int) -> None:
+        """Start the process that forks children, if the workers will be in this one. Its imports take their time."""
+        if not config.processes:
+            with suppress(NotStarted):  # the first slice says why
+                POOL.begin(threads or config.threads_per_worker)
+
     @contextmanager
     def connect(self, config: LocalConfig) -> Iterator[Client]:
         """Start the cluster. Leaving the context ends it, with its idle children."""
+        try:
+            with self._started(config) as client:
+                yield client
+        finally:
+            POOL.close_idle()
+
+    @contextmanager
+    def _started(self, config: LocalConfig) -> Iterator[Client]:
         from distributed import Client, LocalCluster
 
         from ..worker import end_worker
-        from ..worker.sandbox.pool import POOL
 
         try:
             processes.python()
@@ -176,7 +191,6 @@ class LocalKind(ClusterKind):
                 yield client
             finally:
                 client.run(end_worker, on_error="ignore")
-        POOL.close_idle()
 
     def scale(self, client: Any, config: LocalConfig, workers: int, timeout: float | None) -> None:
         """Change the number of workers. New workers are like the first ones."""

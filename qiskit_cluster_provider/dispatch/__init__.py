@@ -1,7 +1,7 @@
 """Plan to slice results: submit, retry, cancel, and tell what happens."""
 
 from .base import Dispatch
-from .creation import create, preview
+from .creation import connect, create, preview
 from .tracker import Attempt, SliceInfo
 from .transports.base import Capacity, Future, Health, Transport
 from .transports.choose import choose_transport
@@ -16,6 +16,7 @@ __all__ = [
     "SliceInfo",
     "Transport",
     "choose_transport",
+    "connect",
     "create",
     "preview",
     "unfinished",

@@ -71,6 +71,7 @@ class ClusterDispatch(Dispatch):
             return
         threads = int(self.work.options.get("max_parallel_threads", 1))
         self._transport.open(self.job_id, threads, self._on_started)
+        self._transport.warm()
         self.capacity = self._transport.capacity()
         plan = cut(self.work, self.capacity.slots, self.estimate, minimum_slice_time(self.capacity.overhead))
         encoder = Encoder(plan)

@@ -82,3 +82,28 @@ def create(
     if options.executor is None:
         connection.begin()
     return ClusterDispatch(job_id, estimate, options, placement, transport)
+
+
+def connect(options: SliceOptions, connection: Connection, threads: int, seconds: float) -> bool:
+    """Connect to where a run with ``options`` would run, and have children started there.
+
+    Args:
+        options: of a run.
+        connection: to the backend's cluster.
+        threads: that each slice takes; 0 for all of a worker.
+        seconds: to wait for the children; with 0, they start while this returns.
+
+    Returns:
+        Whether the children are known to be ready.
+
+    Raises:
+        ClusterConnectionError: the cluster cannot be started or reached, or has no worker with so many threads.
+        ClusterVersionError: a worker has versions that do not fit to this process.
+    """
+    transport = choose_transport(options.executor, connection)
+    transport.check()
+    try:
+        transport.open("connect", threads, lambda index, worker: None)
+        return transport.warm(seconds)
+    finally:
+        transport.close()

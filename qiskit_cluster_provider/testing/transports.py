@@ -308,5 +308,7 @@ def _is_quiet() -> bool:
 
 
 def _orphans() -> set[int]:
-    """Those that are not children of this very process, which keeps its own for later jobs."""
-    return {pid for pid, (parent, _) in _simulating().items() if parent != os.getpid()}
+    """Those that neither this very process has started, which keeps its own for later jobs, nor one of its own."""
+    found = _simulating()
+    ours = {pid for pid, (parent, _) in found.items() if parent == os.getpid()}
+    return {pid for pid, (parent, _) in found.items() if pid not in ours and parent not in ours}

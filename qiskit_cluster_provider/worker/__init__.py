@@ -4,6 +4,26 @@ Importing this package needs the standard library alone, so that a Dask schedule
 that pass through it, needs neither qiskit nor qiskit-aer.
 """
 
-from .entry import Answer, end_job, end_worker, keep, run_slice
+from .entry import (
+    Answer,
+    begin_to_warm,
+    end_job,
+    end_worker,
+    keep,
+    process_name,
+    run_slice,
+    warm,
+    warm_process,
+)
 
-__all__ = ["Answer", "end_job", "end_worker", "keep", "run_slice"]
+__all__ = [
+    "Answer",
+    "begin_to_warm",
+    "end_job",
+    "end_worker",
+    "keep",
+    "process_name",
+    "run_slice",
+    "warm",
+    "warm_process",
+]

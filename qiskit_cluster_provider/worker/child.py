@@ -1,4 +1,4 @@
-"""The main loop of a child: read a slice, simulate it, write the result, until the worker goes."""
+"""A child, which reads a slice, simulates it and writes the result, until the worker goes; or what forks children."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import traceback
 from contextlib import suppress
 from dataclasses import astuple, replace
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..outcomes import Reason
 from .sandbox import frames
+from .sandbox.fork_server import FORKS
+from .sandbox.forking import serve_forks
+
+if TYPE_CHECKING:
+    from ..engines.aer.simulation.simulate import Simulation
 
 
 def tie_to_parent(lifeline: int) -> None:
@@ -37,23 +43,41 @@ def _offer_to_the_kernel() -> None:
 
 
 def main() -> None:
-    """Serve slices on a socket, whose descriptor is the first argument; the second is the lifeline's.
+    """Serve slices, or fork children that do.
 
-    Neither is a standard stream: what a library prints, even before this line runs, does not mix with the frames.
+    The arguments are the descriptors of a socket and of a lifeline; before them stands ``forks`` for a process that
+    forks. Neither is a standard stream: what a library prints, even before this line runs, does not mix with the
+    frames.
     """
-    channel, lifeline = (int(argument) for argument in sys.argv[1:])
+    *role, channel, lifeline = sys.argv[1:]
+    _tie(int(channel), int(lifeline))
+    logging.getLogger("qiskit_aer").setLevel(logging.ERROR)  # failures are in the result
+
+    from ..engines.aer.simulation import simulate
+
+    gc.freeze()  # what was imported stays; to look through it again and again took a twentieth of the time
+    if role == [FORKS]:
+        control = socket.socket(fileno=int(channel))
+
+        def become(channel: int, lifeline: int) -> None:
+            _tie(channel, lifeline)
+            _serve_slices(channel, simulate.Simulation())
+
+        serve_forks(control, int(lifeline), become)
+    else:
+        _serve_slices(int(channel), simulate.Simulation())
+
+
+def _tie(channel: int, lifeline: int) -> None:
     for descriptor in (channel, lifeline):
         os.set_inheritable(descriptor, False)
     tie_to_parent(lifeline)
     _offer_to_the_kernel()
+
+
+def _serve_slices(channel: int, simulation: Simulation) -> None:
     requests: BinaryIO = open(channel, "rb")  # noqa: SIM115  (until the process ends)
     replies: BinaryIO = open(channel, "wb", closefd=False)  # noqa: SIM115
-    logging.getLogger("qiskit_aer").setLevel(logging.ERROR)  # failures are in the result
-
-    from ..engines.aer.simulation.simulate import Simulation
-
-    simulation = Simulation()
-    gc.freeze()  # what was imported stays; to look through it again and again took a twentieth of the time
 
     def fetch(names: list[str]) -> list[bytes]:
         frames.write(replies, frames.NEED, *(name.encode() for name in names))

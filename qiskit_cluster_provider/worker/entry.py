@@ -7,9 +7,12 @@ abort of its C++ would take the worker with it.
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +25,11 @@ from .sandbox.exit_status import shortage
 from .sandbox.failures import SliceFailure
 from .sandbox.memory import memory_limit
 from .sandbox.pool import POOL
+from .sandbox.threads import started
 
 Answer = tuple[str, bytes | Reply]
+
+_LOOK = 0.02  # seconds between looks whether children are ready
 
 _THREADS: dict[str, Threads] = {}
 _MEMORY: list[FairSemaphore] = []  # one for the process, however many Dask workers are in it
@@ -49,7 +55,7 @@ def run_slice(call: tuple[Any, ...], payload: bytes, *blobs: bytes) -> Answer:
     request = Call(*call)
     worker = _dask_worker()
     if worker is None:
-        name, capacity = f"process {os.getpid()}", max(os.cpu_count() or 1, request.threads)
+        name, capacity = process_name(), max(os.cpu_count() or 1, request.threads)
     else:
         name, capacity = worker.address, worker.state.nthreads
     if request.versions and request.versions != key(report()):
@@ -89,6 +95,64 @@ def _memory(worker: Any) -> FairSemaphore:
         # What the processes themselves need is no room for a state; Aer is told of the rest.
         _MEMORY.append(FairSemaphore(max(1, max(int(limit) - PROCESS_BYTES, int(limit) // 2) // 2**20)))
     return _MEMORY[0]
+
+
+async def warm(threads: int, seconds: float = 0.0, dask_worker: Any = None) -> bool:
+    """Have the children ready that slices of ``threads`` threads will ask a Dask worker for, as many as it can run.
+
+    It runs on the worker's event loop, so that it takes no thread from a slice, and what takes time is done in a
+    thread of its own. It raises nothing: where no child can be started, the first slice says why.
+
+    Args:
+        threads: of each slice; 0 for all threads of the worker.
+        seconds: to wait for them.
+        dask_worker: Dask gives it.
+
+    Returns:
+        Whether they are ready.
+    """
+    import asyncio  # which children do without
+
+    warming = begin_to_warm(dask_worker.address, dask_worker.state.nthreads, threads)
+    end = time.monotonic() + seconds
+    while not warming.wait(0) and time.monotonic() < end:
+        await asyncio.sleep(_LOOK)
+    return warming.is_set()
+
+
+def warm_process(threads: int, seconds: float) -> bool:
+    """The same for a process of an executor, which runs one slice at a time. It waits as a slice does."""
+    each = threads or os.cpu_count() or 1
+    return begin_to_warm(process_name(), each, threads).wait(seconds)
+
+
+def process_name() -> str:
+    """What this process is called where it is no Dask worker."""
+    return f"process {os.getpid()}"
+
+
+def begin_to_warm(name: str, capacity: int, threads: int) -> threading.Event:
+    """The same for ``name``, which has ``capacity`` threads for slices.
+
+    Returns:
+        Is set once the children are ready, and never if they cannot be started.
+    """
+    ready = threading.Event()
+
+    def work() -> None:
+        each = threads or capacity
+        try:
+            POOL.warm(name, each, capacity // each)
+        except SliceFailure as failure:
+            logging.getLogger(__name__).debug("no child could be started ahead of time: %s", failure)
+        else:
+            ready.set()
+
+    try:
+        started(lambda: threading.Thread(target=work, name="warm-children", daemon=True))
+    except RuntimeError:  # no thread is left on this machine
+        logging.getLogger(__name__).debug("no child was started ahead of time", exc_info=True)
+    return ready
 
 
 def keep(blob: bytes) -> bytes:

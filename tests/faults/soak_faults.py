@@ -152,7 +152,7 @@ class Faults:
 def _below(pid):
     """The simulating children of a process."""
     try:
-        children = psutil.Process(pid).children()
+        children = psutil.Process(pid).children(recursive=True)
         return [c for c in children if "qiskit_cluster_provider.worker.child" in c.cmdline()]
     except psutil.Error:
         return []

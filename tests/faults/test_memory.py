@@ -246,7 +246,7 @@ def test_what_a_worker_of_1_gib_holds_beside_python_qiskit_aer_and_what_is_saved
     found = too_big(work_of([circuit], method=method), 1024)
     assert (not found) == fits, found
     if not fits:
-        assert "150 MB for Python, Qiskit and Aer, and the largest worker has 1,024 MB." in found[0].message
+        assert "160 MB for Python, Qiskit and Aer, and the largest worker has 1,024 MB." in found[0].message
 
 
 def test_aer_is_told_of_what_the_processes_leave(monkeypatch):

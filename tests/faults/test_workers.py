@@ -165,9 +165,12 @@ def test_children_end_with_their_worker(on_cluster, client):
     while child is None:
         for pid in client.run(os.getpid).values():
             worker = psutil.Process(pid)
-            found = [c for c in worker.children() if "qiskit_cluster_provider.worker.child" in c.cmdline()]
-            if found and found[0].cpu_times().user > 1.5:  # past its imports, inside Aer
-                child = found[0]
+            found = [
+                c for c in worker.children(recursive=True) if "qiskit_cluster_provider.worker.child" in c.cmdline()
+            ]
+            inside = [c for c in found if c.cpu_times().user > 1.5]  # past the imports of what forked it, inside Aer
+            if inside:
+                child = inside[0]
                 break
     worker.kill()
     assert psutil.wait_procs([child], timeout=20)[0] == [child]

@@ -9,6 +9,7 @@ import threading
 
 import dask
 import distributed  # noqa: F401  (brings its settings)
+import psutil
 import pytest
 from qiskit.circuit import QuantumCircuit
 
@@ -58,7 +59,8 @@ def test_a_dead_idle_child_is_replaced(pool):
     pool.run(call(), "w", 1, task(), {})
     (dead,) = pool.pids()
     os.kill(dead, signal.SIGKILL)
-    os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
+    while psutil.Process(dead).status() != psutil.STATUS_ZOMBIE:
+        threading.Event().wait(0.01)
     assert decode_result(pool.run(call(), "w", 1, task(), {})).failed == 0
     assert dead not in pool.pids()
 

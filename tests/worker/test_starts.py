@@ -19,8 +19,9 @@ from qiskit_cluster_provider.errors import ClusterConnectionError
 from qiskit_cluster_provider.wire import decode_result
 from qiskit_cluster_provider.worker import run_slice
 from qiskit_cluster_provider.worker.reply import unpacked
-from qiskit_cluster_provider.worker.sandbox import child_process, frames, processes
+from qiskit_cluster_provider.worker.sandbox import fork_server, frames, processes
 from qiskit_cluster_provider.worker.sandbox import pool as children
+from qiskit_cluster_provider.worker.sandbox.fork_server import AVAILABLE
 from qiskit_cluster_provider.worker.sandbox.pool import ChildPool
 from tests.descriptors import descriptors, left_open
 from tests.worker.test_pool import call, task
@@ -75,10 +76,13 @@ def test_over_a_thousand_open_files(pool):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_child_costs_three_files(pool):
+def test_a_child_costs_three_files_and_so_does_what_forks_it(pool):
     before = descriptors()
+    pool.warm("w", 1, 0)
+    assert len(left_open(before, 3)) == (3 if AVAILABLE else 0)
+    between = descriptors()
     pool.run(call(), "w", 1, task(), {})
-    assert len(left_open(before, 3)) == 3
+    assert len(left_open(between, 3)) == 3
     pool.close()
     assert not left_open(before)
 
@@ -148,7 +152,7 @@ def test_too_little_memory_for_the_imports(pool, folder):
 
 
 def test_imports_that_take_too_long(pool, folder, monkeypatch):
-    monkeypatch.setattr(child_process, "_START_TIMEOUT", 0.3)
+    monkeypatch.setattr(fork_server, "START_TIMEOUT", 0.3)
     (folder / "sitecustomize.py").write_text(
         "import signal, sys\nif 'qiskit_cluster_provider.worker.child' in sys.orig_argv:\n    signal.pause()\n"
     )

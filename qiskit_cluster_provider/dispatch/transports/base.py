@@ -8,6 +8,7 @@ A transport belongs to one job. Its life is::
 
     check()                        in the thread of the user, before anything starts
     open(...)                      in a thread of the job, as everything that follows
+    warm()                         once
     capacity()  submit(...)        again and again
     settled(future)                once for each future, when its end is known or nobody waits for it any more
     cancel()                       if the job ends while slices are under way
@@ -143,6 +144,19 @@ class Transport(ABC):
             ClusterConnectionError: there is no cluster, or no worker that has ``threads`` threads.
             ClusterVersionError: a worker has versions that do not fit to this process.
         """
+
+    def warm(self, seconds: float = 0.0) -> bool:
+        """Have the workers that are there start the processes that simulate, before the first slice comes.
+
+        The default starts nothing: the first slices do.
+
+        Args:
+            seconds: to wait for them; with 0, this returns at once.
+
+        Returns:
+            Whether they are known to be ready.
+        """
+        return False
 
     @abstractmethod
     def capacity(self) -> Capacity:

@@ -18,7 +18,7 @@ def choose_transport(executor: Any, connection: Connection) -> Transport:
     if executor is None:
         from .dask.transport import DaskTransport
 
-        return DaskTransport(connection.client, connection.check, lambda: connection.grows_to)
+        return DaskTransport(connection.client, connection.check, lambda: connection.grows_to, connection.prepare)
     if type(executor).__module__.split(".")[0] == "distributed" and hasattr(executor, "scheduler_info"):
         from .dask.transport import DaskTransport
 

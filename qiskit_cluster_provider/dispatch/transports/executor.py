@@ -10,7 +10,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,7 +29,7 @@ from ...clusters import check_client
 from ...errors import ClusterClosedError, ClusterConfigError, ClusterConnectionError
 from ...outcomes import Outcome, Reason
 from ...plan.slice_time import OVERHEAD_LOCAL
-from ...worker import run_slice
+from ...worker import begin_to_warm, process_name, run_slice, warm_process
 from ...worker.sandbox.call import Call
 from ...worker.sandbox.exit_status import shortage
 from ...worker.sandbox.processes import unreadable_main
@@ -46,6 +53,7 @@ class ExecutorTransport(Transport):
         self._name = type(executor).__name__
         self._health = ExecutorHealth(executor)
         self._job_id = ""
+        self._threads = 1
         self._closed = False
 
     @property
@@ -76,7 +84,27 @@ class ExecutorTransport(Transport):
 
     def open(self, job_id: str, threads: int, started: Started) -> None:
         """Remember the job. There is nothing to connect to."""
-        self._job_id = job_id
+        self._job_id, self._threads = job_id, threads
+
+    def warm(self, seconds: float = 0.0) -> bool:
+        """Start the children of an executor of threads. One of processes is only asked by a user who waits for it.
+
+        Each process of such an executor runs what it is asked itself, so that a slice would have to wait meanwhile.
+        Any other executor might be anywhere.
+        """
+        slots, threads = self.capacity().slots, self._threads
+        if isinstance(self._executor, ThreadPoolExecutor):
+            cpus = os.cpu_count() or 1
+            each = threads or cpus
+            return begin_to_warm(process_name(), max(each, min(cpus, slots * each)), threads).wait(seconds)
+        if not isinstance(self._executor, ProcessPoolExecutor) or not seconds:
+            return False
+        end = time.monotonic() + seconds
+        asked = [self._executor.submit(warm_process, threads, seconds) for _ in range(slots)]
+        done, late = wait(asked, timeout=max(0.0, end - time.monotonic()))
+        for future in late:
+            future.cancel()
+        return not late and all(future.exception() is None and future.result() for future in done)
 
     def capacity(self) -> Capacity:
         """One slot for each worker of the executor; for each CPU if the executor does not tell its workers."""

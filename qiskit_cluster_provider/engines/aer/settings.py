@@ -27,6 +27,12 @@ class RunSettings:
     simulator: Simulator = field(default_factory=Simulator)
     reuse: Reuse = field(default_factory=Reuse)
 
+    @property
+    def threads(self) -> int:
+        """What each slice takes; 0 for all threads of a worker."""
+        given = self.aer.get("max_parallel_threads")
+        return 1 if given is None else int(given)
+
     def with_aer(self, **options: Any) -> Self:
         """The same with other options of Aer."""
         return replace(self, aer={**self.aer, **options})

@@ -23,15 +23,13 @@ from .call import Call
 from .environment import child_environment
 from .exit_status import exit_status, last_words, written
 from .failures import NotStarted, SliceCancelled, SliceCrashed, SliceError, SliceTimedOut
+from .fork_server import CHILD, START_TIMEOUT, Forked, ForkServer
 from .memory import memory_kills
 from .threads import started
 
 POLL = 0.1
 """Seconds between looks whether a slice is still wanted."""
-_START_TIMEOUT = 120.0  # seconds for the imports of a new child
 _EXIT_WITHIN = 10.0  # seconds between the end of a child's connection and its own
-
-_CHILD = "qiskit_cluster_provider.worker.child"
 
 Unwanted = Callable[[], bool] | None
 """Says whether a slice is unwanted by now."""
@@ -40,7 +38,7 @@ Unwanted = Callable[[], bool] | None
 class Child:
     """One process that runs slices, one after the other."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, server: ForkServer | None = None) -> None:
         self.threads = threads
         self.worker = ""  # that it was last busy for
         self.cancelled = False
@@ -50,13 +48,12 @@ class Child:
         self._kills = memory_kills()
         self._written = 0  # bytes that it wrote before its present slice
         try:
-            self._begin(threads)
+            self._begin(threads, server)
         except (OSError, processes.NoPython) as error:
             raise NotStarted.because(error) from error
 
-    def _begin(self, threads: int) -> None:
-        command = processes.command(_CHILD)
-        self._python = command[0]
+    def _begin(self, threads: int, server: ForkServer | None) -> None:
+        self._python = processes.python() if server is None else server.python
         with ExitStack() as temporary, ExitStack() as kept:
             ours, theirs = socket.socketpair()
             kept.callback(ours.close)
@@ -65,19 +62,27 @@ class Child:
             lifeline, self._lifeline = os.pipe()
             kept.callback(os.close, self._lifeline)
             temporary.callback(os.close, lifeline)
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(lifeline)],
-                stdin=subprocess.DEVNULL,
-                stdout=self._stderr,  # what libraries print is no frame
-                stderr=self._stderr,
-                pass_fds=[theirs.fileno(), lifeline],
-                env=child_environment(threads),
-                start_new_session=True,  # a Ctrl-C in the terminal is the client's, not the child's
+            channel = theirs.fileno()
+            self._process: Forked | subprocess.Popen[bytes] = (
+                self._spawned(threads, channel, lifeline)
+                if server is None
+                else server.fork(channel, lifeline, self._stderr.fileno())
             )
             kept.pop_all()  # until close()
         channel = ours.detach()
         self._replies: BinaryIO = open(channel, "rb")  # noqa: SIM115
         self._requests: BinaryIO = open(channel, "wb", closefd=False)  # noqa: SIM115
+
+    def _spawned(self, threads: int, channel: int, lifeline: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*processes.command(CHILD), str(channel), str(lifeline)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._stderr,  # what libraries print is no frame
+            stderr=self._stderr,
+            pass_fds=[channel, lifeline],
+            env=child_environment(threads),
+            start_new_session=True,  # a Ctrl-C in the terminal is the client's, not the child's
+        )
 
     @property
     def pid(self) -> int:
@@ -87,7 +92,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether it can take another slice."""
-        return not self.killed and self._process.poll() is None
+        return not self.killed and not frames.hung_up(self._replies)
 
     def run(
         self,
@@ -129,13 +134,13 @@ class Child:
             NotStarted: it ended, or was not ready in time.
             SliceCancelled: nobody wants it any more.
         """
-        deadline = time.monotonic() + _START_TIMEOUT
+        deadline = time.monotonic() + START_TIMEOUT
         while not frames.waits(self._replies, POLL):
             if unwanted is not None and unwanted():
                 self.cancelled = True
                 self.kill()
             elif time.monotonic() > deadline:
-                raise NotStarted(self._told(f"it was not ready after {_START_TIMEOUT:.0f} s"))
+                raise NotStarted(self._told(f"it was not ready after {START_TIMEOUT:.0f} s"))
         try:
             frames.read(self._replies)
         except (EOFError, ConnectionError, frames.FrameError) as error:
@@ -201,7 +206,10 @@ class Child:
     def close(self) -> None:
         """End it and let go of its pipes."""
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # its server has gone, and nobody can tell
+            self._process.wait()
+        if isinstance(self._process, Forked):
+            self._process.forget()
         with suppress(ConnectionError):  # bytes that it never read
             self._requests.close()
         self._replies.close()

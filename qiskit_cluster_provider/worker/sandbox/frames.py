@@ -60,6 +60,13 @@ def waits(stream: BinaryIO | int, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
+def hung_up(stream: BinaryIO | int) -> bool:
+    """Whether the other side has closed its end, whatever of it has not been read yet."""
+    poll = select.poll()
+    poll.register(stream, 0)
+    return bool(poll.poll(0))
+
+
 def _exactly(stream: BinaryIO, size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:

@@ -7,27 +7,37 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import partial
 
 from .call import Call
 from .child_process import POLL, Child, Unwanted
 from .failures import NotStarted, SliceCancelled, SliceError
+from .fork_server import AVAILABLE, ForkServer
 
 _PAUSES = (0.2, 1.0)  # seconds before a child is started again that could not be
 
 
 class ChildPool:
-    """The children of this process: idle ones are used again, dead ones are replaced."""
+    """The children of this process: idle ones are used again, dead ones are replaced.
 
-    def __init__(self) -> None:
+    Args:
+        forks: whether children are forked by a process that has imported what they need.
+    """
+
+    def __init__(self, *, forks: bool = AVAILABLE) -> None:
         self._begun = False
-        self._lock = threading.Lock()
+        self._forks = forks
+        self._servers: dict[int, ForkServer] = {}  # by the threads of their children
+        self._lock = threading.RLock()
         self._idle: list[Child] = []
         self._busy: dict[Child, tuple[str, str]] = {}  # of which job, for which worker
+        self._coming: list[tuple[str, int]] = []  # starts for slices: the worker, and the threads
         self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
         self._closing: set[str] = set()  # workers
         self._hopeless = False  # the last start failed for good: until one succeeds, each slice tries once
-        # A start is a second of imports: more of them at once than there are CPUs would only wait for each other.
+        # Without a server, a start is a second of imports: more at once than there are CPUs would only wait.
         self._starts = threading.Semaphore(max(2, os.cpu_count() or 1))
 
     def run(
@@ -92,12 +102,58 @@ class ChildPool:
                 if owner == worker:
                     child.kill()
 
-    def close_idle(self) -> None:
-        """End the idle children; a later slice starts new ones."""
+    def begin(self, threads: int) -> None:
+        """Start what children with ``threads`` threads are forked by; returns at once.
+
+        Raises:
+            NotStarted: it cannot be started.
+        """
+        self._begin()
+        self._server(threads)
+
+    def warm(self, worker: str, threads: int, count: int) -> None:
+        """Have ``count`` children of ``threads`` threads for ``worker``, idle or busy. Returns when they are there.
+
+        Raises:
+            NotStarted: they cannot be started.
+            SliceCancelled: the worker is closing.
+        """
+        self.begin(threads)
+        unwanted = partial(self._is_unwanted, "", worker, None)
+        while True:
+            server = self._ready_server(threads, unwanted)
+            if self._count(worker, threads) >= count:
+                return
+            with nullcontext() if server else self._place_to_start(unwanted):
+                child = Child(threads, server)
+                child.worker = worker
+                try:
+                    child.wait_until_ready(unwanted)
+                except BaseException:
+                    child.close()
+                    raise
+            with self._lock:
+                needed = not unwanted() and self._count(worker, threads) < count  # a slice may have started its own
+                if needed:
+                    self._idle.append(child)
+            if not needed:
+                child.close()
+                return
+
+    def close_idle(self, keep: int | None = None) -> None:
+        """End the idle children, and what forks them; a later slice starts new ones.
+
+        Args:
+            keep: the threads of children whose server is to stay.
+        """
         with self._lock:
             idle, self._idle = self._idle, []
+            servers = [server for threads, server in self._servers.items() if threads != keep]
+            self._servers = {threads: server for threads, server in self._servers.items() if threads == keep}
         for child in idle:
             child.close()
+        for server in servers:
+            server.retire()
 
     def close(self) -> None:
         """End all children."""
@@ -115,7 +171,9 @@ class ChildPool:
         """Leave the children to the process that started them; for a fork of it."""
         for child in (*self._idle, *self._busy):
             child.let_go()
-        self._lock, self._idle, self._busy = threading.Lock(), [], {}
+        for server in self._servers.values():
+            server.let_go()
+        self._lock, self._idle, self._busy, self._coming, self._servers = threading.RLock(), [], {}, [], {}
         self._starts = threading.Semaphore(max(2, os.cpu_count() or 1))
 
     def _take(self, job_id: str, worker: str, threads: int, unwanted: Unwanted) -> Child:
@@ -132,7 +190,7 @@ class ChildPool:
                 except NotStarted as error:
                     failures, reason = failures + 1, error
                     if error.scarce:
-                        self.close_idle()  # of another number of threads; what they hold may be what is missing
+                        self.close_idle(threads)  # of another number; what they hold may be what is missing
             if failures <= len(pauses) and not reason.final:
                 self._pause(pauses[failures - 1], unwanted)
                 continue
@@ -157,30 +215,84 @@ class ChildPool:
             corpse.close()
         return fitting[-1] if fitting else None
 
+    def _server(self, threads: int) -> ForkServer | None:
+        """What forks such children, maybe not ready yet; ``None`` if each has to import what it needs itself."""
+        if not self._forks:
+            return None
+        with self._lock:
+            server = self._servers.get(threads)
+            if server is not None and not server.alive:
+                self._servers.pop(threads).end()
+                server = None
+            if server is None:
+                server = self._servers[threads] = ForkServer(threads)
+            return server
+
+    def _ready_server(self, threads: int, unwanted: Unwanted) -> ForkServer | None:
+        server = self._server(threads)
+        if server is None:
+            return None
+        server.wait_until_ready(unwanted)
+        if server.forks:
+            return server
+        with self._lock:  # something that is imported here starts threads
+            self._forks = False
+            self._servers.pop(threads, None)
+        server.retire()
+        return None
+
     def _start(self, job_id: str, worker: str, threads: int, unwanted: Unwanted) -> Child:
+        with self._coming_to(worker, threads):
+            server = self._ready_server(threads, partial(self._is_unwanted, job_id, worker, unwanted))
+            with nullcontext() if server else self._place_to_start(unwanted):
+                with self._lock:
+                    child = self._idle_one(job_id, worker, threads)
+                    if child is not None:  # it was warmed meanwhile
+                        return child
+                    child = Child(threads, server)
+                    child.worker = worker
+                    self._busy[child] = job_id, worker
+                try:
+                    child.wait_until_ready(unwanted)
+                except BaseException:
+                    child.kill()
+                    self._put_back(child)
+                    raise
+            self._hopeless = False
+            return child
+
+    @contextmanager
+    def _coming_to(self, worker: str, threads: int) -> Iterator[None]:
+        """A slice starts a child of its own meanwhile, so that nobody need warm one for it."""
+        self._coming.append((worker, threads))
+        try:
+            yield
+        finally:
+            self._coming.remove((worker, threads))
+
+    @contextmanager
+    def _place_to_start(self, unwanted: Unwanted) -> Iterator[None]:
         starts = self._starts
         while not starts.acquire(timeout=POLL):
             self._pause(0, unwanted)
         try:
-            with self._lock:
-                self._check_wanted(job_id, worker)
-                child = Child(threads)
-                child.worker = worker
-                self._busy[child] = job_id, worker
-            try:
-                child.wait_until_ready(unwanted)
-            except BaseException:
-                child.kill()
-                self._put_back(child)
-                raise
-            self._hopeless = False
-            return child
+            yield
         finally:
             starts.release()
 
+    def _count(self, worker: str, threads: int) -> int:
+        """Children of a worker: idle, busy, or about to be started for a slice."""
+        with self._lock:
+            there = [child for child in self._idle if child.alive] + [child for child in self._busy if child.ready]
+            mine = [(child.worker, child.threads) for child in there]
+            return [*mine, *self._coming].count((worker, threads))
+
     def _check_wanted(self, job_id: str, worker: str) -> None:
-        if job_id in self._ended or worker in self._closing:
+        if self._is_unwanted(job_id, worker, None):
             raise SliceCancelled
+
+    def _is_unwanted(self, job_id: str, worker: str, unwanted: Unwanted) -> bool:
+        return job_id in self._ended or worker in self._closing or (unwanted is not None and unwanted())
 
     @staticmethod
     def _pause(seconds: float, unwanted: Unwanted) -> None:

@@ -17,6 +17,7 @@ from distributed.comm import CommClosedError
 from .... import versions
 from ....errors import ClusterVersionError
 from ....progress.log import logger
+from ....worker import warm
 from ....worker.sandbox.memory import memory_limit
 from .blobs import Blobs
 from .worker_load import WorkerLoad
@@ -66,6 +67,7 @@ class SchedulerView:
         self.topic = ""
         self._listeners: dict[str, Callable[[int, str], None]] = {}  # by job
         self._fitting: set[str] = set()  # addresses whose versions were compared
+        self._warm: set[tuple[str, int]] = set()  # addresses that were asked for children, and of how many threads
         self._scheduler_fits = False
         self._asked = 0.0
         self._states: tuple[float, Counter[str]] = (0.0, Counter())  # when asked, how many workers are in which
@@ -124,6 +126,36 @@ class SchedulerView:
                 knows() if knows else f"start some, for example: dask worker {where}"
             )
         return None
+
+    def warm(self, client: Any, threads: int) -> None:
+        """Ask workers to start children for slices of ``threads`` threads, each worker once. Returns at once."""
+        new = [address for address in self._able(threads) if (address, threads) not in self._warm]
+        if not new:
+            return
+        self._warm.update((address, threads) for address in new)
+
+        async def ask() -> None:
+            try:
+                await client.run(warm, threads, workers=new, on_error="ignore", asynchronous=True)
+            except _UNREACHED as error:
+                logger.debug("workers could not be asked to start children", exc_info=error)
+
+        client.loop.add_callback(ask)
+
+    def wait_until_warm(self, client: Any, threads: int, seconds: float) -> bool:
+        """Wait, for at most ``seconds``, until the children of all workers are ready; whether they are."""
+        able = self._able(threads)
+        self._warm.update((address, threads) for address in able)
+        within = seconds + _ANSWER_WITHIN
+        try:
+            answers = client.run(warm, threads, seconds, workers=able, on_error="return", callback_timeout=within)
+        except _UNREACHED as error:
+            logger.debug("the workers do not answer", exc_info=error)
+            return False
+        return bool(answers) and all(answer is True for answer in answers.values())
+
+    def _able(self, threads: int) -> list[str]:
+        return [address for address, most in self.threads.items() if most >= threads]
 
     def paused(self, client: Any) -> str | None:
         """Why no worker takes up tasks, as of a second ago, or ``None``: Dask pauses workers whose memory is full."""

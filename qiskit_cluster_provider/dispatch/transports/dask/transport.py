@@ -36,14 +36,20 @@ class DaskTransport(Transport, Health):
         connect: returns the client, which is the same one until it is lost, or raises if there is none.
         check: raises if there will never be a client again.
         grows_to: returns the number of workers that there may be under load; 0 if it does not change by itself.
+        prepare: is told the threads of a slice before the cluster is connected.
     """
 
     def __init__(
-        self, connect: Callable[[], Client], check: Callable[[], None], grows_to: Callable[[], int] = lambda: 0
+        self,
+        connect: Callable[[], Client],
+        check: Callable[[], None],
+        grows_to: Callable[[], int] = lambda: 0,
+        prepare: Callable[[int], None] = lambda threads: None,
     ) -> None:
         self._connect = connect
         self._check = check
         self._grows_to = grows_to
+        self._prepare = prepare
         self._client: Any = None
         self._blobs: dict[str, DaskFuture] = {}
         self._threads = 1
@@ -67,6 +73,7 @@ class DaskTransport(Transport, Health):
     def open(self, job_id: str, threads: int, started: Started) -> None:
         """Connect, check that a slice fits, and listen for slices that begin."""
         self._job_id, self._threads, self._started = job_id, threads, started
+        self._prepare(threads)
         client = self._reach()
         if client.status == "connecting":
             return  # the client has lost its scheduler, which trouble() tells, as it does when that happens later
@@ -78,6 +85,16 @@ class DaskTransport(Transport, Health):
         self._view.look(client)  # trouble() tells what may pass, such as a scheduler that is away for a moment
         if too_small := self._too_small():
             raise ClusterConnectionError.because(too_small)
+
+    def warm(self, seconds: float = 0.0) -> bool:
+        """Ask the workers, on their event loops, so that this takes no thread from a slice."""
+        client = self._reach()
+        if client.status != "running":
+            return False
+        if not seconds:
+            self._view.warm(client, self._threads)
+            return False
+        return self._view.wait_until_warm(client, self._threads, seconds)
 
     def capacity(self) -> Capacity:
         """The workers that are there, and the slices of this job's number of threads that fit into all of them.
@@ -161,6 +178,8 @@ class DaskTransport(Transport, Health):
         said = self._view.look(client)
         if said is None and (too_small := self._too_small()) is not None:
             said = too_small.clause
+        if said is None:
+            self._view.warm(client, self._threads)  # workers that came since
         return said or (self._view.paused(client) if inflight and not running else None)
 
     def is_stranded(self, future: Any) -> bool:
