@@ -50,22 +50,20 @@ def main() -> None:
     frames.
     """
     *role, channel, lifeline = sys.argv[1:]
-    _tie(int(channel), int(lifeline))
+    given = int(channel), int(lifeline)
+    _tie(*given)
     logging.getLogger("qiskit_aer").setLevel(logging.ERROR)  # failures are in the result
 
-    from ..engines.aer.simulation import simulate
+    from ..engines.aer.simulation.simulate import Simulation
 
     gc.freeze()  # what was imported stays; to look through it again and again took a twentieth of the time
     if role == [FORKS]:
-        control = socket.socket(fileno=int(channel))
-
-        def become(channel: int, lifeline: int) -> None:
-            _tie(channel, lifeline)
-            _serve_slices(channel, simulate.Simulation())
-
-        serve_forks(control, int(lifeline), become)
-    else:
-        _serve_slices(int(channel), simulate.Simulation())
+        of_child = serve_forks(socket.socket(fileno=given[0]), given[1])
+        if of_child is None:
+            return
+        given = of_child
+        _tie(*given)
+    _serve_slices(given[0], Simulation())
 
 
 def _tie(channel: int, lifeline: int) -> None:

@@ -255,7 +255,7 @@ def test_aer_is_told_of_what_the_processes_leave(monkeypatch):
             memory_limit = 2**30
 
     monkeypatch.setattr(entry, "_MEMORY", [])
-    assert entry._memory(Worker).capacity == 1024 - 150
+    assert entry._memory(Worker).capacity == 1024 - 160
 
 
 WITHIN = """

@@ -152,6 +152,16 @@ def test_a_child_that_is_killed_costs_a_retry_and_not_the_worker(backend, aer, s
     assert "SIGKILL" in retried[0].reason
 
 
+def is_inside_aer(process):
+    """Past the imports of what forked it."""
+    import psutil
+
+    try:
+        return "qiskit_cluster_provider.worker.child" in process.cmdline() and process.cpu_times().user > 1.5
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_children_end_with_their_worker(on_cluster, client):
     """Even in the middle of an endless C++ run that holds the GIL."""
     import psutil

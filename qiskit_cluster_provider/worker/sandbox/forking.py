@@ -10,8 +10,6 @@ import os
 import socket
 import struct
 import sys
-import traceback
-from collections.abc import Callable
 
 REQUEST = struct.Struct("<ci")
 """To the server: FORK, with the descriptors of :data:`DESCRIPTORS`, or STATUS, with the number of a process."""
@@ -24,19 +22,22 @@ DESCRIPTORS = 3
 """The socket of a child, its lifeline, and the file for what it says."""
 
 
-def serve_forks(control: socket.socket, lifeline: int, become: Callable[[int, int], None]) -> None:
+def serve_forks(control: socket.socket, lifeline: int) -> tuple[int, int] | None:
     """Fork children until the worker closes its end of ``control``.
 
     Args:
         control: a socket of packets, to the worker.
         lifeline: of this process, which a child closes.
-        become: what a child does, with its socket and its lifeline.
+
+    Returns:
+        In each child its own socket and its own lifeline; in this process ``None``, at the end.
     """
+    sys.stdout.flush()  # what an import has printed is none of a child's last words
     control.sendall(ANSWER.pack(READY, threads_of_this_process()))
     while True:
         packet, descriptors, _, _ = socket.recv_fds(control, REQUEST.size, DESCRIPTORS)
         if not packet:
-            return
+            return None
         letter, pid = REQUEST.unpack(packet)
         if letter == STATUS:
             control.sendall(_status(pid))
@@ -46,16 +47,16 @@ def serve_forks(control: socket.socket, lifeline: int, become: Callable[[int, in
                 raise OSError(errno.EMFILE, "")
             pid = os.fork()
         except OSError as error:
-            control.sendall(ANSWER.pack(REFUSED, error.errno or 0))
+            answer = ANSWER.pack(REFUSED, error.errno or 0)
         else:
             if not pid:
                 control.close()
                 os.close(lifeline)
-                _live(descriptors, become)
-            control.sendall(ANSWER.pack(BEGUN, pid))
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+                return _settled(*descriptors)
+            answer = ANSWER.pack(BEGUN, pid)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        control.sendall(answer)
 
 
 def threads_of_this_process() -> int:
@@ -68,26 +69,14 @@ def _status(pid: int) -> bytes:
     return ANSWER.pack(ENDED, os.waitstatus_to_exitcode(status)) if ended else ANSWER.pack(RUNS, 0)
 
 
-def _live(descriptors: list[int], become: Callable[[int, int], None]) -> None:
-    """What a child does from its fork to its end, which is that of its process."""
-    code = 1
-    try:
-        os.setsid()  # a Ctrl-C in the terminal is the client's, not the child's
-        channel, lifeline, said = descriptors
-        os.dup2(said, 1)
-        os.dup2(said, 2)
-        os.close(said)
-        _forget_random_numbers()
-        become(channel, lifeline)
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(code)
+def _settled(channel: int, lifeline: int, said: int) -> tuple[int, int]:
+    """What a child does at first: it leaves what it had from its parent."""
+    os.setsid()  # a Ctrl-C in the terminal is the client's, not the child's
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.close(said)
+    _forget_random_numbers()
+    return channel, lifeline
 
 
 def _forget_random_numbers() -> None:
