@@ -175,10 +175,7 @@ def test_children_end_with_their_worker(on_cluster, client):
     while child is None:
         for pid in client.run(os.getpid).values():
             worker = psutil.Process(pid)
-            found = [
-                c for c in worker.children(recursive=True) if "qiskit_cluster_provider.worker.child" in c.cmdline()
-            ]
-            inside = [c for c in found if c.cpu_times().user > 1.5]  # past the imports of what forked it, inside Aer
+            inside = [c for c in worker.children(recursive=True) if is_inside_aer(c)]
             if inside:
                 child = inside[0]
                 break

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 
 from .call import Call
@@ -37,8 +37,7 @@ class ChildPool:
         self._ended: deque[str] = deque(maxlen=1000)  # jobs; slices of theirs may still be handed to us
         self._closing: set[str] = set()  # workers
         self._hopeless = False  # the last start failed for good: until one succeeds, each slice tries once
-        # Without a server, a start is a second of imports: more at once than there are CPUs would only wait.
-        self._starts = threading.Semaphore(max(2, os.cpu_count() or 1))
+        self._make_semaphores()
 
     def run(
         self,
@@ -124,7 +123,7 @@ class ChildPool:
             server = self._ready_server(threads, unwanted)
             if self._count(worker, threads) >= count:
                 return
-            with nullcontext() if server else self._place_to_start(unwanted):
+            with self._turn(self._forking if server else self._starts, unwanted):
                 child = Child(threads, server)
                 child.worker = worker
                 try:
@@ -132,10 +131,12 @@ class ChildPool:
                 except BaseException:
                     child.close()
                     raise
-            with self._lock:
-                needed = not unwanted() and self._count(worker, threads) < count  # a slice may have started its own
-                if needed:
-                    self._idle.append(child)
+                with self._lock:
+                    needed = (
+                        not unwanted() and self._count(worker, threads) < count
+                    )  # a slice may have started its own
+                    if needed:
+                        self._idle.append(child)
             if not needed:
                 child.close()
                 return
@@ -174,6 +175,12 @@ class ChildPool:
         for server in self._servers.values():
             server.let_go()
         self._lock, self._idle, self._busy, self._coming, self._servers = threading.RLock(), [], {}, [], {}
+        self._make_semaphores()
+
+    def _make_semaphores(self) -> None:
+        # A fork takes some ms. One after the other, so that a slice takes what was warmed for it.
+        self._forking = threading.Semaphore(1)
+        # Without a server, a start is a second of imports: more at once than there are CPUs would only wait.
         self._starts = threading.Semaphore(max(2, os.cpu_count() or 1))
 
     def _take(self, job_id: str, worker: str, threads: int, unwanted: Unwanted) -> Child:
@@ -244,7 +251,7 @@ class ChildPool:
     def _start(self, job_id: str, worker: str, threads: int, unwanted: Unwanted) -> Child:
         with self._coming_to(worker, threads):
             server = self._ready_server(threads, partial(self._is_unwanted, job_id, worker, unwanted))
-            with nullcontext() if server else self._place_to_start(unwanted):
+            with self._turn(self._forking if server else self._starts, unwanted):
                 with self._lock:
                     child = self._idle_one(job_id, worker, threads)
                     if child is not None:  # it was warmed meanwhile
@@ -271,8 +278,7 @@ class ChildPool:
             self._coming.remove((worker, threads))
 
     @contextmanager
-    def _place_to_start(self, unwanted: Unwanted) -> Iterator[None]:
-        starts = self._starts
+    def _turn(self, starts: threading.Semaphore, unwanted: Unwanted) -> Iterator[None]:
         while not starts.acquire(timeout=POLL):
             self._pause(0, unwanted)
         try:
