@@ -134,9 +134,10 @@ def _packed(texts: Collection[str]) -> tuple[int, bytes]:
 
 
 def _digits(texts: Collection[str]) -> int:
-    if not all(texts):
+    shortest = min(map(len, texts), default=_OF_NUMBERS)
+    if shortest == 0:
         return _NO_BITS
-    digits = min(map(len, texts), default=0) - 2
+    digits = shortest - 2
     return digits if digits > _OF_NUMBERS else 0
 
 
