@@ -14,6 +14,7 @@ from ..._compat.aer_noise import parts_of
 from ...plan.engine import Cost
 from ...plan.model import Item, Work
 from ...plan.outputs import Bits, ExpectationValues, Parities
+from .rotations.choice import preparation_seconds
 from .shapes import Shape
 
 _ASSEMBLE = 1.1e-5  # a gate, in Python
@@ -22,6 +23,7 @@ _TERM = 5e-5  # of a quantum error, which Aer converts for each of its calls
 _FEW = 9  # qubits: what a gate costs besides its amplitudes is most of it
 _FUSED = 14  # qubits: with more, Aer makes one gate of several
 _FUSION = 0.15  # of the time of plain gates that it takes then
+_ROTATIONS = 0.3  # of Aer's time, roughly: from a hundredth to all of it
 MOST_DENSE = 50
 """Qubits: nothing simulates more than that densely, whatever the method says."""
 
@@ -38,6 +40,9 @@ def _cost_of(shape: Shape, item: Item, shots: int, work: Work) -> Cost:
     assemble = _ASSEMBLE * shape.gates
     output = item.output
     if isinstance(output, ExpectationValues):
+        if output.as_rotations and shape.rotations and method == "statevector" and work.noise_model is None:
+            once, each = preparation_seconds(shape.gates, shape.qubits), _ROTATIONS * each
+            return Cost("rotations", once, each, known)
         terms = sum(len(labels) for labels, _ in output.operators)
         each += terms * (2e-5 + 5e-9 * _size(shape))
     elif isinstance(output, Parities):

@@ -9,6 +9,7 @@ import numpy as np
 from ...plan.circuits.columns import Columns, Word, blocks_in
 from ...plan.circuits.operations import rounds_of
 from .gates import AMPLITUDES, BESIDE_GATES, BRANCHES, BY_SHOT, CLIFFORD, IDLE, METHOD_FOR, READS, SAVED_STATES, SAVES
+from .rotations.choice import are_known
 
 _NARROW = 8  # qubits: so few that it does not matter how many of them are idle
 
@@ -26,6 +27,7 @@ class Shape(NamedTuple):
         saves: instructions that save something.
         states: those that save its state.
         repeats: how often something in it runs is decided while it runs.
+        rotations: its exact expectation values may be had without Aer.
     """
 
     gates: int
@@ -37,6 +39,7 @@ class Shape(NamedTuple):
     saves: int
     states: int
     repeats: bool
+    rotations: bool
 
 
 def shape_of(circuit: Columns) -> Shape:
@@ -57,6 +60,7 @@ def shape_of(circuit: Columns) -> Shape:
         saves=sum(count for name, count in names.items() if name.startswith(SAVES)),
         states=sum(count for name, count in names.items() if name in SAVED_STATES),
         repeats=repeats,
+        rotations=are_known(names),
     )
 
 

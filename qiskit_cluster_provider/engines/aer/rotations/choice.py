@@ -32,12 +32,17 @@ def pays(gates: int, qubits: int, rows: int) -> bool:
     """
     if not 0 < qubits <= QUBITS:
         return False
-    return bool(rows * aer_seconds(gates, qubits) > _READ + gates * (_GATE + _STATE * 2**qubits))
+    return rows * aer_seconds(gates, qubits) > preparation_seconds(gates, qubits)
 
 
 def most_numbers(gates: int, qubits: int) -> int:
     """How many real numbers the steps of a program may change, before Aer is faster."""
     return int(aer_seconds(gates, qubits) / _AMPLITUDE)
+
+
+def preparation_seconds(gates: int, qubits: int) -> float:
+    """Seconds to make the program of a circuit."""
+    return float(_READ + gates * (_GATE + _STATE * 2**qubits))
 
 
 def aer_seconds(gates: int, qubits: int) -> float:

@@ -20,7 +20,6 @@ from .paulis import Changes, Frame, Pauli, pauli_of
 
 _CLOSE = 4e-15  # to a multiple of 90 degrees: what transpilers leave of it
 _QUARTER = pi / 2
-_X, _Z = np.array([[0, 1], [1, 0]]), np.diag([1, -1])
 
 
 class Free(NamedTuple):
@@ -157,20 +156,20 @@ def _clifford(matrix: npt.NDArray[np.complex128], qubits: int) -> Frame | None:
 
 def _read(matrix: npt.NDArray[np.complex128], qubits: int) -> Pauli | None:
     """The Pauli, or its negative, that is ``matrix``."""
-    for x in range(2**qubits):
-        for z in range(2**qubits):
-            power = (x & z).bit_count()
-            for pauli in (Pauli(x, z, power & 3), Pauli(x, z, (power + 2) & 3)):
-                if abs(matrix - _matrix(pauli, qubits)).max() <= _CLOSE:
-                    return pauli
-    return None
+    x = int(abs(matrix[:, 0]).argmax())
+    first = matrix[x, 0]
+    bits = (1 << qubit for qubit in range(qubits))
+    z = sum(bit for bit in bits if (matrix[x ^ bit, bit] * first.conjugate()).real < 0)
+    power = max(range(4), key=lambda power: (first * (1j**power).conjugate()).real)
+    pauli = Pauli(x, z, power)
+    return pauli if abs(matrix - _matrix(pauli, qubits)).max() <= _CLOSE else None
 
 
 def _matrix(pauli: Pauli, qubits: int) -> npt.NDArray[np.complex128]:
-    found = np.full((1, 1), 1j**pauli.power)
-    for qubit in range(qubits):
-        x = _X if pauli.x >> qubit & 1 else np.eye(2)
-        found = np.kron(x @ _Z if pauli.z >> qubit & 1 else x, found)
+    size = 2**qubits
+    found = np.zeros((size, size), dtype=complex)
+    for state in range(size):
+        found[state ^ pauli.x, state] = 1j ** (pauli.power + 2 * (pauli.z & state).bit_count())
     return found
 
 
