@@ -1,17 +1,18 @@
-"""Gates of a circuit of Qiskit, and the values of its parameters."""
+"""Gates of a circuit, and the values of its parameters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import Parameter, ParameterExpression, QuantumCircuit
+from qiskit.circuit import Parameter, ParameterExpression
 from qiskit.circuit.exceptions import CircuitError
 
-from ....plan.circuits.instructions import matrix_of
+from ....plan.circuits.columns import Columns, Kind
+from ....plan.circuits.rebuilding import Rebuilding
+from ..operations import MAKERS
 from .program import Floats
 from .sequence import Free, Gate
 
@@ -23,35 +24,35 @@ class Sources:
     """What the angles of a circuit are sums of: parameters, and expressions that are no sums of them.
 
     Args:
-        parameters: of the circuit, in the order of the columns of its rows.
+        columns: of the circuit, which has gates and barriers alone.
     """
 
-    def __init__(self, parameters: Iterable[Parameter]) -> None:
+    def __init__(self, columns: Columns) -> None:
         self._sources: dict[ParameterExpression, int] = {}
-        self._known: dict[ParameterExpression, Free] = {}
-        self._parameters = tuple(parameters)
+        self._parameters: list[Parameter] = []
+        self._free: list[Free] = []
+        if columns.expressions or columns.parameters:
+            things = Rebuilding(columns, MAKERS, unpickles=False)
+            self._parameters = list(things.parameters[: columns.num_parameters])
+            self._free = [self._of(things.expression(place)) for place in range(len(columns.expressions))]
 
     def values(self, rows: npt.NDArray[np.float64] | None) -> list[Floats]:
         """Of each source, one for each of ``rows``; NaN where an expression has no value."""
         given = {} if rows is None else dict(zip(self._parameters, rows.T, strict=True))
         return [_values(expression, given) for expression in self._sources]
 
-    def gates(self, circuit: QuantumCircuit) -> Iterator[Gate]:
-        """Those of a circuit of gates and barriers alone; their angles become known here."""
-        qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
-        for instruction in circuit.data:
-            name, matrix = instruction.name, matrix_of(instruction)
-            if name == "barrier":
-                continue
-            numbers = () if matrix is not None else tuple(map(self._number, instruction.params))
-            yield Gate(name, [qubits[qubit] for qubit in instruction.qubits], numbers, matrix)
+    def gates(self, columns: Columns) -> Iterator[Gate]:
+        """Those of the circuit."""
+        free = {place: self._free[expression] for place, expression in columns.free.tolist()}
+        for step in columns.steps():
+            if step.word.kind == Kind.UNITARY:
+                yield Gate(step.word.name, step.qubits, (), step.operand)
+            elif step.word.kind != Kind.BARRIER:
+                numbers = [free.get(place, number) for place, number in enumerate(step.numbers.tolist(), step.place)]
+                yield Gate(step.word.name, step.qubits, tuple(numbers))
 
-    def _number(self, value: Any) -> float | Free:
-        if not isinstance(value, ParameterExpression):
-            return float(value)
-        if value not in self._known:
-            self._known[value] = self._sum(value) or Free(((self._source(value), 1.0),))
-        return self._known[value]
+    def _of(self, expression: ParameterExpression) -> Free:
+        return self._sum(expression) or Free(((self._source(expression), 1.0),))
 
     def _sum(self, expression: ParameterExpression) -> Free | None:
         """``expression`` as a sum of parameters with factors; ``None`` if it is no such sum."""

@@ -10,9 +10,8 @@ import numpy as np
 
 from .... import wire
 from ....plan import ExpectationValues
-from ....plan.circuits.rebuilding import rebuild
+from ....plan.circuits.columns import Kind
 from ..gates import CLIFFORD
-from ..operations import MAKERS
 from ..rotations.choice import QUBITS, are_known, most_numbers
 from ..rotations.means import Form, form_of, means
 from ..rotations.program import Program, program_of
@@ -22,6 +21,7 @@ from .jobs import Job, templates_of
 from .outputs import label
 from .simulator import Aer, Experiment
 
+_KINDS = frozenset({Kind.GATE, Kind.UNITARY, Kind.BARRIER})
 _METADATA = {"method": "statevector", "measure_sampling": False}
 
 
@@ -38,6 +38,8 @@ def takes_rotations(aer: Aer, job: Job) -> bool:
     if not isinstance(output, ExpectationValues) or not output.as_rotations or not aer.has_one_state:
         return False
     if circuit.num_qubits > QUBITS or any(np.iscomplex(coefficients).any() for _, coefficients in output.operators):
+        return False
+    if not _KINDS.issuperset(word.kind for word in circuit.words):
         return False
     names = set(circuit.counts)
     if names - {"barrier"} <= CLIFFORD:
@@ -77,8 +79,8 @@ def _circuit(aer: Aer, job: Job) -> _Circuit | None:
     """``None`` if it is no circuit of rotations, or one that Aer simulates faster."""
 
     def make() -> _Circuit | None:
-        circuit, parameters = rebuild(job.circuit, MAKERS)
-        sources, most = Sources(parameters), most_numbers(len(job.circuit), circuit.num_qubits)
+        circuit = job.circuit
+        sources, most = Sources(circuit), most_numbers(len(circuit), circuit.num_qubits)
         program = program_of(circuit.num_qubits, sources.gates(circuit), most)
         return None if program is None else _Circuit(sources, program)
 

@@ -8,6 +8,7 @@ from qiskit.quantum_info import Statevector, random_clifford, random_unitary
 from qiskit_cluster_provider.engines.aer.rotations.gates import TURNS
 from qiskit_cluster_provider.engines.aer.rotations.program import program_of
 from qiskit_cluster_provider.engines.aer.rotations.reading import Sources
+from qiskit_cluster_provider.engines.aer.simulation.template import columns_of
 
 GATES = get_standard_gate_name_mapping()
 PARAMETERS = 5
@@ -45,7 +46,7 @@ def angle(rng, theta):
         0.25 * theta[one] - theta[other] / 3 + 0.5,
         -theta[one],
         theta[one] + np.pi / 2,
-        2 * (np.pi - theta[one]) * (np.pi - theta[other]),
+        2 * theta[one] * theta[other],
         theta[one].sin(),
         theta[one].abs(),
     ][rng.integers(9)]
@@ -53,8 +54,9 @@ def angle(rng, theta):
 
 def compiled(circuit, most=10**9):
     """Its program, and its sources."""
-    sources = Sources(circuit.parameters)
-    return program_of(circuit.num_qubits, sources.gates(circuit), most), sources
+    columns = columns_of(circuit)
+    sources = Sources(columns)
+    return program_of(circuit.num_qubits, sources.gates(columns), most), sources
 
 
 def plain_means(circuit, row, operators):
