@@ -32,7 +32,7 @@ class Sources:
         self._parameters: list[Parameter] = []
         self._free: list[Free] = []
         if columns.expressions or columns.parameters:
-            things = Rebuilding(columns, MAKERS, unpickles=False)
+            things = Rebuilding(columns, MAKERS)
             self._parameters = list(things.parameters[: columns.num_parameters])
             self._free = [self._of(things.expression(place)) for place in range(len(columns.expressions))]
 

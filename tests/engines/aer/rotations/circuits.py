@@ -8,7 +8,7 @@ from qiskit.quantum_info import Statevector, random_clifford, random_unitary
 from qiskit_cluster_provider.engines.aer.rotations.gates import TURNS
 from qiskit_cluster_provider.engines.aer.rotations.program import program_of
 from qiskit_cluster_provider.engines.aer.rotations.reading import Sources
-from qiskit_cluster_provider.engines.aer.simulation.template import columns_of
+from tests.columns import columns_of
 
 GATES = get_standard_gate_name_mapping()
 PARAMETERS = 5
