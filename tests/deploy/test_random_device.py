@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from qiskit.circuit import QuantumCircuit
 
@@ -34,13 +35,15 @@ def library(tmp_path_factory):
     return str(made)
 
 
-def counts(circuit):
+def run(circuit):
+    """The data of a child, and the files that processes of this one have in their memory."""
     pool = ChildPool()
     try:
         result = decode_result(pool.run(call(), "w", 1, task(circuit, shots=200), {}))
+        files = {file.path for child in psutil.Process().children(recursive=True) for file in child.memory_maps()}
     finally:
         pool.close()
-    return result.experiments.data(0)
+    return result.experiments.data(0), files
 
 
 def test_a_child_that_loads_it_has_the_same_answer(library, monkeypatch):
@@ -50,9 +53,12 @@ def test_a_child_that_loads_it_has_the_same_answer(library, monkeypatch):
     circuit.reset(0)
     circuit.h(0)
     circuit.measure([0, 1], [0, 1])
-    expected = counts(circuit)
+    expected, files = run(circuit)
+    assert library not in files
     monkeypatch.setenv("LD_PRELOAD", library)
-    assert counts(circuit) == expected
+    found, files = run(circuit)
+    assert found == expected
+    assert library in files
 
 
 def test_random_numbers_are_still_random(library):
