@@ -125,19 +125,17 @@ def made_of(steps: Sequence[Any], parameters: Any) -> Any:
     if len(steps) > _MOST_STEPS:
         raise ValueError(f"an expression has {len(steps)} steps")
     stack: list[Any] = []
+
+    def value(side: Any) -> Any:
+        if isinstance(side, (tuple, list)):
+            return parameters[side[0]]
+        return stack.pop() if side is None else side
+
     for name, left, right in steps:
-        for side in (left, right):
-            if isinstance(side, (tuple, list)):
-                stack.append(parameters[side[0]])
-            elif side is not None:
-                stack.append(side)
-        if name in _TWO:
-            other, one = stack.pop(), stack.pop()
-            if not isinstance(one, ParameterExpression):
-                one = value_of(one)
-            stack.append(getattr(one, _TWO[name])(other))
-        else:
-            one = stack.pop()
-            stack.append(getattr(one if isinstance(one, ParameterExpression) else value_of(one), _ONE[name])())
+        other = value(right) if name in _TWO else None  # of two results, the right one was made last
+        one = value(left)
+        if not isinstance(one, ParameterExpression):
+            one = value_of(one)
+        stack.append(getattr(one, _TWO[name])(other) if name in _TWO else getattr(one, _ONE[name])())
     (made,) = stack
     return made
