@@ -108,7 +108,7 @@ class ClusterDispatch(Dispatch):
 
     def _next(self, tracker: SliceTracker) -> int | None:
         """The next slice to send. Of those that workers may die of, there is never more than one on its way."""
-        alone = any(map(tracker.is_dangerous, self._inflight))
+        alone = tracker.has_dangerous and any(map(tracker.is_dangerous, self._inflight))
         for place, index in enumerate(self._waiting):
             if not (alone and tracker.is_dangerous(index)):
                 del self._waiting[place]
@@ -134,9 +134,10 @@ class ClusterDispatch(Dispatch):
                 f"{tracker.losses} tries in a row were lost with their workers, the last of them: {self._last_loss}.",
                 hint=f"Look into the logs of the workers. {_PARTIAL}",
             )
-        now = self._now()
+        now, told = self._now(), not self._news.empty()
         for index, future in list(self._inflight.items()):
-            self._look_whether_done(index, future)
+            if not told:  # else what is done is probably among the news, which are many if this thread is behind
+                self._look_whether_done(index, future)
             given_up = self._given_up_because(index, future, tracker, now)
             if given_up is None:
                 continue

@@ -157,6 +157,11 @@ class SliceTracker:
         found = decide([Outcome.LOST] * lost, self.plan.slices[index].size, self._retries, index in self._suspected)
         return 0 if found is Action.AGAIN else lost
 
+    @property
+    def has_dangerous(self) -> bool:
+        """Whether any slice is dangerous; hardly ever is one."""
+        return bool(self._dangerous)
+
     def is_dangerous(self, index: int) -> bool:
         """Whether it may be what workers die of. One such slice at a time, and the loss of another tells nothing."""
         return index in self._dangerous

@@ -5,6 +5,8 @@ import time
 
 import pytest
 from distributed import Client, Event, LocalCluster
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qiskit_cluster_provider.dispatch.transports.dask.scheduler_view import view_of
 from qiskit_cluster_provider.dispatch.transports.dask.worker_load import WorkerLoad
@@ -71,3 +73,31 @@ def test_a_task_on_a_worker_is_somewhere(client):
     assert not view.is_nowhere(client, "running")
     Event("gate").set()
     future.result(timeout=30)
+
+
+@given(
+    threads=st.lists(st.integers(1, 4), min_size=1, max_size=6),
+    steps=st.lists(st.integers(0, 9), max_size=60),
+)
+def test_it_is_always_the_worker_with_the_fewest_for_its_threads(threads, steps):
+    load, given_to = WorkerLoad(), []
+    workers = {f"w{index}": count for index, count in enumerate(threads)}
+    for step in steps:
+        if step > 6 and given_to:
+            load.give_back(given_to.pop(step % len(given_to)))
+            continue
+        if step == 0:
+            workers = dict(workers)  # the scheduler was asked again
+        least = min(workers, key=lambda one: (given_to.count(one) + 1) / workers[one])
+        given_to.append(load.take(workers))
+        assert given_to[-1] == least
+
+
+def test_what_a_worker_has_counts_when_it_comes_back():
+    load = WorkerLoad()
+    assert load.take({"a": 1}) == "a"
+    assert load.take({"b": 1}) == "b"
+    load.give_back("b")
+    assert load.take({"a": 1, "b": 1}) == "b"
+    load.give_back("a")
+    assert load.take({"a": 1, "b": 1}) == "a"

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from distributed import Client
 from distributed import Future as DaskFuture
@@ -27,6 +27,22 @@ from .scheduler_view import MEMORY, SchedulerView, view_of
 from .worker_load import WorkerLoad
 
 _END_WITHIN = 10.0  # seconds for the workers to be told that a job was cancelled
+
+
+class _Fit(NamedTuple):
+    """What fits on the workers of a cluster.
+
+    Attributes:
+        threads: of each worker, by address.
+        slots: slices, on all of them.
+        most: slices, on one of them.
+        largest: the most threads of a worker.
+    """
+
+    threads: Mapping[str, int]
+    slots: int
+    most: int
+    largest: int
 
 
 class DaskTransport(Transport, Health):
@@ -58,6 +74,7 @@ class DaskTransport(Transport, Health):
         self._started: Started = _nobody_listens
         self._count = itertools.count()
         self._view = SchedulerView(None)
+        self._fits = _Fit({}, 0, 0, 0)
         self._named: dict[str, tuple[str, ...]] = {}  # key of a future -> workers that may, or should, run it
         self._places: dict[str, tuple[WorkerLoad, str]] = {}  # key of a future -> the worker that it was meant for
 
@@ -102,13 +119,13 @@ class DaskTransport(Transport, Health):
         A cluster without workers is to get at least one. A cluster that grows with the load sees no load beyond what
         it was given, so that it gets enough for all the workers that it may have.
         """
-        fit = [n // self._threads if self._threads else 1 for n in self._view.threads.values()]
-        grown = self._grows_to() * max([1, *fit])
+        fit = self._fit()
+        grown = self._grows_to() * max(1, fit.most)
         scheduler = self._client.scheduler
         near = scheduler is not None and scheduler.address.startswith("inproc")  # in this process
         return Capacity(
-            workers=max(1, len(fit)),
-            slots=max(1, sum(fit), grown) if fit else max(SLOTS_IF_EMPTY, grown),
+            workers=max(1, len(fit.threads)),
+            slots=max(1, fit.slots, grown) if fit.threads else max(SLOTS_IF_EMPTY, grown),
             overhead=OVERHEAD_LOCAL if near else OVERHEAD_NETWORK,
             memory=self._view.memory,
         )
@@ -260,9 +277,18 @@ class DaskTransport(Transport, Health):
             future = self._blobs[name] = self._view.blobs.get(self._client, name, blobs[name])
         return future
 
+    def _fit(self) -> _Fit:
+        """How many slices fit on the workers that are there now; asked for each slice that is sent and comes back."""
+        threads = self._view.threads  # another dictionary whenever the scheduler was asked
+        if self._fits.threads is not threads:
+            each = [n // self._threads if self._threads else 1 for n in threads.values()]
+            self._fits = _Fit(threads, sum(each), max(each, default=0), max(threads.values(), default=0))
+        return self._fits
+
     def _too_small(self) -> Reason | None:
-        largest = max(self._view.threads.values(), default=self._threads)
-        if largest >= self._threads:
+        fit = self._fit()
+        largest = fit.largest
+        if not fit.threads or largest >= self._threads:
             return None
         return Reason(
             f"max_parallel_threads={self._threads}, but the largest worker has {largest} threads",
