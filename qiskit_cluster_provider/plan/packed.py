@@ -130,7 +130,9 @@ def _check(size: Any, outcomes: Any, digits: Any) -> None:
 
 def _packed(texts: Collection[str]) -> tuple[int, bytes]:
     size = max(1, (max(map(len, texts), default=3) - 1) // 2)  # two hexadecimal digits a byte, after the "0x"
-    return size, bytes.fromhex("".join([text[2:].zfill(2 * size) for text in texts]))
+    width = 2 * size + 2
+    digits = "".join([text.zfill(width) for text in texts]).replace("x", "0")  # a byte more than cutting each text
+    return size, _rows(size + 1, bytes.fromhex(digits))[:, 1:].tobytes()
 
 
 def _digits(texts: Collection[str]) -> int:

@@ -28,16 +28,20 @@ from ..slow import quick
 HEAD = {"backend_name": "b", "backend_version": "1", "job_id": "j", "date": "d", "time_taken": 0.5}
 
 
-@pytest.fixture(scope="module")
-def plan():
-    batch = []
+def batch():
+    found = []
     for index in range(7):
         circuit = QuantumCircuit(3, index + 3, name=f"q{index}", metadata={"index": index})
         circuit.h(range(3))
         circuit.measure(range(3), range(3))
-        batch.append(circuit)
+        found.append(circuit)
+    return found
+
+
+@pytest.fixture(scope="module")
+def plan():
     options = {"shots": 20, "memory": True, "seed_simulator": 1}
-    return cut(prepare(batch, None, RunSettings(options, SliceOptions(max_job_size=2))), 1)
+    return cut(prepare(batch(), None, RunSettings(options, SliceOptions(max_job_size=2))), 1)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +59,7 @@ def test_order_of_arrival_does_not_matter(plan, results, aer, same):
     items = list(results.items())
     random.Random(1).shuffle(items)
     merged = merge(plan, dict(items), {}, head=HEAD)
-    circuits = [item.circuit.copy() for item in plan.work.items]
-    for circuit, item in zip(circuits, plan.work.items, strict=True):
-        circuit.metadata = item.metadata
-    same(merged, aer.run(circuits, shots=20, memory=True, seed_simulator=1).result())
+    same(merged, aer.run(batch(), shots=20, memory=True, seed_simulator=1).result())
     assert merged.results[3].header["metadata"] is plan.work.items[3].metadata
     assert merged.to_dict()["backend_name"] == "b"
 
