@@ -1,10 +1,10 @@
 """Everything that crosses a process: bytes to plan types and back, versioned.
 
-Towards a worker, circuits that QPY cannot carry are pickled, and noise models that are more than data: a worker
-trusts its client, as every Dask worker does. On the way back nothing is pickled: results are msgpack with arrays.
+Circuits and noise models are data. What of them has no such form is pickled, for a worker that trusts its client, as
+every Dask worker does. On the way back nothing is pickled: results are msgpack with arrays.
 """
 
-from .circuits import decode_circuits, encode_circuits
+from .circuits import decode_circuits, digest, encode_circuits
 from .envelope import VERSION
 from .experiments import PackedExperiments
 from .handover import Mailbox, example_address
@@ -28,6 +28,7 @@ __all__ = [
     "decode_output",
     "decode_result",
     "decode_task",
+    "digest",
     "encode_circuits",
     "encode_noise",
     "encode_output",

@@ -7,7 +7,6 @@ they are compressed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,10 +25,12 @@ from ..plan.circuits.columns import (
     Symbol,
     Variable,
     Word,
+    numbers_of,
 )
 
 _DEEPEST = 128  # lists inside each other, blocks of control flow among them
 _MOST_QUBITS = 14  # of a matrix: one of 14 qubits has 4 GB
+_MOST_BITS = 2**20  # of a circuit, of its blocks, and elements of a vector of parameters
 _PLAIN = (str, int, float, complex, bytes)
 _LIST, _TUPLE, _DICT, _FREE, _CIRCUIT, _REGISTER, _PICKLED = range(7)
 _INTEGERS = (np.dtype("<u1"), np.dtype("<u2"), np.dtype("<u4"))
@@ -112,12 +113,18 @@ def columns_of(data: Any, depth: int = 0) -> Columns:
 
 def _check(columns: Columns) -> None:
     """Refuse columns of which one is too short or too long, or that refer to what is not there."""
+    if max(columns.num_qubits, columns.num_clbits, *columns.inner_bits) > _MOST_BITS:
+        raise ValueError(f"more than {_MOST_BITS} bits")
+    if sum({(one.name, one.size, one.uuid): one.size for one in columns.parameters}.values()) > _MOST_BITS:
+        raise ValueError(f"vectors of more than {_MOST_BITS} parameters")
     kinds = [word.kind for word in columns.words]
     if len(columns.codes) and int(columns.codes.max()) >= len(columns.words):
         raise ValueError("a code has no word")
     counts = np.bincount(columns.codes, minlength=len(columns.words)).tolist()
     wanted = {"qubits": 0, "clbits": 0, "numbers": 0, "matrices": 0, "operands": 0}
     for word, count in zip(columns.words, counts, strict=True):
+        if not count:
+            raise ValueError(f"no instruction has the word {word.name!r:.40}")
         for name in ("qubits", "clbits", "numbers"):
             wanted[name] += count * getattr(word, name)
         if word.kind == Kind.UNITARY:
@@ -161,20 +168,17 @@ def _floats(array: Any, kind: Any) -> npt.NDArray[Any]:
     return array.astype(kind, copy=False)
 
 
-def _bits(bits: Sequence[int]) -> Any:
+def _bits(bits: range | tuple[int, ...]) -> Any:
     """The numbers of the bits of a register; of neighbours, the first and how many they are."""
-    if bits and tuple(bits) == tuple(range(bits[0], bits[0] + len(bits))):
-        return [bits[0], len(bits)]
-    return [list(bits)]
+    return [bits.start, len(bits)] if isinstance(bits, range) else [list(bits)]
 
 
 def _register(data: Any) -> Register:
     name, bits, owns = data
-    numbers: Any = bits[0]
     if len(bits) == 2:
         first, count = map(_count, bits)
-        numbers = range(first, first + min(count, 2**24))
-    return Register(_text(name), tuple(map(_count, numbers)), bool(owns))
+        return Register(_text(name), range(first, first + count), bool(owns))
+    return Register(_text(name), numbers_of([*map(_count, bits[0])]), bool(owns))
 
 
 def _word(data: Any) -> Word:
@@ -194,7 +198,7 @@ def _symbol_of(data: Any) -> Symbol:
     name, place, size, uuid = data
     if type(place) is not int or not -1 <= place < _count(size) + (place < 0) or len(uuid) not in (0, 16):
         raise ValueError(f"{data!r:.80} is no parameter")
-    return Symbol(_text(name), place, min(size, 2**24), int.from_bytes(uuid, "big"))
+    return Symbol(_text(name), place, size, int.from_bytes(uuid, "big"))
 
 
 def _text(value: Any) -> str:

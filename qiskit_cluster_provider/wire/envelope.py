@@ -37,6 +37,8 @@ DAMAGE = (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryErro
 """What reading of a message raises that is none, and no more than that."""
 UNPACKABLE = (TypeError, ValueError, OverflowError)
 """What :func:`pack` raises for what has no place in the format."""
+MOST = 2**33
+"""Bytes of a body; arrays of a result, which may be larger, lie beside it."""
 _ARRAY, _COMPLEX, _TUPLE, _BESIDE = 1, 2, 3, 4
 Arrays = list[npt.NDArray[Any]]
 
@@ -61,10 +63,16 @@ def seal(kind: bytes, body: Any, beside: Arrays | None = None) -> bytes:
     return b"%s%c%sz%s" % (MAGIC, VERSION, kind, zstandard.ZstdCompressor(level=3).compress(message))
 
 
-def unseal(kind: bytes, message: bytes | memoryview, beside: Beside | None = None) -> Any:
+def unseal(kind: bytes, message: bytes | memoryview, beside: Beside | None = None, most: int = MOST) -> Any:
     """The body of a message of ``kind``.
 
     Nothing in it is executed, whoever made it.
+
+    Args:
+        kind: one byte.
+        message: of :func:`seal`.
+        beside: has the arrays that lie beside it.
+        most: bytes of the body, before it was compressed.
 
     Raises:
         WireError: it is no such message, damaged, or of another version of the format.
@@ -79,6 +87,8 @@ def unseal(kind: bytes, message: bytes | memoryview, beside: Beside | None = Non
     body = message[6:]
     try:
         if message[5:6] == b"z":
+            if zstandard.frame_content_size(body) > most:
+                raise ValueError(f"it has more than {most >> 30} GB")
             body = zstandard.ZstdDecompressor().decompress(body)
         return unpack(body, beside=beside)
     except WireError:

@@ -11,7 +11,7 @@ columns in every process.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -69,13 +69,21 @@ class Register(NamedTuple):
 
     Attributes:
         name: of the register.
-        bits: numbers of its bits, in its order.
+        bits: numbers of its bits, in its order, as :func:`numbers_of` has them.
         owns: whether they are bits that the register has made, and not bits that were there before.
     """
 
     name: str
-    bits: tuple[int, ...]
+    bits: range | tuple[int, ...]
     owns: bool
+
+
+def numbers_of(bits: Sequence[int]) -> range | tuple[int, ...]:
+    """Numbers of bits; of neighbours in order, which most are, a range."""
+    if not bits:
+        return ()
+    neighbours = range(bits[0], bits[0] + len(bits))
+    return neighbours if all(map(int.__eq__, bits, neighbours)) else tuple(bits)
 
 
 class Symbol(NamedTuple):
@@ -171,7 +179,7 @@ class Columns:
     """A circuit, or a block of control flow in one.
 
     Attributes:
-        name: of the circuit.
+        name: of the circuit; a block has none.
         num_qubits, num_clbits: its widths.
         qregs, cregs: its registers.
         words: its vocabulary, in the order in which its instructions first use it.

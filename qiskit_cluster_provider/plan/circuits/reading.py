@@ -11,11 +11,12 @@ from qiskit.circuit import CircuitError, CircuitInstruction, ParameterExpression
 
 from ...errors import InvalidCircuitError
 from .classical import expression_data
-from .columns import Columns, Declaration, Free, Kind, Pickled, Scope, Word
+from .columns import Columns, Declaration, Free, Kind, Pickled, Register, Scope, Word
 from .operations import Written, pickled, written
 from .tables import Tables
 
 _FLOAT = frozenset({float})
+_LEAVES = frozenset({"break_loop", "continue_loop"})
 _READS = {"measure": (Kind.MEASURE, 1, 1), "reset": (Kind.RESET, 1, 0)}
 
 Writer = Callable[[Any, "Reading"], Written | None]
@@ -64,18 +65,22 @@ class Reading:
         reader: of the run.
         tables: of the outermost circuit.
         circuit: to read.
-        scope: of a block.
+        bits: of a block, in the order in which they are numbered.
 
     Attributes:
         tables: as given.
     """
 
-    def __init__(self, reader: Reader, tables: Tables, circuit: QuantumCircuit, scope: Scope | None = None) -> None:
+    def __init__(
+        self, reader: Reader, tables: Tables, circuit: QuantumCircuit, bits: tuple[list[Any], list[Any]] | None = None
+    ) -> None:
         self.tables = tables
         self.writers = reader.writers
         self._reader = reader
         self._circuit = circuit
-        self._scope = scope
+        self._scope = None
+        if bits is not None:
+            self._scope = Scope(tuple(map(tables.qubit, bits[0])), tuple(map(tables.clbit, bits[1])))
         self._known: dict[Any, int] = {}  # words by Word, and those of standard gates without a label by name
         self._words: list[Word] = []
         self._codes: list[int] = []
@@ -85,8 +90,13 @@ class Reading:
         self._free: list[tuple[int, int]] = []
         self._matrices: list[npt.NDArray[np.complex128]] = []
         self._operands: list[Any] = []
-        place = {bit: i for i, bit in enumerate(circuit.clbits)} if scope else tables.clbits
-        self._place_of_clbit = place.__getitem__
+        self._order: tuple[Sequence[int], Sequence[int]] = (), ()  # of the bits of the blocks that are read next
+        self._qubit_places: Mapping[Any, int] = tables.qubits
+        places: Mapping[Any, int] = tables.clbits
+        if bits is not None:
+            self._qubit_places = {bit: place for place, bit in enumerate(bits[0])}
+            places = {bit: place for place, bit in enumerate(bits[1])}
+        self._place_of_qubit, self._place_of_clbit = self._qubit_places.__getitem__, places.__getitem__
 
     def columns(self, **of_all: Any) -> Columns:
         """The columns; ``of_all`` are those that only the outermost circuit has, as values, or made at the end."""
@@ -94,10 +104,13 @@ class Reading:
         # Variables are declared before instructions refer to them, so that their numbers do not depend on that.
         declarations = self._declarations()
         qregs, cregs = self.tables.registers(circuit.qregs), self.tables.registers(circuit.cregs)
+        if self._scope:  # those of a block are in no order
+            qregs, cregs = (tuple(sorted(some, key=_by_name)) for some in (qregs, cregs))
         phase, phase_expression = self._phase(circuit.global_phase)
         self._read()
         return Columns(
-            name=str(circuit.name),
+            # Qiskit numbers the names of blocks through, so that they are others in each process.
+            name="" if self._scope else str(circuit.name),
             num_qubits=circuit.num_qubits,
             num_clbits=circuit.num_clbits,
             qregs=qregs,
@@ -118,12 +131,10 @@ class Reading:
         )
 
     def block(self, circuit: QuantumCircuit) -> Columns:
-        """The columns of a block of this circuit."""
-        scope = Scope(
-            tuple(map(self.tables.qubit, circuit.qubits)),
-            tuple(map(self.tables.clbit, circuit.clbits)),
-        )
-        return Reading(self._reader, self.tables, circuit, scope).columns()
+        """The columns of a block of the operation that is read."""
+        qubits, clbits = self._order
+        bits = [circuit.qubits[index] for index in qubits], [circuit.clbits[index] for index in clbits]
+        return Reading(self._reader, self.tables, circuit, bits).columns()
 
     def value(self, value: Any) -> Any:
         """A parameter of an operation as data: numbers, texts, arrays, and sequences of these.
@@ -169,7 +180,8 @@ class Reading:
             ("declared", circuit.iter_declared_stretches()),
         )
         for how, variables in groups:
-            found += [Declaration(how, self.tables.variable(one)) for one in variables]
+            numbers = map(self.tables.variable, variables)
+            found += [Declaration(how, one) for one in (sorted(numbers) if how == "captured" else numbers)]
         return tuple(found)
 
     def _phase(self, phase: Any) -> tuple[float, int | None]:
@@ -188,8 +200,7 @@ class Reading:
 
     def _read(self) -> None:
         """The instructions. All that is done for a plain gate is written out here."""
-        local = self._scope is not None
-        place = {bit: i for i, bit in enumerate(self._circuit.qubits)} if local else self.tables.qubits
+        place = self._qubit_places
         known, codes, qubits, numbers = self._known, self._codes, self._qubits, self._numbers
         for instruction in self._circuit.data:
             on = instruction.qubits
@@ -201,10 +212,22 @@ class Reading:
                     code = known[name] = self._code(Word(Kind.GATE, name, None, len(on), 0, len(params)))
                 numbers += params
             else:
+                if instruction.is_control_flow() or instruction.name in _LEAVES:
+                    on = self._in_order(instruction)
                 code = self._other(instruction)
             codes.append(code)
             for bit in on:
                 qubits.append(place[bit])
+
+    def _in_order(self, instruction: CircuitInstruction) -> list[Any]:
+        """The qubits of an operation with blocks by number, in which order its blocks are read.
+
+        Qiskit's own order may be another one each time that the circuit is built, and means nothing to Aer.
+        """
+        qubits, clbits = instruction.qubits, instruction.clbits
+        by_number = sorted(range(len(qubits)), key=lambda index: self._place_of_qubit(qubits[index]))
+        self._order = by_number, sorted(range(len(clbits)), key=lambda index: self._place_of_clbit(clbits[index]))
+        return [qubits[index] for index in by_number]
 
     def _code(self, word: Word) -> int:
         code = self._known.get(word)
@@ -217,7 +240,8 @@ class Reading:
         """The code of an instruction; its clbits, numbers and operand are added."""
         name, label = instruction.name, instruction.label
         widths = len(instruction.qubits), len(instruction.clbits)
-        self._clbits += map(self._place_of_clbit, instruction.clbits)
+        clbits = map(self._place_of_clbit, instruction.clbits)
+        self._clbits += sorted(clbits) if instruction.is_control_flow() or name in _LEAVES else clbits
         kind = _READS.get(name)
         if kind is not None and kind[1:] == widths:
             return self._code(Word(kind[0], name, label, *widths, 0))
@@ -265,3 +289,7 @@ class Reading:
 
 def _joined(matrices: Sequence[npt.NDArray[np.complex128]]) -> npt.NDArray[np.complex128]:
     return np.concatenate(matrices) if matrices else np.empty(0, dtype=np.complex128)
+
+
+def _by_name(register: Register) -> tuple[str, tuple[int, ...]]:
+    return register.name, tuple(register.bits)

@@ -201,13 +201,15 @@ class Rebuilding:
         return self._variables[number]
 
     def _register(self, register: Register, quantum: bool) -> Any:
-        key = quantum, Register(register.name, tuple(register.bits), register.owns)
+        key = quantum, register
         found = self._registers.get(key)
         if found is None:
             kind: Any = QuantumRegister if quantum else ClassicalRegister
+            bits: list[Any] = self._qubits if quantum else self._clbits
+            if register.bits and max(register.bits[0], register.bits[-1]) >= len(bits):
+                raise ValueError(f"register {register.name!r:.40} has bits that are not there")
             if register.owns:
                 found = kind(len(register.bits), register.name)
-                bits: list[Any] = self._qubits if quantum else self._clbits
                 for number, bit in zip(register.bits, found, strict=True):
                     if bits[number] is None:
                         bits[number] = bit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr
 
 from .classical import STRETCH, type_data
-from .columns import Expression, Register, Symbol, Variable
+from .columns import Expression, Register, Symbol, Variable, numbers_of
 from .expressions import Symbols, come_back, steps_of
 
 
@@ -35,6 +36,7 @@ class Tables:
         self.clbits: dict[Clbit, int] = {bit: number for number, bit in enumerate(circuit.clbits)}
         self._owned = owned
         self._parameters: dict[Parameter, int] = {}
+        self._own = circuit.num_parameters
         if circuit.num_parameters:
             self._parameters = {one: number for number, one in enumerate(circuit.parameters)}
         self._symbols = Symbols()
@@ -45,8 +47,13 @@ class Tables:
 
     @property
     def parameters(self) -> tuple[Symbol, ...]:
-        """All that were met. Their identifiers are left out unless an expression would be made in another order."""
-        return tuple(_symbol(one, self._exact) for one in self._parameters)
+        """All that were met. Their identifiers are left out unless an expression would be made in another order.
+
+        What loops bind gets a name of ours: Qiskit's names of it are numbered through in each process.
+        """
+        own = itertools.islice(self._parameters, self._own)
+        bound = range(self._own, len(self._parameters))
+        return (*(_symbol(one, self._exact) for one in own), *(Symbol(f"_bound_{number}") for number in bound))
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -77,7 +84,7 @@ class Tables:
         if owns is None:
             kind = QuantumRegister if quantum else ClassicalRegister
             owns = self._owned[register] = [*kind(len(bits), register.name)] == bits
-        return Register(register.name, tuple(map(number, bits)), owns)
+        return Register(register.name, numbers_of([*map(number, bits)]), owns)
 
     def parameter(self, parameter: Parameter) -> int:
         """The number of ``parameter``."""
