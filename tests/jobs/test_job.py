@@ -18,9 +18,9 @@ from qiskit_cluster_provider.errors import (
     ClusterConnectionError,
     ClusterJobError,
     ClusterJobTimeoutError,
-    SlicesLostError,
+    InvalidCircuitError,
 )
-from qiskit_cluster_provider.progress import JobFinished, JobStarted, SliceDone, SliceFailed, SliceStarted
+from qiskit_cluster_provider.progress import JobFinished, JobStarted, SliceDone, SliceStarted
 from qiskit_cluster_provider.worker.sandbox.pool import POOL
 from tests.slow import endless, quick, unsupported
 
@@ -240,20 +240,15 @@ def test_a_complete_partial_result_is_not_marked(backend):
     assert not hasattr(job.partial_result(), "partial")
 
 
-def test_what_cannot_be_sent_costs_its_slice_only(backend, events):
+def test_what_cannot_be_sent_is_refused_before_anything_is(backend, events):
     stuck = QuantumCircuit(1, 1, name="stuck")
     gate = Gate("x", 1, [])
     gate.lock = threading.Lock()
     stuck.append(gate, [0])
-    job = backend.run([quick(), stuck, quick()], max_job_size=1, callback=events)
-    with pytest.raises(SlicesLostError, match="'stuck'"):
-        job.result(timeout=60)
-    assert job.status() is JobStatus.ERROR
-    partial = job.partial_result()
-    assert [r.success for r in partial.results] == [True, False, True]
-    assert [e.name for e in job.errors()] == ["stuck"]
-    assert [e.index for e in events if isinstance(e, SliceFailed)] == [1]
-    assert [info.state for info in job.slices()] == ["done", "failed", "done"]
+    with pytest.raises(InvalidCircuitError, match="has the operation 'x', which cannot be sent") as refusal:
+        backend.run([quick(), stuck, quick()], max_job_size=1, callback=events)
+    assert (refusal.value.circuit, refusal.value.index) == ("stuck", 1)
+    assert not list(events)
 
 
 def test_a_broken_callback_costs_nothing(backend):
@@ -331,7 +326,7 @@ def test_our_copies_of_circuits_are_emptied_when_their_results_are_there(backend
 
     def listener(event):
         if isinstance(event, SliceDone):
-            held.append(sum(bool(item.circuit.data) for item in job._record.work.items))
+            held.append(sum(bool(len(item.circuit)) for item in job._record.work.items))
 
     gate = threading.Event()
     with Closed(gate) as executor:

@@ -171,7 +171,7 @@ def _condition(condition: Any, reading: Reading) -> tuple[Any, ...]:
     if isinstance(condition, expr.Expr):
         return "classical", reading.classical(condition)
     what, value = condition
-    return "equals", *_target(what, reading), reading.value(value)
+    return "equals", *_target(what, reading), int(value)  # which a copy of the circuit has as True
 
 
 def _target(what: Any, reading: Reading) -> tuple[Any, ...]:
