@@ -117,11 +117,10 @@ def test_a_client_is_told_what_such_a_worker_refuses(monkeypatch):
     model = noise(LocalNoisePass(after, op_types=Delay))
     with ClusterProvider() as provider:  # whose workers are new processes, with this environment
         backend = provider.get_backend("aer-local", workers=1, processes=True)
-        for what, circuit, given in (
-            ("an operation of the class .*Mine", with_mine(), None),
-            ("the noise model", quick(), model),
-        ):
-            job = backend.run(circuit, noise_model=given, **options)
-            with pytest.raises(SlicesLostError, match=f"{what} came in a pickle, and this worker unpickles nothing"):
-                job.result(timeout=60)
+        refused = "came in a pickle, and this worker unpickles nothing"
+        with pytest.raises(SlicesLostError, match=f"the noise model {refused}"):
+            backend.run(quick(), noise_model=model, **options).result(timeout=60)
+        mixed = backend.run([quick(), with_mine()], **options).result(timeout=60)
+        assert [one.success for one in mixed.results] == [True, False], "a circuit that is refused fails alone"
+        assert refused in mixed.results[1].status
         assert backend.run(quick(), noise_model=noise(), **options).result().success

@@ -41,6 +41,14 @@ P1S = _of_pass("RelaxationNoisePass._p1s", without=_PASS)
 DT = _of_pass("RelaxationNoisePass._dt", without=_PASS)
 TARGET = _of_pass("RelaxationNoisePass._target", without=_PASS)
 
+ERROR_ID = Attribute(
+    "qiskit-aer",
+    "BaseQuantumError._id",
+    reason="to name the error of a channel instruction as the noise model does",
+    tried=TRIED,
+    without="Aer adds the error to the noise model a second time, under a name of its own.",
+)
+
 _AGAIN = "Workers take Aer's public run for circuits with delays, which runs the passes in each call."
 PASS_MANAGER = Symbol(
     "qiskit-aer",

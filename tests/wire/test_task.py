@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 from qiskit.circuit import Parameter, QuantumCircuit
 
+from qiskit_cluster_provider.engines.aer.noise_objects import model_of
+from qiskit_cluster_provider.engines.aer.noise_sent import checked
 from qiskit_cluster_provider.engines.aer.preparation import prepare
 from qiskit_cluster_provider.engines.aer.settings import RunSettings
-from qiskit_cluster_provider.engines.aer.simulation.noise_objects import model_of
-from qiskit_cluster_provider.engines.aer.simulation.noise_sent import checked
 from qiskit_cluster_provider.options import SliceOptions
 from qiskit_cluster_provider.plan import Simulator, cut
 from qiskit_cluster_provider.wire import Encoder, decode_circuits, decode_context, decode_noise, decode_task

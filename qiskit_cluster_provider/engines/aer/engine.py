@@ -7,7 +7,8 @@ from typing import Any
 
 from ...plan import Batch, Calibration, Engine, Item, Placement, ResourceEstimate, Work
 from ...plan.engine import PickledPart
-from .noise_data import Body, NotDataError, noise_data
+from .error_data import NotDataError
+from .noise_data import Body, noise_data
 from .pickling import pickled_parts
 from .placement import place
 from .resources import AerEstimate

@@ -37,6 +37,7 @@ from ...plan.cache import ByteCache
 from ...plan.circuits.columns import Columns
 from ...plan.model import Batch
 from ...plan.outputs import Parities
+from .error_data import LINDBLAD_ERROR, PAULI_ERROR, QUANTUM_ERROR, class_of
 from .gates import IDLE
 
 _MODEL = ("qiskit_aer.noise.noise_model", "NoiseModel")
@@ -163,11 +164,6 @@ def _pass(one: PassParts) -> tuple[Hashable, ...]:
     return *map(_bytes, (one.t1s, one.t2s, one.p1s)), one.dt, one.ops, one.method, id(one.target)
 
 
-def class_of(thing: Any) -> tuple[str, str]:
-    """Module and name of its class, which tell Aer's classes without an import of Aer."""
-    return type(thing).__module__, type(thing).__qualname__
-
-
 def known(model: Any) -> ModelParts | None:
     """What ``model`` is made of, if all that stands in it is of classes that this module can read; else ``None``."""
     parts = None if class_of(model) != _MODEL or has_more(model) else parts_of(model)
@@ -179,11 +175,6 @@ def known(model: Any) -> ModelParts | None:
         and {*map(class_of, parts.passes)} <= {_RELAXATION, _LOCAL}
     )
     return parts if readable else None
-
-
-def is_known_error(error: Any) -> bool:
-    """Whether this module can read a quantum error."""
-    return class_of(error) in _READERS
 
 
 def foreign_part(model: Any) -> str:
@@ -280,14 +271,13 @@ def _steps(error: Any) -> Sorts:
     return frozenset((step.name, len(step.qubits)) for circuit in error.circuits for step in circuit.data)
 
 
-_QUANTUM = "qiskit_aer.noise.errors."
 _READERS = {
-    (f"{_QUANTUM}quantum_error", "QuantumError"): _Reader(_circuits, _steps),
-    (f"{_QUANTUM}pauli_error", "PauliError"): _Reader(
+    QUANTUM_ERROR: _Reader(_circuits, _steps),
+    PAULI_ERROR: _Reader(
         lambda error: (_bytes(error.probabilities), *_paulis(error.paulis)),
         lambda error: frozenset([("pauli", error.num_qubits)]),  # Aer makes these gates of it
     ),
-    (f"{_QUANTUM}pauli_lindblad_error", "PauliLindbladError"): _Reader(
+    LINDBLAD_ERROR: _Reader(
         lambda error: (_bytes(error.rates), *_paulis(error.generators)),
         lambda error: frozenset([("pauli_lindblad", error.num_qubits)]),
     ),

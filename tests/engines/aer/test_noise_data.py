@@ -35,18 +35,26 @@ from qiskit_aer.noise.passes import LocalNoisePass
 from qiskit_ibm_runtime.fake_provider import FakeAlgiers, FakeSherbrooke
 
 from benchmarks.workloads import _device_noise
+from qiskit_cluster_provider._compat.aer import quantum_error
 from qiskit_cluster_provider.engines.aer.engine import AER
-from qiskit_cluster_provider.engines.aer.noise_data import NotDataError, noise_data, why_not
+from qiskit_cluster_provider.engines.aer.error_data import NotDataError
+from qiskit_cluster_provider.engines.aer.noise_data import channel_name, noise_data, why_not
+from qiskit_cluster_provider.engines.aer.noise_objects import model_of
+from qiskit_cluster_provider.engines.aer.noise_sent import checked
+from qiskit_cluster_provider.engines.aer.operations import MAKERS, WRITERS
 from qiskit_cluster_provider.engines.aer.simulation.noise import Noise
-from qiskit_cluster_provider.engines.aer.simulation.noise_objects import model_of
-from qiskit_cluster_provider.engines.aer.simulation.noise_sent import checked
 from qiskit_cluster_provider.engines.aer.simulation.simulator import Aer
 from qiskit_cluster_provider.engines.aer.simulation.template import Template
 from qiskit_cluster_provider.errors import WireError
 from qiskit_cluster_provider.plan import Simulator
+from qiskit_cluster_provider.plan.circuits.columns import Kind
+from qiskit_cluster_provider.plan.circuits.reading import Reader
+from qiskit_cluster_provider.plan.circuits.rebuilding import circuit_of as made_of
 from qiskit_cluster_provider.testing import differences
 from qiskit_cluster_provider.wire import VERSION, decode_noise, encode_noise
-from qiskit_cluster_provider.wire.envelope import pack
+from qiskit_cluster_provider.wire.columns import columns_of as columns_of_data
+from qiskit_cluster_provider.wire.columns import data_of as data_of_columns
+from qiskit_cluster_provider.wire.envelope import pack, seal, unseal
 from tests.columns import columns_of
 
 from ...noise_errors import DerivedError, LaterError, make
@@ -256,17 +264,42 @@ def test_an_error_on_many_places_is_sent_once_and_stays_one():
     assert len(data_of(model).errors) == 1
 
 
-def test_the_errors_of_channel_instructions_keep_their_names():
+def test_the_errors_of_channel_instructions_are_named_by_what_they_are():
     known = pauli_error([("X", 0.2), ("I", 0.8)])
     channel, nothing = amplitude_damping_error(0.3), pauli_error([("I", 1.0)])
     model = NoiseModel()
     model.add_all_qubit_quantum_error(known, "x")
+    name = channel_name(channel)
+    assert name == channel_name(amplitude_damping_error(0.3)) != channel_name(amplitude_damping_error(0.31))
     for before in (model, None):
-        again = model_of(data_of(before, [channel, nothing]))
-        names = ["x", channel.id] if before else [channel.id]
+        again = model_of(data_of(before, [channel, nothing, amplitude_damping_error(0.3)]))
+        names = ["x", name] if before else [name]
         assert list(again._default_quantum_errors) == names, "an error that does nothing is none for Aer"
-        assert channel.id in again.noise_instructions
+        assert name in again.noise_instructions
     assert list(model._default_quantum_errors) == ["x"]
+
+
+@settings(max_examples=40)
+@given(errors_1(), errors_2(), st.booleans())
+def test_a_channel_instruction_is_data_of_a_circuit(single, double, label):
+    circuit = QuantumCircuit(2, name="channels")
+    circuit.h(0)
+    circuit.append(single.to_instruction(), [1])
+    circuit.append(double.to_instruction(), [1, 0])
+    if label:
+        circuit.data[1].operation.label = "mine"
+    circuit.measure_all()
+    columns = Reader(WRITERS).read(circuit)
+    assert Kind.PICKLE not in [word.kind for word in columns.words]
+    sent = seal(b"c", data_of_columns(columns))
+    assert sent == seal(b"c", data_of_columns(Reader(WRITERS).read(copy.deepcopy(circuit))))
+    again = made_of(columns_of_data(unseal(b"c", sent)), MAKERS)
+    errors = [quantum_error(step.operation) for step in again.data if step.name == "quantum_channel"]
+    assert [error.id for error in errors] == [channel_name(single), channel_name(double)]
+    options = {"max_parallel_threads": 1, "shots": 50, "seed_simulator": 7, "method": "density_matrix"}
+    ours, theirs = (AerSimulator().run(one, **options).result() for one in (again, circuit))
+    assert ours.get_counts() == theirs.get_counts()
+    assert ours.results[0].metadata["noise"] == theirs.results[0].metadata["noise"]
 
 
 def test_what_a_user_changed_in_a_model_is_sent():
@@ -385,7 +418,9 @@ def test_what_is_more_than_data_is_pickled(model, why):
 
 
 def test_an_error_of_a_circuit_that_is_more_than_data_is_pickled():
-    assert why_not(None, [LaterError()]) == "a channel instruction has an error of the class LaterError"
+    assert why_not(None, [LaterError()]) == (
+        "an error in a circuit is of the class LaterError, which is none of Aer's"
+    )
     model, errors = decode_noise(encode_noise(AER, None, [LaterError()])).unpickled()
     assert model is None
     assert len(errors) == 1

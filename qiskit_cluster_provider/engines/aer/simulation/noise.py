@@ -10,8 +10,9 @@ import numpy as np
 from qiskit_aer.noise import NoiseModel
 
 from ...._compat import aer_noise
-from .noise_objects import model_of
-from .noise_sent import ErrorData, ModelData, Step
+from ..error_objects import ErrorData, Step
+from ..noise_objects import model_of
+from ..noise_sent import ModelData
 from .relaxation import is_plain
 
 

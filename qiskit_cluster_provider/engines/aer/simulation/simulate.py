@@ -15,11 +15,11 @@ from .... import wire
 from ....plan import Output, Simulator, SliceResult
 from ....plan.cache import ByteCache
 from ....plan.circuits.columns import Columns
+from ..noise_sent import checked
 from ..seeds import aer_seed
 from .expectations import from_states, takes_states
 from .jobs import Job, share_state, templates_of
 from .noise import Noise
-from .noise_sent import checked
 from .outputs import collect, plain
 from .rotations import from_rotations, takes_rotations
 from .simulator import BYTES_OF_CHILD, Aer, Experiment

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import Instruction, QuantumCircuit
 from qiskit.exceptions import QiskitError
 from qiskit.transpiler import InstructionProperties
 from qiskit_aer.noise import (
     NoiseModel,
-    PauliError,
-    PauliLindbladError,
-    QuantumError,
     ReadoutError,
     RelaxationNoisePass,
 )
 
-from ...._compat.aer_noise import ModelParts, put_parts
-from ....errors import WireError
-from ....wire.envelope import DAMAGE
-from ..noise_data import gate_classes, operation_classes
-from .noise_sent import ErrorData, ModelData, Numbers, PassData, Step
+from ..._compat.aer_noise import ModelParts, put_parts
+from ...errors import WireError
+from ...wire.envelope import DAMAGE
+from .error_objects import Numbers, error_of, operation_of
+from .noise_data import operation_classes
+from .noise_sent import ModelData, PassData
 
 
 def model_of(model: ModelData) -> NoiseModel:
@@ -38,8 +34,8 @@ def model_of(model: ModelData) -> NoiseModel:
 
 
 def _model(data: ModelData) -> NoiseModel:
-    operations = [_operation(step) for step in data.steps]
-    errors = [_made(error, data.steps, operations) for error in data.errors]
+    operations = [operation_of(step) for step in data.steps]
+    errors = [error_of(error, data.steps, operations) for error in data.errors]
     readouts = [_made_readout(matrix) for matrix in data.readouts]
     made = NoiseModel()
     parts = ModelParts(
@@ -55,37 +51,6 @@ def _model(data: ModelData) -> NoiseModel:
         local_readout={qubits: readouts[place] for qubits, place in data.local_readout},
     )
     put_parts(made, parts)
-    return made
-
-
-def _operation(step: Step) -> Instruction:
-    kind = gate_classes().get(step.name)
-    if kind is None:
-        return Instruction(step.name, len(step.qubits), 0, step.params, label=step.label)
-    made = kind(*step.params)
-    if step.label is not None:
-        made = made.to_mutable()
-        made.label = step.label
-    return made
-
-
-def _made(error: ErrorData, steps: Sequence[Step], operations: Sequence[Instruction]) -> Any:
-    if error.kind == "PauliError":
-        return PauliError(error.terms, error.numbers)
-    if error.kind == "PauliLindbladError":
-        return PauliLindbladError(error.terms, error.numbers)
-    made = QuantumError([(QuantumCircuit(error.num_qubits), 1.0)])  # which it would normalise, as it did before
-    made.circuits[:] = [_circuit(error.num_qubits, term, steps, operations) for term in error.terms]
-    made.probabilities[:] = list(error.numbers)
-    return made
-
-
-def _circuit(
-    num_qubits: int, term: Iterable[int], steps: Sequence[Step], operations: Sequence[Instruction]
-) -> QuantumCircuit:
-    made = QuantumCircuit(num_qubits)
-    for place in term:
-        made.append(operations[place], steps[place].qubits, copy=False)
     return made
 
 
