@@ -259,6 +259,16 @@ def test_passes_that_cannot_be_read(here, same, without, record):
     )
 
 
+def test_the_error_of_a_channel_instruction_has_a_name_of_its_own(here, same, without):
+    circuit = bound(1)[0].copy_empty_like()
+    circuit.h(0)
+    circuit.append(amplitude_damping_error(0.3).to_instruction(), [0])
+    circuit.measure(0, 0)
+    expected = AerSimulator().run(circuit, **SEED).result()
+    without(aer_noise.ERROR_ID)
+    same(here.run(circuit).result(), expected)
+
+
 def test_whether_there_are_passes_is_not_known(here, same, without):
     without(aer_noise.PASSES)
     with pytest.raises(LibraryVersionError, match=INSTALL_AER):

@@ -192,7 +192,9 @@ def same_counts(model, again, circuits, **options):
         )
         template = Template(columns_of(circuit), None)
         (found,), _ = worker.run([template], 7, 50, (circuit.num_qubits, circuit.num_clbits))
-        assert found["data"]["memory"] == [hex(int(key, 2)) for key in theirs.get_memory()]
+        assert found["success"] == theirs.success, "some methods have no Lindblad errors"
+        if theirs.success:
+            assert found["data"]["memory"] == [hex(int(key, 2)) for key in theirs.get_memory()]
 
 
 @settings(max_examples=60)
@@ -201,10 +203,6 @@ def test_any_model_comes_back_whole(model, method, seed):
     again = check_same(model)
     if not {"my gate"} & set(model.noise_instructions):
         assert again == model
-    if method == "statevector" and any(
-        isinstance(e, PauliLindbladError) for e in model._default_quantum_errors.values()
-    ):
-        method = "density_matrix"
     same_counts(model, again, [circuit_of(seed)], method=method)
 
 
