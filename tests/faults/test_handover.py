@@ -159,7 +159,7 @@ class Lying(Executor):
             return self.pool.submit(fn, *args, **kwargs)
         self.left -= 1
         answer = Future()
-        answer.set_result(("done", b"QCP\x01r=" + bytes(20)))
+        answer.set_result(("done", b"QCP\x02r=" + bytes(20)))
         return answer
 
 
@@ -233,5 +233,5 @@ def test_a_descriptor_is_closed_with_a_damaged_result():
     before = descriptors()
     memory = os.memfd_create("x", os.MFD_ALLOW_SEALING)
     with pytest.raises(ValueError, match="damaged"):
-        decode_result(b"QCP\x01r=" + b"\xff" * 20, memory)
+        decode_result(b"QCP\x02r=" + b"\xff" * 20, memory)
     assert not left_open(before)

@@ -29,6 +29,7 @@ from qiskit_cluster_provider.worker.fair_semaphore import FairSemaphore
 from qiskit_cluster_provider.worker.sandbox.exit_status import exit_status
 from qiskit_cluster_provider.worker.sandbox.memory import _cgroups, memory_kills, memory_limit
 
+from ..columns import columns_of
 from ..slow import quick
 from .processes import cluster
 
@@ -179,7 +180,7 @@ def test_the_method_that_aer_chooses_by_what_stands_in_a_circuit(aer, name, clif
         circuit.measure(0, 0)
     result = aer.run(circuit, shots=5).result().results[0]
     if result.success:  # else Aer says that no method has all of it
-        assert shape_of(circuit).automatic == result.metadata["method"]
+        assert shape_of(columns_of(circuit)).automatic == result.metadata["method"]
 
 
 def test_aer_refuses_what_it_chooses_itself_and_we_say_what_to_do(backend):

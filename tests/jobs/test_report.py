@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
-from qiskit.circuit import Gate, Parameter, QuantumCircuit
+from qiskit.circuit import Delay, Gate, Parameter, QuantumCircuit
+from qiskit_aer.noise import NoiseModel
+from qiskit_aer.noise.passes import LocalNoisePass
 
 from qiskit_cluster_provider import SamplerV2
 from qiskit_cluster_provider.dispatch import Attempt
@@ -284,17 +286,35 @@ def test_the_last_words_come_with_the_error(backend, last, fact):
 
 
 def test_the_traceback_of_a_slice_comes_with_the_error(backend):
-    job = backend.run([quick(), loud("loud", "", broken)], max_job_size=1)
+    noise = NoiseModel()
+    noise._custom_noise_passes.append(LocalNoisePass(Broken(), Delay))  # its slices cannot be read
+    job = backend.run([quick(), quick()], max_job_size=1, noise_model=noise)
     with pytest.raises(SlicesLostError, match="LookupError: my own fault") as lost:
         job.result(timeout=100)
     first, *rest = str(lost.value).splitlines()
-    assert "slice 1 with experiments 1 to 1" in first
+    assert "slice 0 with experiments 0 to 0" in first
     assert "inproc://" in first, "which worker it was"
     assert "print(job.report())" in rest[0]
     assert any(line.startswith("  Traceback") for line in rest)
     assert "Traceback" in job.errors()[0].detail
     assert "Traceback" in str(job.report())
     assert "\n" not in job.partial_result().results[1].status
+
+
+def test_a_circuit_that_cannot_be_read_fails_alone(backend):
+    result = backend.run([quick(), loud("loud", "", broken), quick()]).result(timeout=100)
+    assert [one.success for one in result.results] == [True, False, True]
+    assert "LookupError: my own fault" in result.results[1].status
+
+
+class Broken:
+    """A function of a noise pass that no worker can read."""
+
+    def __call__(self, operation, qubits):
+        return None
+
+    def __reduce__(self):
+        return broken, ()
 
 
 def broken():
