@@ -233,12 +233,14 @@ class JobHandle(ABC):
         """The things without data, for a message."""
 
     def _lost_error(self) -> SlicesLostError:
-        index, reason = next(iter(self._record.lost.items()))
+        lost = self._record.lost
+        index = min(lost)  # not the first that failed, so that the message is the same each time
+        reason = lost[index]
         assert self._record.plan is not None
         first, stop = self._record.plan.slices[index].experiments
         detail = f"The process that simulated slice {index} said:\n{indent(reason.detail, '  ')}"
         return SlicesLostError(
-            f"{len(self._record.lost)} of {len(self._record.plan.slices)} slices failed, among them slice "
+            f"{len(lost)} of {len(self._record.plan.slices)} slices failed, among them slice "
             f"{index} with experiments {first} to {stop - 1}: {reason.line}\nWithout data: {self._unfinished()}.",
             hint=(
                 "job.partial_result() has all others, job.errors() lists these, print(job.report()) tells how it "

@@ -98,11 +98,11 @@ def failures(plan: Planned, results: Iterable[SliceResult], lost: Mapping[int, R
         lost: slice index -> why it was given up.
     """
     found: dict[int, Failure] = {}
-    for result in results:
+    for result in sorted(results, key=lambda result: result.index):  # whatever came back first
         start = plan.slices[result.index].experiments[0]
         for offset, status in result.refused.items():
             found.setdefault(start + offset, failure(plan, start + offset, status))
-    for slice_index, reason in lost.items():
+    for slice_index, reason in sorted(lost.items()):
         for index in range(*plan.slices[slice_index].experiments):
             found.setdefault(index, failure(plan, index, reason))
     return [found[index] for index in sorted(found)]
