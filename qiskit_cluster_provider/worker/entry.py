@@ -25,7 +25,7 @@ from .sandbox.exit_status import shortage
 from .sandbox.failures import SliceFailure
 from .sandbox.memory import memory_limit
 from .sandbox.pool import POOL
-from .sandbox.threads import started
+from .sandbox.threads import has_spare_threads, started
 
 Answer = tuple[str, bytes | Reply]
 
@@ -138,6 +138,8 @@ def begin_to_warm(name: str, capacity: int, threads: int) -> threading.Event:
         Is set once the children are ready, and never if they cannot be started.
     """
     ready = threading.Event()
+    if not has_spare_threads():
+        return ready
 
     def work() -> None:
         each = threads or capacity

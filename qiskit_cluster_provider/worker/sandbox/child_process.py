@@ -41,6 +41,7 @@ class Child:
     def __init__(self, threads: int, server: ForkServer | None = None) -> None:
         self.threads = threads
         self.worker = ""  # that it was last busy for
+        self.reserved = False  # for that worker: it was started ahead of its first slice
         self.cancelled = False
         self.timed_out = False
         self.killed = False

@@ -15,6 +15,7 @@ from .call import Call
 from .child_process import POLL, Child, Unwanted
 from .failures import NotStarted, SliceCancelled, SliceError
 from .fork_server import AVAILABLE, ForkServer
+from .threads import has_spare_threads
 
 _PAUSES = (0.2, 1.0)  # seconds before a child is started again that could not be
 
@@ -97,6 +98,8 @@ class ChildPool:
         """Kill the children that are busy for ``worker``, which is about to close, and start no more for it."""
         with self._lock:
             self._closing.add(worker)
+            for child in self._idle:
+                child.reserved &= child.worker != worker
             for child, (_, owner) in self._busy.items():
                 if owner == worker:
                     child.kill()
@@ -125,7 +128,7 @@ class ChildPool:
                 return
             with self._turn(self._forking if server else self._starts, unwanted):
                 child = Child(threads, server)
-                child.worker = worker
+                child.worker, child.reserved = worker, True
                 try:
                     child.wait_until_ready(unwanted)
                 except BaseException:
@@ -141,19 +144,14 @@ class ChildPool:
                 child.close()
                 return
 
-    def close_idle(self, keep: int | None = None) -> None:
-        """End the idle children, and what forks them; a later slice starts new ones.
-
-        Args:
-            keep: the threads of children whose server is to stay.
-        """
+    def close_idle(self) -> None:
+        """End the idle children, and what forks them; a later slice starts new ones."""
         with self._lock:
             idle, self._idle = self._idle, []
-            servers = [server for threads, server in self._servers.items() if threads != keep]
-            self._servers = {threads: server for threads, server in self._servers.items() if threads == keep}
+            servers, self._servers = self._servers, {}
         for child in idle:
             child.close()
-        for server in servers:
+        for server in servers.values():
             server.retire()
 
     def close(self) -> None:
@@ -197,7 +195,8 @@ class ChildPool:
                 except NotStarted as error:
                     failures, reason = failures + 1, error
                     if error.scarce:
-                        self.close_idle(threads)  # of another number; what they hold may be what is missing
+                        self._forks = False  # what the servers and idle children hold may be what is missing
+                        self.close_idle()
             if failures <= len(pauses) and not reason.final:
                 self._pause(pauses[failures - 1], unwanted)
                 continue
@@ -212,11 +211,15 @@ class ChildPool:
         with self._lock:
             self._check_wanted(job_id, worker)
             dead = [child for child in self._idle if not child.alive]
-            fitting = [child for child in self._idle if child.alive and child.threads == threads]
+            fitting = [
+                child
+                for child in self._idle
+                if child.alive and child.threads == threads and (child.worker == worker or not child.reserved)
+            ]
             fitting.sort(key=lambda child: child.worker == worker)  # it remembers what that worker had before
             self._idle = [child for child in self._idle if child.alive and child not in fitting[-1:]]
             if fitting:
-                fitting[-1].worker = worker
+                fitting[-1].worker, fitting[-1].reserved = worker, False
                 self._busy[fitting[-1]] = job_id, worker
         for corpse in dead:
             corpse.close()
@@ -232,6 +235,8 @@ class ChildPool:
                 self._servers.pop(threads).end()
                 server = None
             if server is None:
+                if not has_spare_threads():
+                    return None
                 server = self._servers[threads] = ForkServer(threads)
             return server
 
