@@ -29,7 +29,7 @@ except ImportError as error:
     raise SystemExit(f"{error}; install the extra: pip install 'qiskit-cluster-provider[chemistry]'") from error
 
 BASIS = "sto3g"
-TOLERANCE = 1e-7  # Hartree. Where SLSQP stops differs by some 1e-8 with the last bits of the energies.
+TOLERANCE = 1e-6  # Hartree: that of SLSQP, which stops at another place when the last bits of the energies differ.
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,9 @@ def _is_bound(circuits):
     """Whether we bind a circuit where Aer would overlook its parameters, see docs/explanation/reproducibility.md."""
     from qiskit_cluster_provider.plan.circuits.snapshots import snapshot_of
 
-    return any(snapshot_of(circuit).bind for circuit in circuits)
+    from ..columns import columns_of
+
+    return any(snapshot_of(columns_of(circuit)).bind for circuit in circuits)
 
 
 def _depends_on_neighbours(call):

@@ -90,7 +90,7 @@ def test_what_dask_sends_again_is_told(provider, records):
                 processes.start_worker()
 
         backend = provider.get_backend("aer-dask", address=processes.address)
-        job = backend.run(circuit, shots=shots, callback=listener)
+        job = backend.run(circuit, shots=shots, max_shot_size=shots, callback=listener)
         assert job.result(timeout=100).success
         backend.close()
     first, second = job.report().attempts
