@@ -258,10 +258,11 @@ class Reading:
             found = Written(Kind.PICKLE, Pickled(None, f"{name}: {error}", numbers))
         else:
             found = written(operation, self) or pickled(operation, self.tables)
+            if not self.numbers(found.numbers):  # an expression that has no form
+                found = pickled(operation, self.tables)
         if found.kind != Kind.BARRIER:
             self._operands.append(found.operand)
-        count = len(found.numbers) if self.numbers(found.numbers) else 0
-        return self._code(Word(found.kind, name, label, *widths, count))
+        return self._code(Word(found.kind, name, label, *widths, len(found.numbers)))
 
     def numbers(self, values: Sequence[Any]) -> bool:
         """Add the numbers of an operation; whether all of them have a form, else none is added."""
