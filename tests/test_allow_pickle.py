@@ -1,6 +1,10 @@
 """``allow_pickle=False``: a run sends data, or is refused by name; and a worker that unpickles nothing."""
 
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from qiskit import QuantumCircuit
@@ -124,3 +128,14 @@ def test_a_client_is_told_what_such_a_worker_refuses(monkeypatch):
         assert [one.success for one in mixed.results] == [True, False], "a circuit that is refused fails alone"
         assert refused in mixed.results[1].status
         assert backend.run(quick(), noise_model=noise(), **options).result().success
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_of_the_parity_suite_needs_a_pickle():
+    """Neither its clients nor its workers allow one."""
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", "tests/parity")
+    root = Path(__file__).parent.parent
+    environment = os.environ | {pickles.VARIABLE: "0"}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=800)
+    assert done.returncode == 0, done.stdout
